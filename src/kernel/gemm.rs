@@ -4,9 +4,11 @@
 //! of equally long segments somewhere in the input: one segment for a plain matrix, one per filter
 //! tap for a convolution. No im2col buffer is ever made.
 //!
-//! Every element starts at its bias and takes its terms in ascending `k`, one fused multiply-add
-//! each; columns run across lanes. The result therefore does not depend on tiles, blocks or the
-//! instruction set.
+//! Every element is summed in one fixed order: [`SUM_BLOCK`] terms at a time from zero, in ascending
+//! `k`, one fused multiply-add each; the blocks' sums are added in order, the bias last. Columns run
+//! across lanes. The result therefore does not depend on tiles, cache blocks or the instruction set.
+//! Summing by blocks keeps the rounding error of long sums down (Higham, "The Accuracy of Floating
+//! Point Summation", 1993).
 
 use super::isa::{Isa, Task};
 use super::minmax::Fold;
@@ -17,6 +19,9 @@ use crate::tensor::AlignedBuffer;
 /// Bytes of left rows that a block of rows should occupy: a share of a small second-level cache,
 /// beside a panel of weights.
 const ROW_BLOCK_BYTES: usize = 192 * 1024;
+
+/// Terms that are summed from zero before they are added to the total.
+pub const SUM_BLOCK: usize = 320;
 
 /// A row offset that stands for a segment of zeros.
 pub const ZEROS: usize = usize::MAX;
@@ -348,32 +353,50 @@ impl Strip {
         // vectors, `NV` vectors of bias, `MR` output rows of `used` values.
         unsafe {
             // Loops, not closures: a closure that is not inlined would lack the instructions.
-            let mut bias = [s.splat(0.0); NV];
-            for (j, bias) in bias.iter_mut().enumerate() {
-                *bias = s.load_ptr(self.bias.add(j * LANES));
-            }
-            let mut sums = [bias; MR];
+            let zero = s.splat(0.0);
+            let mut totals = [[zero; NV]; MR];
+            let mut sums = totals;
             let mut panel = self.panel;
+            let mut left_in_block = SUM_BLOCK;
             for segment in 0..self.segments {
-                let rows = pointers.add(segment * MR).cast::<[*const f32; MR]>().read();
-                for k in 0..self.segment_len {
-                    let mut columns = bias;
-                    for (j, columns) in columns.iter_mut().enumerate() {
-                        *columns = s.load_ptr(panel.add(j * LANES));
+                let mut rows = pointers.add(segment * MR).cast::<[*const f32; MR]>().read();
+                let mut left = self.segment_len;
+                while left > 0 {
+                    let run = left.min(left_in_block);
+                    for k in 0..run {
+                        let mut columns = [zero; NV];
+                        for (j, columns) in columns.iter_mut().enumerate() {
+                            *columns = s.load_ptr(panel.add(j * LANES));
+                        }
+                        panel = panel.add(NV * LANES);
+                        for r in 0..MR {
+                            let x = s.splat(*rows[r].add(k));
+                            for j in 0..NV {
+                                sums[r][j] = s.fma(x, columns[j], sums[r][j]);
+                            }
+                        }
                     }
-                    panel = panel.add(NV * LANES);
-                    for r in 0..MR {
-                        let x = s.splat(*rows[r].add(k));
-                        for j in 0..NV {
-                            sums[r][j] = s.fma(x, columns[j], sums[r][j]);
+                    left -= run;
+                    left_in_block -= run;
+                    if left_in_block == 0 {
+                        add_to(s, &mut totals, &sums);
+                        sums = [[zero; NV]; MR];
+                        left_in_block = SUM_BLOCK;
+                        for row in &mut rows {
+                            *row = row.add(run);
                         }
                     }
                 }
             }
-            for (r, row) in sums.into_iter().enumerate() {
+            add_to(s, &mut totals, &sums);
+            let mut bias = [zero; NV];
+            for (j, bias) in bias.iter_mut().enumerate() {
+                *bias = s.load_ptr(self.bias.add(j * LANES));
+            }
+            for (r, row) in totals.into_iter().enumerate() {
                 let to = to.add(r * self.row_stride);
-                for (j, sum) in row.into_iter().enumerate() {
-                    let value = self.clamp.apply(s, sum);
+                for (j, total) in row.into_iter().enumerate() {
+                    let value = self.clamp.apply(s, s.add(total, bias[j]));
                     folds[j].push(s, value);
                     let left = self.used - j * LANES;
                     if left >= LANES {
@@ -384,6 +407,20 @@ impl Strip {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Adds the sums of a block to the totals.
+#[inline(always)]
+fn add_to<S: Simd, const MR: usize, const NV: usize>(
+    s: S,
+    totals: &mut [[S::V; NV]; MR],
+    sums: &[[S::V; NV]; MR],
+) {
+    for r in 0..MR {
+        for j in 0..NV {
+            totals[r][j] = s.add(totals[r][j], sums[r][j]);
         }
     }
 }
