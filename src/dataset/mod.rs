@@ -1,9 +1,9 @@
 //! Records in: shards of a calibration dataset, read one record at a time.
 //!
-//! A record is one set of model inputs. [`open`] finds the shards, checks the headers of all of them
-//! against the model's inputs and computes their identities, so that a long run does not fail late
-//! for a reason that could be seen at the start. What it returns is a [`RecordSource`], which reads
-//! any record of any shard into buffers that the caller reuses.
+//! A record is one set of model inputs. [`open`] finds the shards, checks the headers of all of
+//! them against the model's inputs and computes their identities, so that a long run does not fail
+//! late for a reason that could be seen at the start. What it returns is a [`RecordSource`], which
+//! reads any record of any shard into buffers that the caller reuses.
 //!
 //! A source keeps one file open and nothing per record: memory depends on the number of shards and
 //! the size of one record, never on the number of records.

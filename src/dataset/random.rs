@@ -11,9 +11,9 @@ pub const DEFAULT_RANDOM_RECORDS: u64 = 3;
 
 /// A source of one shard of `records` random records.
 ///
-/// Elements are uniform: `f32` in [-5, 5), `i32` and `i64` from 0 to 100 (both included), bool 0 or
-/// 1. A record depends on `seed` and its position only, so that any of them can be read at any time,
-/// and a source with more records starts with the same ones.
+/// Elements are uniform: `f32` from -5 (included) to 5 (not included), `i32` and `i64` from 0 to
+/// 100 (both included), bool 0 or 1. A record depends on `seed` and its position only, so that any
+/// of them can be read at any time, and a source with more records starts with the same ones.
 ///
 /// # Errors
 /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) for no records,
@@ -103,7 +103,7 @@ fn fill(dtype: DType, numbers: &mut SplitMix64, buffer: &mut AlignedBuffer) {
         }
         DType::I64 => {
             for value in buffer.as_mut_slice::<i64>() {
-                *value = numbers.next_below(101) as i64;
+                *value = i64::from(numbers.next_below(101));
             }
         }
         _ => {
@@ -114,7 +114,7 @@ fn fill(dtype: DType, numbers: &mut SplitMix64, buffer: &mut AlignedBuffer) {
     }
 }
 
-/// The SplitMix64 generator: a counter, and a mixing function over it (Steele, Lea, Flood: "Fast
+/// The `SplitMix64` generator: a counter, and a mixing function over it (Steele, Lea, Flood: "Fast
 /// splittable pseudorandom number generators", OOPSLA 2014; constants of Vigna's public domain
 /// `splitmix64.c`).
 struct SplitMix64(u64);
@@ -143,7 +143,7 @@ impl SplitMix64 {
     }
 }
 
-/// The output of SplitMix64 in the state before its increment.
+/// The output of `SplitMix64` in the state before its increment.
 fn mix(state: u64) -> u64 {
     let z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -135,7 +135,8 @@ def main():
             write(group, "0", bools(record, (4,)))
             if record == 1:
                 stored = group["0"].id
-                stored.write(h5py.h5s.ALL, h5py.h5s.ALL, np.array([0, 1, 2, 1], "i1"), stored.get_type())
+                values = np.array([0, 1, 2, 1], "i1")
+                stored.write(h5py.h5s.ALL, h5py.h5s.ALL, values, stored.get_type())
     # A chunk whose checksum is wrong.
     name = "bad-chunk.h5"
     with create(name) as file:

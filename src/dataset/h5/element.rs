@@ -32,9 +32,11 @@ impl StoredType {
             TypeDescriptor::Unsigned(IntSize::U2) => DType::U16,
             TypeDescriptor::Unsigned(IntSize::U4) => DType::U32,
             TypeDescriptor::Unsigned(IntSize::U8) => DType::U64,
-            // Four bytes in an order of their own, or with other fields than IEEE 754 has, would
-            // be converted by value.
             TypeDescriptor::Float(FloatSize::U4) if is_ieee_f32(dtype) => DType::F32,
+            // The library would convert it by value, perhaps with a loss.
+            TypeDescriptor::Float(FloatSize::U4) => {
+                return Self::Other("32-bit float that is not IEEE 754".to_owned());
+            }
             TypeDescriptor::Float(FloatSize::U8) => DType::F64,
             TypeDescriptor::Boolean => DType::Bool,
             other => return Self::Other(other.to_string()),

@@ -8,8 +8,8 @@ use crate::dataset::{BadRecords, InputSpec, Record, RecordSource, check_buffers,
 use crate::error::{Error, Result};
 use crate::shard::{SAMPLE_SIZE, ShardInfo};
 
-/// Records of the whole dataset whose headers are checked at open, shared among the shards. It takes
-/// about 0.1 s when the files are cached, and some seconds on a slow disk.
+/// Records of the whole dataset whose headers are checked at open, shared among the shards. It
+/// takes about 0.1 s when the files are cached, and some seconds on a slow disk.
 const CHECKED_RECORDS: u64 = 4096;
 
 /// HDF5 shards, of which one is open at a time.
@@ -60,8 +60,9 @@ impl H5Source {
             previous => {
                 drop(previous);
                 let file = H5File::open(path, &self.inputs).map_err(|problem| {
-                    Error::dataset(format!("{}: {problem}", path.display()))
-                        .with_hint("the file was there when the run started")
+                    Error::dataset(format!("{}: {problem}", path.display())).with_hint(
+                        "the file was good when the run started: restore it, then resume",
+                    )
                 })?;
                 if file.records() < records {
                     return Err(Error::dataset(format!(
@@ -164,7 +165,7 @@ fn describe_shard(
 }
 
 /// At most `count` (at least 2) of the positions below `records`: both ends and evenly spaced ones.
-fn evenly_spaced(records: u64, count: u64) -> impl Iterator<Item = u64> {
+pub(super) fn evenly_spaced(records: u64, count: u64) -> impl Iterator<Item = u64> {
     let count = count.max(2).min(records);
     let last = u128::from(records.saturating_sub(1));
     let steps = u128::from(count.saturating_sub(1)).max(1);

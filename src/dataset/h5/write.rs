@@ -16,14 +16,16 @@ use crate::tensor::{AlignedBuffer, DType};
 /// The file holds no times and the like: the same records give the same bytes.
 ///
 /// # Errors
-/// [`ErrorKind::Io`] if the file exists or cannot be written, [`ErrorKind::Dataset`] for inputs of a
-/// type that typed files do not have (FLOAT32, INT32, INT64 and BOOL are there), and the errors of
-/// [`RecordSource::read`]. A file that was begun is left behind.
+/// [`ErrorKind::Io`] if the file exists or cannot be written, [`ErrorKind::Dataset`] for inputs of
+/// a type that typed files do not have (FLOAT32, INT32, INT64 and BOOL are there), and the errors
+/// of [`RecordSource::read`]. A file that was begun is left behind.
 ///
 /// [`ErrorKind::Io`]: crate::error::ErrorKind::Io
 /// [`ErrorKind::Dataset`]: crate::error::ErrorKind::Dataset
 pub fn write_h5(path: &Path, inputs: &[InputSpec], source: &mut dyn RecordSource) -> Result<u64> {
     let mut record = Record::for_inputs(inputs)?;
+    let writers = inputs.iter().enumerate().map(|(index, input)| writer_of(index, input));
+    let writers: Vec<WriteInput> = writers.collect::<Result<_>>()?;
     let counts: Vec<u64> = source.shards().iter().map(|s| s.identity.records).collect();
     let failed = |error: hdf5::Error| io_error(path, &error);
     let file = File::create_excl(path).map_err(failed)?;
@@ -33,8 +35,9 @@ pub fn write_h5(path: &Path, inputs: &[InputSpec], source: &mut dyn RecordSource
         for position in 0..count {
             source.read(shard, position, &mut record)?;
             let group = create_group(&value, &written.to_string()).map_err(failed)?;
-            for (index, (input, buffer)) in inputs.iter().zip(&record.inputs).enumerate() {
-                write_input(path, &group, index, input, buffer)?;
+            let parts = writers.iter().zip(inputs).zip(&record.inputs).enumerate();
+            for (index, ((write, input), buffer)) in parts {
+                write(&group, index, &input.tensor_type.shape, buffer).map_err(failed)?;
             }
             written += 1;
         }
@@ -47,26 +50,20 @@ fn create_group(parent: &Group, name: &str) -> hdf5::Result<Group> {
     parent.create_group_builder().obj_track_times(false).create(name)
 }
 
-fn write_input(
-    path: &Path,
-    group: &Group,
-    index: usize,
-    input: &InputSpec,
-    buffer: &AlignedBuffer,
-) -> Result<()> {
-    let InputSpec { name, tensor_type } = input;
-    let write = match tensor_type.dtype {
-        DType::F32 => write_slice::<f32>,
-        DType::I32 => write_slice::<i32>,
-        DType::I64 => write_slice::<i64>,
-        DType::Bool => write_bools,
-        other => {
-            return Err(Error::dataset(format!(
-                "input {index} (\"{name}\") is {other}, which typed HDF5 files cannot hold"
-            )));
-        }
-    };
-    write(group, index, &tensor_type.shape, buffer).map_err(|error| io_error(path, &error))
+/// How one input of a record is written: with its position, shape and elements.
+type WriteInput = fn(&Group, usize, &[usize], &AlignedBuffer) -> hdf5::Result<()>;
+
+fn writer_of(index: usize, input: &InputSpec) -> Result<WriteInput> {
+    match input.tensor_type.dtype {
+        DType::F32 => Ok(write_slice::<f32>),
+        DType::I32 => Ok(write_slice::<i32>),
+        DType::I64 => Ok(write_slice::<i64>),
+        DType::Bool => Ok(write_bools),
+        other => Err(Error::dataset(format!(
+            "input {index} (\"{}\") is {other}, which typed HDF5 files cannot hold",
+            input.name
+        ))),
+    }
 }
 
 fn write_slice<T: H5Type + bytemuck::AnyBitPattern>(
