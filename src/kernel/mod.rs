@@ -1,1 +1,21 @@
-//! Placeholder.
+//! Hand-written machine loops; the only module with `unsafe` (beside the mapping of model files).
+//!
+//! Kernels are written once over sixteen lanes ([`simd`]) and compiled for every instruction set.
+//! Each has one fixed arithmetic order, so that all instruction sets agree to the bit, and folds
+//! the observation of its output while the values are still in registers.
+#![allow(unsafe_code)]
+
+pub mod depthwise;
+pub mod elementwise;
+pub mod gemm;
+mod isa;
+mod math;
+pub mod minmax;
+pub mod pool;
+pub mod reduce;
+mod simd;
+#[cfg(test)]
+mod testing;
+pub mod window;
+
+pub use isa::Isa;

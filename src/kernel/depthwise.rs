@@ -1,0 +1,203 @@
+//! Depthwise convolution: every channel has its own filter.
+//!
+//! Lanes run across channels. Every output starts at its bias and takes its taps in ascending
+//! order, one fused multiply-add each; taps on padding are left out.
+
+use super::gemm::Clamp;
+use super::isa::{Isa, Task};
+use super::minmax::Fold;
+use super::simd::{LANES, Simd};
+use super::window::Window;
+use crate::observation::Observation;
+
+/// Outputs of a row that are computed together, so that a tap's weights are loaded once for all.
+const TOGETHER: usize = 4;
+
+/// A depthwise convolution over one image.
+#[derive(Clone, Copy, Debug)]
+pub struct Depthwise<'a> {
+    /// Where outputs read.
+    pub window: Window,
+    /// Number of channels, of input and output.
+    pub channels: usize,
+    /// `[taps y, taps x, channels]`
+    pub weights: &'a [f32],
+    /// `[channels]`
+    pub bias: &'a [f32],
+    /// Fused activation.
+    pub clamp: Clamp,
+}
+
+impl Depthwise<'_> {
+    /// Convolves `input` `[h, w, channels]` into `output` `[h, w, channels]` and folds the extremes.
+    ///
+    /// # Panics
+    /// If a buffer's length is not what the window and the channels say.
+    pub fn run(&self, isa: Isa, input: &[f32], output: &mut [f32]) -> Observation {
+        let Window { y, x } = self.window;
+        assert_eq!(input.len(), y.input * x.input * self.channels, "input length");
+        assert_eq!(output.len(), y.output * x.output * self.channels, "output length");
+        assert_eq!(self.weights.len(), y.taps * x.taps * self.channels, "weights length");
+        assert_eq!(self.bias.len(), self.channels, "bias length");
+        isa.dispatch(Run { depthwise: *self, input, output })
+    }
+}
+
+struct Run<'a> {
+    depthwise: Depthwise<'a>,
+    input: &'a [f32],
+    output: &'a mut [f32],
+}
+
+impl Task for Run<'_> {
+    type Output = Observation;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> Observation {
+        let Self { depthwise: d, input, output } = self;
+        let Window { y, x } = d.window;
+        let mut fold = Fold::new(s);
+        let interior = x.interior();
+        for oy in 0..y.output {
+            let row = Row { d: &d, input, oy };
+            let to = &mut output[oy * x.output * d.channels..][..x.output * d.channels];
+            let mut ox = 0;
+            while ox < x.output {
+                if interior.contains(&ox) && interior.end - ox >= TOGETHER {
+                    row.outputs::<S, TOGETHER>(s, ox, to, &mut fold);
+                    ox += TOGETHER;
+                } else {
+                    row.outputs::<S, 1>(s, ox, to, &mut fold);
+                    ox += 1;
+                }
+            }
+        }
+        fold.finish(s)
+    }
+}
+
+/// One output row.
+struct Row<'a> {
+    d: &'a Depthwise<'a>,
+    input: &'a [f32],
+    oy: usize,
+}
+
+impl Row<'_> {
+    /// Computes `N` outputs from `ox` on; if `N` is above 1, all their horizontal taps exist.
+    #[inline(always)]
+    fn outputs<S: Simd, const N: usize>(
+        &self,
+        s: S,
+        ox: usize,
+        to: &mut [f32],
+        fold: &mut Fold<S>,
+    ) {
+        let (d, Window { y, x }) = (self.d, self.d.window);
+        let channels = d.channels;
+        let (taps_y, taps_x) = (y.valid_taps(self.oy), x.valid_taps(ox));
+        let to = &mut to[ox * channels..][..N * channels];
+        // The first tap that exists reads here, for each of the outputs.
+        let start_y = (self.oy * y.stride + taps_y.start * y.dilation).saturating_sub(y.before);
+        let start_x = (ox * x.stride + taps_x.start * x.dilation).saturating_sub(x.before);
+        let (step_y, step_x) = (y.dilation * x.input * channels, x.dilation * channels);
+        let step_output = x.stride * channels;
+        let start = (start_y * x.input + start_x) * channels;
+        for c in (0..channels).step_by(LANES) {
+            let width = (channels - c).min(LANES);
+            let load = |from: &[f32], at: usize| {
+                if width == LANES {
+                    s.load(from[at..].first_chunk().expect("sixteen channels are left"))
+                } else {
+                    s.load_partial(&from[at..at + width])
+                }
+            };
+            let mut sums = [load(d.bias, c); N];
+            for (i, ty) in taps_y.clone().enumerate() {
+                for (j, tx) in taps_x.clone().enumerate() {
+                    let weights = load(d.weights, (ty * x.taps + tx) * channels + c);
+                    let at = start + i * step_y + j * step_x + c;
+                    for (n, sum) in sums.iter_mut().enumerate() {
+                        *sum = s.fma(load(self.input, at + n * step_output), weights, *sum);
+                    }
+                }
+            }
+            for (n, sum) in sums.into_iter().enumerate() {
+                let value = d.clamp.apply(s, sum);
+                let to = &mut to[n * channels + c..][..width];
+                if let Some(whole) = to.first_chunk_mut() {
+                    s.store(value, whole);
+                    fold.push(s, value);
+                } else {
+                    s.store_partial(value, to);
+                    fold.push_first(s, value, width);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::testing::ramp;
+    use crate::kernel::window::Axis;
+
+    fn expected(d: &Depthwise<'_>, input: &[f32]) -> Vec<f32> {
+        let Window { y, x } = d.window;
+        let mut out = Vec::new();
+        for oy in 0..y.output {
+            for ox in 0..x.output {
+                for c in 0..d.channels {
+                    let mut sum = d.bias[c];
+                    for ty in 0..y.taps {
+                        for tx in 0..x.taps {
+                            if let (Some(iy), Some(ix)) = (y.source(oy, ty), x.source(ox, tx)) {
+                                let value = input[(iy * x.input + ix) * d.channels + c];
+                                let weight = d.weights[(ty * x.taps + tx) * d.channels + c];
+                                sum = value.mul_add(weight, sum);
+                            }
+                        }
+                    }
+                    out.push(sum.max(d.clamp.low).min(d.clamp.high));
+                }
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn equals_the_formula_for_strides_dilations_and_padding() {
+        let axes = [
+            Axis { input: 9, output: 9, taps: 3, stride: 1, dilation: 1, before: 1 },
+            Axis { input: 12, output: 6, taps: 3, stride: 2, dilation: 1, before: 0 },
+            Axis { input: 11, output: 6, taps: 5, stride: 2, dilation: 1, before: 2 },
+            Axis { input: 13, output: 13, taps: 3, stride: 1, dilation: 2, before: 2 },
+            Axis { input: 2, output: 2, taps: 5, stride: 1, dilation: 3, before: 6 },
+            Axis { input: 7, output: 1, taps: 7, stride: 1, dilation: 1, before: 0 },
+        ];
+        for isa in Isa::supported() {
+            for y in axes {
+                for x in axes {
+                    for channels in [1, 16, 19, 40] {
+                        let weights = ramp(y.taps * x.taps * channels, 1);
+                        let bias = ramp(channels, 2);
+                        let input = ramp(y.input * x.input * channels, 3);
+                        let d = Depthwise {
+                            window: Window { y, x },
+                            channels,
+                            weights: &weights,
+                            bias: &bias,
+                            clamp: Clamp { low: -1.0, high: 1.5 },
+                        };
+                        let mut output = vec![0.0; y.output * x.output * channels];
+                        let observed = d.run(isa, &input, &mut output);
+                        let expected = expected(&d, &input);
+                        assert_eq!(output, expected, "{isa} {y:?} {x:?} {channels}");
+                        assert!(observed.same_bits(Observation::scan(&expected)));
+                    }
+                }
+            }
+        }
+    }
+}

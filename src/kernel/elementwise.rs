@@ -1,0 +1,474 @@
+//! Functions of one or two elements, over whole tensors, with broadcasting.
+
+use super::gemm::Clamp;
+use super::isa::{Isa, Task};
+use super::math;
+use super::minmax::Fold;
+use super::simd::{LANES, Simd};
+use crate::observation::Observation;
+
+/// A function of one element.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Unary {
+    /// Within bounds; NaN stays.
+    Clamp(Clamp),
+    /// `x < 0 ? x * slope : x`
+    LeakyRelu {
+        /// Factor of negative values.
+        slope: f32,
+    },
+    /// `x * min(max(x + 3, 0), 6) / 6`
+    HardSwish,
+    /// `1 / (1 + e^-x)`
+    Logistic,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// `e^x`
+    Exp,
+    /// `-x`
+    Neg,
+    /// `|x|`
+    Abs,
+    /// `x * x`
+    Square,
+    /// Square root.
+    Sqrt,
+    /// `1 / sqrt(x)`
+    Rsqrt,
+}
+
+impl Unary {
+    #[inline(always)]
+    fn apply<S: Simd>(self, s: S, x: S::V) -> S::V {
+        match self {
+            Self::Clamp(clamp) => clamp.apply(s, x),
+            Self::LeakyRelu { slope } => {
+                s.select(s.lt(x, s.splat(0.0)), s.mul(x, s.splat(slope)), x)
+            }
+            Self::HardSwish => {
+                let six = Clamp { low: 0.0, high: 6.0 };
+                let gate = six.apply(s, s.add(x, s.splat(3.0)));
+                s.mul(s.mul(x, gate), s.splat(1.0 / 6.0))
+            }
+            Self::Logistic => math::logistic(s, x),
+            Self::Tanh => math::tanh(s, x),
+            Self::Exp => math::exp(s, x),
+            Self::Neg => s.neg(x),
+            Self::Abs => s.abs(x),
+            Self::Square => s.mul(x, x),
+            Self::Sqrt => s.sqrt(x),
+            Self::Rsqrt => s.div(s.splat(1.0), s.sqrt(x)),
+        }
+    }
+}
+
+/// A function of two elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binary {
+    /// `a + b`
+    Add,
+    /// `a - b`
+    Sub,
+    /// `a * b`
+    Mul,
+    /// `a / b`
+    Div,
+    /// `b < a ? b : a`
+    Minimum,
+    /// `a < b ? b : a`
+    Maximum,
+    /// `(a - b)^2`
+    SquaredDifference,
+}
+
+impl Binary {
+    #[inline(always)]
+    fn apply<S: Simd>(self, s: S, a: S::V, b: S::V) -> S::V {
+        match self {
+            Self::Add => s.add(a, b),
+            Self::Sub => s.sub(a, b),
+            Self::Mul => s.mul(a, b),
+            Self::Div => s.div(a, b),
+            Self::Minimum => s.min(b, a),
+            Self::Maximum => s.max(b, a),
+            Self::SquaredDifference => {
+                let d = s.sub(a, b);
+                s.mul(d, d)
+            }
+        }
+    }
+}
+
+/// Applies `function` to every element and folds the extremes of the results.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn unary(isa: Isa, function: Unary, input: &[f32], output: &mut [f32]) -> Observation {
+    assert_eq!(input.len(), output.len(), "one result an element");
+    isa.dispatch(UnaryTask { function, input, output })
+}
+
+struct UnaryTask<'a> {
+    function: Unary,
+    input: &'a [f32],
+    output: &'a mut [f32],
+}
+
+impl Task for UnaryTask<'_> {
+    type Output = Observation;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> Observation {
+        // One loop a function: the match is outside of it.
+        macro_rules! each {
+            ($($f:pat => $g:expr),+ $(,)?) => {
+                match self.function { $($f => map(s, self.input, self.output, |x| $g.apply(s, x)),)+ }
+            };
+        }
+        each! {
+            Unary::Clamp(clamp) => Unary::Clamp(clamp),
+            Unary::LeakyRelu { slope } => Unary::LeakyRelu { slope },
+            Unary::HardSwish => Unary::HardSwish,
+            Unary::Logistic => Unary::Logistic,
+            Unary::Tanh => Unary::Tanh,
+            Unary::Exp => Unary::Exp,
+            Unary::Neg => Unary::Neg,
+            Unary::Abs => Unary::Abs,
+            Unary::Square => Unary::Square,
+            Unary::Sqrt => Unary::Sqrt,
+            Unary::Rsqrt => Unary::Rsqrt,
+        }
+    }
+}
+
+#[inline(always)]
+fn map<S: Simd>(s: S, input: &[f32], output: &mut [f32], f: impl Fn(S::V) -> S::V) -> Observation {
+    let mut fold = Fold::new(s);
+    let (from, from_tail) = input.as_chunks::<LANES>();
+    let (to, to_tail) = output.as_chunks_mut::<LANES>();
+    for (from, to) in from.iter().zip(to) {
+        let y = f(s.load(from));
+        fold.push(s, y);
+        s.store(y, to);
+    }
+    if !from_tail.is_empty() {
+        let y = f(s.load_partial(from_tail));
+        fold.push_first(s, y, from_tail.len());
+        s.store_partial(y, to_tail);
+    }
+    fold.finish(s)
+}
+
+/// How two operands of different shapes meet: outer loops, and an inner run in which each operand
+/// is either contiguous or one repeated element.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broadcast {
+    /// Outer loops, outermost first: count, and the operands' strides in elements.
+    outer: Vec<(usize, usize, usize)>,
+    /// Length of the inner run.
+    inner: usize,
+    /// Whether each operand advances in the inner run.
+    advances: (bool, bool),
+    a_len: usize,
+    b_len: usize,
+}
+
+impl Broadcast {
+    /// The loops for operands of shapes `a` and `b`, and the result's shape; `None` if the shapes do
+    /// not broadcast.
+    pub fn new(a: &[usize], b: &[usize]) -> Option<(Self, Vec<usize>)> {
+        let rank = a.len().max(b.len());
+        let dim =
+            |shape: &[usize], i: usize| (i + shape.len()).checked_sub(rank).map_or(1, |i| shape[i]);
+        let mut shape = Vec::with_capacity(rank);
+        // Merge neighbouring dimensions that both operands walk in the same way.
+        let mut loops: Vec<(usize, bool, bool)> = Vec::new();
+        for i in 0..rank {
+            let (x, y) = (dim(a, i), dim(b, i));
+            let n = match (x, y) {
+                _ if x == y => x,
+                (1, n) | (n, 1) => n,
+                _ => return None,
+            };
+            shape.push(n);
+            if n == 1 {
+                continue;
+            }
+            let ways = (x != 1, y != 1);
+            match loops.last_mut() {
+                Some(last) if (last.1, last.2) == ways => last.0 *= n,
+                _ => loops.push((n, ways.0, ways.1)),
+            }
+        }
+        let (inner, a_moves, b_moves) = loops.pop().unwrap_or((1, true, true));
+        let mut strides = (if a_moves { inner } else { 1 }, if b_moves { inner } else { 1 });
+        let mut outer: Vec<_> = Vec::new();
+        for (n, a_moves, b_moves) in loops.into_iter().rev() {
+            outer.push((
+                n,
+                if a_moves { strides.0 } else { 0 },
+                if b_moves { strides.1 } else { 0 },
+            ));
+            strides.0 *= if a_moves { n } else { 1 };
+            strides.1 *= if b_moves { n } else { 1 };
+        }
+        outer.reverse();
+        let advances = (a_moves, b_moves);
+        let (a_len, b_len) = (a.iter().product(), b.iter().product());
+        Some((Self { outer, inner, advances, a_len, b_len }, shape))
+    }
+}
+
+/// Applies `function` and the clamp to every pair of elements and folds the extremes.
+///
+/// # Panics
+/// If the lengths are not those of the shapes that `broadcast` was made from.
+pub fn binary(
+    isa: Isa,
+    function: Binary,
+    broadcast: &Broadcast,
+    (a, b): (&[f32], &[f32]),
+    clamp: Clamp,
+    output: &mut [f32],
+) -> Observation {
+    let runs: usize = broadcast.outer.iter().map(|o| o.0).product();
+    assert_eq!(output.len(), runs * broadcast.inner, "one result an element");
+    assert_eq!((a.len(), b.len()), (broadcast.a_len, broadcast.b_len), "operand lengths");
+    if output.is_empty() {
+        return Observation::EMPTY;
+    }
+    isa.dispatch(BinaryTask { function, broadcast, a, b, clamp, output })
+}
+
+struct BinaryTask<'a> {
+    function: Binary,
+    broadcast: &'a Broadcast,
+    a: &'a [f32],
+    b: &'a [f32],
+    clamp: Clamp,
+    output: &'a mut [f32],
+}
+
+impl Task for BinaryTask<'_> {
+    type Output = Observation;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> Observation {
+        match self.function {
+            Binary::Add => self.walk(s, |a, b| Binary::Add.apply(s, a, b)),
+            Binary::Sub => self.walk(s, |a, b| Binary::Sub.apply(s, a, b)),
+            Binary::Mul => self.walk(s, |a, b| Binary::Mul.apply(s, a, b)),
+            Binary::Div => self.walk(s, |a, b| Binary::Div.apply(s, a, b)),
+            Binary::Minimum => self.walk(s, |a, b| Binary::Minimum.apply(s, a, b)),
+            Binary::Maximum => self.walk(s, |a, b| Binary::Maximum.apply(s, a, b)),
+            Binary::SquaredDifference => {
+                self.walk(s, |a, b| Binary::SquaredDifference.apply(s, a, b))
+            }
+        }
+    }
+}
+
+impl BinaryTask<'_> {
+    /// Visits every inner run.
+    #[inline(always)]
+    fn walk<S: Simd>(self, s: S, f: impl Fn(S::V, S::V) -> S::V) -> Observation {
+        let Broadcast { outer, inner, advances, .. } = self.broadcast;
+        let mut fold = Fold::new(s);
+        let mut index = vec![0_usize; outer.len()];
+        let (mut at_a, mut at_b) = (0, 0);
+        for to in self.output.chunks_exact_mut(*inner) {
+            let a = &self.a[at_a..][..if advances.0 { *inner } else { 1 }];
+            let b = &self.b[at_b..][..if advances.1 { *inner } else { 1 }];
+            let finish = |v| self.clamp.apply(s, v);
+            match *advances {
+                (true, true) => {
+                    let of = |i: usize, n: usize| f(load(s, &a[i..i + n]), load(s, &b[i..i + n]));
+                    run(s, to, &mut fold, |i, n| finish(of(i, n)));
+                }
+                (true, false) => {
+                    let b = s.splat(b[0]);
+                    run(s, to, &mut fold, |i, n| finish(f(load(s, &a[i..i + n]), b)));
+                }
+                (false, true) => {
+                    let a = s.splat(a[0]);
+                    run(s, to, &mut fold, |i, n| finish(f(a, load(s, &b[i..i + n]))));
+                }
+                (false, false) => {
+                    let (a, b) = (s.splat(a[0]), s.splat(b[0]));
+                    run(s, to, &mut fold, |_, _| finish(f(a, b)));
+                }
+            }
+            for (i, &(n, stride_a, stride_b)) in index.iter_mut().zip(outer).rev() {
+                *i += 1;
+                at_a += stride_a;
+                at_b += stride_b;
+                if *i < n {
+                    break;
+                }
+                at_a -= n * stride_a;
+                at_b -= n * stride_b;
+                *i = 0;
+            }
+        }
+        fold.finish(s)
+    }
+}
+
+#[inline(always)]
+fn load<S: Simd>(s: S, from: &[f32]) -> S::V {
+    match from.first_chunk() {
+        Some(whole) => s.load(whole),
+        None => s.load_partial(from),
+    }
+}
+
+/// Fills `to` with `f(first index, number of lanes)`.
+#[inline(always)]
+fn run<S: Simd>(s: S, to: &mut [f32], fold: &mut Fold<S>, f: impl Fn(usize, usize) -> S::V) {
+    let (vectors, tail) = to.as_chunks_mut::<LANES>();
+    let whole = vectors.len() * LANES;
+    for (i, to) in vectors.iter_mut().enumerate() {
+        let y = f(i * LANES, LANES);
+        fold.push(s, y);
+        s.store(y, to);
+    }
+    if !tail.is_empty() {
+        let y = f(whole, tail.len());
+        fold.push_first(s, y, tail.len());
+        s.store_partial(y, tail);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::kernel::testing::any_value;
+
+    const ALL: [Binary; 7] = [
+        Binary::Add,
+        Binary::Sub,
+        Binary::Mul,
+        Binary::Div,
+        Binary::Minimum,
+        Binary::Maximum,
+        Binary::SquaredDifference,
+    ];
+
+    fn formula(f: Binary, a: f32, b: f32) -> f32 {
+        match f {
+            Binary::Add => a + b,
+            Binary::Sub => a - b,
+            Binary::Mul => a * b,
+            Binary::Div => a / b,
+            Binary::Minimum => {
+                if b < a {
+                    b
+                } else {
+                    a
+                }
+            }
+            Binary::Maximum => {
+                if a < b {
+                    b
+                } else {
+                    a
+                }
+            }
+            Binary::SquaredDifference => (a - b) * (a - b),
+        }
+    }
+
+    fn shapes() -> impl Strategy<Value = (Vec<usize>, Vec<usize>)> {
+        let dim = prop_oneof![Just(1_usize), 2..5_usize, Just(17)];
+        prop::collection::vec((dim, 0..3_u8), 0..5).prop_flat_map(|dims| {
+            let a: Vec<_> = dims.iter().map(|&(n, w)| if w == 1 { 1 } else { n }).collect();
+            let b: Vec<_> = dims.iter().map(|&(n, w)| if w == 2 { 1 } else { n }).collect();
+            (0..=dims.len(), any::<bool>()).prop_map(move |(cut, left)| {
+                if left { (a[cut..].to_vec(), b.clone()) } else { (a.clone(), b[cut..].to_vec()) }
+            })
+        })
+    }
+
+    /// The element of `values` of `shape` that meets result position `at`.
+    fn element(values: &[f32], shape: &[usize], result: &[usize], mut at: usize) -> f32 {
+        let (mut offset, mut stride) = (0, 1);
+        for (i, &n) in result.iter().enumerate().rev() {
+            let index = at % n;
+            at /= n;
+            if let Some(i) = (i + shape.len()).checked_sub(result.len()) {
+                offset += if shape[i] == 1 { 0 } else { index * stride };
+                stride *= shape[i];
+            }
+        }
+        values[offset]
+    }
+
+    proptest! {
+        #[test]
+        fn binary_equals_the_formula(
+            (a_shape, b_shape) in shapes(),
+            pool in prop::collection::vec(any_value(), 64),
+        ) {
+            let (broadcast, shape) = Broadcast::new(&a_shape, &b_shape).unwrap();
+            let fill = |shape: &[usize], skip: usize| -> Vec<f32> {
+                pool.iter().copied().cycle().skip(skip).take(shape.iter().product()).collect()
+            };
+            let (a, b) = (fill(&a_shape, 0), fill(&b_shape, 7));
+            let n: usize = shape.iter().product();
+            for isa in Isa::supported() {
+                for f in ALL {
+                    let mut out = vec![0.0; n];
+                    let observed =
+                        binary(isa, f, &broadcast, (&a, &b), Clamp::NONE, &mut out);
+                    for (i, &result) in out.iter().enumerate() {
+                        let expected = formula(
+                            f,
+                            element(&a, &a_shape, &shape, i),
+                            element(&b, &b_shape, &shape, i),
+                        );
+                        prop_assert!(
+                            result == expected || (result.is_nan() && expected.is_nan()),
+                            "{isa} {f:?} {result} {expected}"
+                        );
+                    }
+                    if !observed.needs_rescan() {
+                        prop_assert!(observed.same_bits(Observation::scan(&out)));
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn unary_instruction_sets_agree(values in prop::collection::vec(any_value(), 0..70)) {
+            let relu = Unary::Clamp(Clamp { low: 0.0, high: f32::INFINITY });
+            let all = [
+                relu, Unary::LeakyRelu { slope: 0.1 }, Unary::HardSwish, Unary::Logistic, Unary::Tanh,
+                Unary::Exp, Unary::Neg, Unary::Abs, Unary::Square, Unary::Sqrt, Unary::Rsqrt,
+            ];
+            for f in all {
+                let mut reference: Option<Vec<f32>> = None;
+                for isa in Isa::supported() {
+                    let mut out = vec![0.0; values.len()];
+                    let observed = unary(isa, f, &values, &mut out);
+                    if !observed.needs_rescan() {
+                        prop_assert!(observed.same_bits(Observation::scan(&out)));
+                    }
+                    let reference = reference.get_or_insert_with(|| out.clone());
+                    for (x, y) in out.iter().zip(reference.iter()) {
+                        prop_assert!(x.to_bits() == y.to_bits() || (x.is_nan() && y.is_nan()));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn shapes_that_do_not_broadcast() {
+        assert!(Broadcast::new(&[2, 3], &[3, 2]).is_none());
+        assert!(Broadcast::new(&[4], &[2, 3]).is_none());
+        let (_, shape) = Broadcast::new(&[2, 0, 3], &[1, 3]).unwrap();
+        assert_eq!(shape, [2, 0, 3]);
+    }
+}

@@ -1,0 +1,387 @@
+//! Matrix products whose left rows are read in place, segment by segment.
+//!
+//! `c[m][n] = clamp(bias[n] + sum over k of a[m][k] * w[n][k])`, where row `m` of `a` is a sequence
+//! of equally long segments somewhere in the input: one segment for a plain matrix, one per filter
+//! tap for a convolution. No im2col buffer is ever made.
+//!
+//! Every element starts at its bias and takes its terms in ascending `k`, one fused multiply-add
+//! each; columns run across lanes. The result therefore does not depend on tiles, blocks or the
+//! instruction set.
+
+use super::isa::{Isa, Task};
+use super::minmax::Fold;
+use super::simd::{LANES, Simd};
+use crate::observation::Observation;
+use crate::tensor::AlignedBuffer;
+
+/// Bytes of left rows that a block of rows should occupy: a share of a small second-level cache,
+/// beside a panel of weights.
+const ROW_BLOCK_BYTES: usize = 192 * 1024;
+
+/// A row offset that stands for a segment of zeros.
+pub const ZEROS: usize = usize::MAX;
+
+/// Lower and upper bound of a fused activation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Clamp {
+    /// Results below are raised to this.
+    pub low: f32,
+    /// Results above are lowered to this.
+    pub high: f32,
+}
+
+impl Clamp {
+    /// Leaves every value as it is.
+    pub const NONE: Self = Self { low: f32::NEG_INFINITY, high: f32::INFINITY };
+
+    /// The value within the bounds; NaN stays.
+    #[inline(always)]
+    pub(crate) fn apply<S: Simd>(self, s: S, v: S::V) -> S::V {
+        // The second operand wins when it is NaN.
+        s.min(s.splat(self.high), s.max(s.splat(self.low), v))
+    }
+}
+
+/// The right matrix, packed once into panels of a tile's width.
+#[derive(Debug)]
+pub struct PackedWeights {
+    n: usize,
+    segments: usize,
+    segment_len: usize,
+    /// Vectors across a full panel, as the instruction set wants it.
+    vectors: usize,
+    isa: Isa,
+    /// Panel after panel; in a panel, row `k` has the columns' weights side by side, padded by
+    /// zeros to whole vectors.
+    panels: AlignedBuffer,
+    /// One value a padded column.
+    bias: AlignedBuffer,
+    /// One segment of zeros.
+    zeros: AlignedBuffer,
+}
+
+/// Where the elements of the right matrix stand in an unpacked buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct WeightLayout {
+    /// Number of columns of the result.
+    pub n: usize,
+    /// Number of segments of a left row.
+    pub segments: usize,
+    /// Elements in a segment.
+    pub segment_len: usize,
+    /// Distance of two columns.
+    pub column_stride: usize,
+    /// Distance of two successive `k`.
+    pub k_stride: usize,
+}
+
+impl PackedWeights {
+    /// Packs `weights` for `isa`. Without `bias` it is zero.
+    ///
+    /// # Panics
+    /// If `weights` or `bias` are shorter than the layout says.
+    pub fn new(isa: Isa, layout: WeightLayout, weights: &[f32], bias: Option<&[f32]>) -> Self {
+        struct Width;
+        impl Task for Width {
+            type Output = usize;
+            #[inline(always)]
+            fn run<S: Simd>(self, _: S) -> usize {
+                S::TILE_VECTORS
+            }
+        }
+        let WeightLayout { n, segments, segment_len, column_stride, k_stride } = layout;
+        let vectors = isa.dispatch(Width);
+        let k = segments * segment_len;
+        let padded = n.div_ceil(LANES) * LANES;
+        let mut panels = AlignedBuffer::zeroed(k * padded * size_of::<f32>());
+        let packed: &mut [f32] = panels.as_mut_slice();
+        let mut at = 0;
+        for first in (0..padded).step_by(vectors * LANES) {
+            let width = (padded - first).min(vectors * LANES);
+            let used = (n - first).min(width);
+            for kk in 0..k {
+                for (j, to) in packed[at..at + used].iter_mut().enumerate() {
+                    *to = weights[(first + j) * column_stride + kk * k_stride];
+                }
+                at += width;
+            }
+        }
+        let mut padded_bias = AlignedBuffer::zeroed(padded * size_of::<f32>());
+        if let Some(bias) = bias {
+            padded_bias.as_mut_slice::<f32>()[..n].copy_from_slice(&bias[..n]);
+        }
+        let zeros = AlignedBuffer::zeroed(segment_len * size_of::<f32>());
+        Self { n, segments, segment_len, vectors, isa, panels, bias: padded_bias, zeros }
+    }
+
+    /// Number of columns of the result.
+    pub fn columns(&self) -> usize {
+        self.n
+    }
+
+    /// Bytes of memory held.
+    pub fn byte_len(&self) -> usize {
+        self.panels.len() + self.bias.len() + self.zeros.len()
+    }
+
+    /// Rows of a block, whole tiles, when a row brings `row_bytes` new bytes into the cache.
+    fn block_rows(tile_rows: usize, rows: usize, row_bytes: usize) -> usize {
+        let fitting = (ROW_BLOCK_BYTES / row_bytes.max(1)).max(8 * tile_rows);
+        fitting.min(rows.max(1)).div_ceil(tile_rows) * tile_rows
+    }
+
+    /// Bytes of scratch memory that [`multiply`] needs for `rows` rows.
+    pub fn scratch_len(&self, rows: usize, row_bytes: usize) -> usize {
+        struct Rows;
+        impl Task for Rows {
+            type Output = usize;
+            #[inline(always)]
+            fn run<S: Simd>(self, _: S) -> usize {
+                S::TILE_ROWS
+            }
+        }
+        let tile_rows = self.isa.dispatch(Rows);
+        Self::block_rows(tile_rows, rows, row_bytes) * self.segments * size_of::<*const f32>()
+    }
+}
+
+/// Where results go.
+#[derive(Debug)]
+pub struct Target<'a> {
+    /// The whole output.
+    pub values: &'a mut [f32],
+    /// Elements between two rows.
+    pub row_stride: usize,
+    /// First column.
+    pub column: usize,
+}
+
+/// Multiplies `rows` rows of `input` with the packed weights, clamps, and folds the extremes.
+///
+/// `row_offsets(m, offsets)` gives where in `input` each segment of row `m` starts, or [`ZEROS`].
+/// `row_bytes` is how many bytes a further row brings into the cache (a blocking hint). `scratch`
+/// has at least [`PackedWeights::scratch_len`] bytes for the same arguments and starts on a
+/// boundary of 8 bytes. The result has not been looked at for the lowest float: see
+/// [`Observation::needs_rescan`].
+///
+/// # Panics
+/// If a segment or a result row lies outside its buffer, or the scratch memory is too small.
+pub fn multiply(
+    weights: &PackedWeights,
+    input: &[f32],
+    rows: usize,
+    row_bytes: usize,
+    row_offsets: impl Fn(usize, &mut [usize]),
+    clamp: Clamp,
+    target: Target<'_>,
+    scratch: &mut [u8],
+) -> Observation {
+    if rows == 0 || weights.n == 0 {
+        return Observation::EMPTY;
+    }
+    let end = (rows - 1) * target.row_stride + target.column + weights.n;
+    assert!(target.values.len() >= end, "the output holds every row");
+    assert!(target.column + weights.n <= target.row_stride || rows == 1, "rows do not overlap");
+    assert!(scratch.len() >= weights.scratch_len(rows, row_bytes), "scratch memory suffices");
+    let pointers = scratch.as_mut_ptr().cast::<*const f32>();
+    assert!(pointers.is_aligned(), "scratch memory is aligned");
+    let product = Product { weights, input, rows, row_bytes, row_offsets, clamp, target, pointers };
+    weights.isa.dispatch(product)
+}
+
+struct Product<'a, F> {
+    weights: &'a PackedWeights,
+    input: &'a [f32],
+    rows: usize,
+    row_bytes: usize,
+    row_offsets: F,
+    clamp: Clamp,
+    target: Target<'a>,
+    /// Room for the row pointers of a block: per tile, per segment, one per row of the tile.
+    pointers: *mut *const f32,
+}
+
+impl<F: Fn(usize, &mut [usize])> Task for Product<'_, F> {
+    type Output = Observation;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> Observation {
+        let weights = self.weights;
+        let block = PackedWeights::block_rows(S::TILE_ROWS, self.rows, self.row_bytes);
+        let panel_width = weights.vectors * LANES;
+        let k = weights.segments * weights.segment_len;
+        let panels: &[f32] = weights.panels.as_slice();
+        let bias: &[f32] = weights.bias.as_slice();
+        let mut observed = Observation::EMPTY;
+        for first in (0..self.rows).step_by(block) {
+            let rows = (self.rows - first).min(block);
+            self.fill_pointers::<S>(first, rows);
+            for column in (0..weights.n).step_by(panel_width) {
+                let used = (weights.n - column).min(panel_width);
+                let strip = Strip {
+                    panel: panels[column * k..].as_ptr(),
+                    bias: bias[column..].as_ptr(),
+                    used,
+                    segments: weights.segments,
+                    segment_len: weights.segment_len,
+                    clamp: self.clamp,
+                    row_stride: self.target.row_stride,
+                };
+                let offset = first * self.target.row_stride + self.target.column + column;
+                let to = self.target.values[offset..].as_mut_ptr();
+                // SAFETY: `fill_pointers` has written a pointer to a readable segment for each row
+                // of the block and each segment; `multiply` checked that all rows of the output are
+                // inside `values`, which this borrows mutably; panels and bias are padded to whole
+                // vectors, and hold `k` rows from `column` on.
+                let folded = unsafe {
+                    if used > LANES && S::TILE_VECTORS == 2 {
+                        strip.run::<S, 2>(s, self.pointers, rows, to)
+                    } else {
+                        strip.run::<S, 1>(s, self.pointers, rows, to)
+                    }
+                };
+                observed = observed.union(folded);
+            }
+        }
+        observed
+    }
+}
+
+impl<F: Fn(usize, &mut [usize])> Product<'_, F> {
+    /// Writes the pointers of the block's rows, tile by tile; every one checked.
+    #[inline(always)]
+    fn fill_pointers<S: Simd>(&self, first: usize, rows: usize) {
+        const CHUNK: usize = 64;
+        let (segments, len) = (self.weights.segments, self.weights.segment_len);
+        let zeros: &[f32] = self.weights.zeros.as_slice();
+        let mut few = [0; CHUNK];
+        let mut many = Vec::new();
+        let offsets: &mut [usize] = if segments <= CHUNK {
+            &mut few[..segments]
+        } else {
+            many.resize(segments, 0);
+            &mut many
+        };
+        for row in 0..rows {
+            (self.row_offsets)(first + row, offsets);
+            let tile_first = row - row % S::TILE_ROWS;
+            let tile_rows = (rows - tile_first).min(S::TILE_ROWS);
+            for (segment, &offset) in offsets.iter().enumerate() {
+                let pointer = if offset == ZEROS {
+                    zeros.as_ptr()
+                } else {
+                    self.input[offset..][..len].as_ptr()
+                };
+                let at = tile_first * segments + segment * tile_rows + row - tile_first;
+                // SAFETY: `at` is below the block's rows times segments, which the scratch memory
+                // has room for.
+                unsafe { self.pointers.add(at).write(pointer) };
+            }
+        }
+    }
+}
+
+/// One panel of columns against the rows of a block.
+struct Strip {
+    panel: *const f32,
+    bias: *const f32,
+    /// Columns of the panel that exist.
+    used: usize,
+    segments: usize,
+    segment_len: usize,
+    clamp: Clamp,
+    row_stride: usize,
+}
+
+impl Strip {
+    /// # Safety
+    /// `pointers` holds, per tile of `S::TILE_ROWS` rows (the last may have fewer), `segments` times
+    /// the tile's rows of pointers to `segment_len` readable values; `panel` and `bias` are readable
+    /// for whole vectors; `to` is writable for `rows` rows of `used` values.
+    #[inline(always)]
+    unsafe fn run<S: Simd, const NV: usize>(
+        &self,
+        s: S,
+        pointers: *const *const f32,
+        rows: usize,
+        to: *mut f32,
+    ) -> Observation {
+        let mut folds = [Fold::new(s); NV];
+        for first in (0..rows).step_by(S::TILE_ROWS) {
+            let tile_rows = (rows - first).min(S::TILE_ROWS);
+            // SAFETY: as for this function; the tile is inside the block.
+            unsafe {
+                let pointers = pointers.add(first * self.segments);
+                let to = to.add(first * self.row_stride);
+                match tile_rows {
+                    1 => self.tile::<S, 1, NV>(s, pointers, to, &mut folds),
+                    2 => self.tile::<S, 2, NV>(s, pointers, to, &mut folds),
+                    3 => self.tile::<S, 3, NV>(s, pointers, to, &mut folds),
+                    4 => self.tile::<S, 4, NV>(s, pointers, to, &mut folds),
+                    5 => self.tile::<S, 5, NV>(s, pointers, to, &mut folds),
+                    6 => self.tile::<S, 6, NV>(s, pointers, to, &mut folds),
+                    _ => self.tile::<S, 7, NV>(s, pointers, to, &mut folds),
+                }
+            }
+        }
+        let mut observed = Observation::EMPTY;
+        for (j, fold) in folds.into_iter().enumerate() {
+            observed = observed.union(fold.finish_first(s, self.used.saturating_sub(j * LANES)));
+        }
+        observed
+    }
+
+    /// The microkernel: `MR` rows by `NV` vectors, all in registers.
+    ///
+    /// # Safety
+    /// As for [`Strip::run`], with `MR` rows.
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const MR: usize, const NV: usize>(
+        &self,
+        s: S,
+        pointers: *const *const f32,
+        to: *mut f32,
+        folds: &mut [Fold<S>; NV],
+    ) {
+        // SAFETY: all reads and writes are inside what the caller vouches for: `segments` times `MR`
+        // pointers, `segment_len` values behind each, `segments * segment_len` panel rows of `NV`
+        // vectors, `NV` vectors of bias, `MR` output rows of `used` values.
+        unsafe {
+            let bias: [S::V; NV] = std::array::from_fn(|j| s.load_ptr(self.bias.add(j * LANES)));
+            let mut sums = [bias; MR];
+            let mut panel = self.panel;
+            for segment in 0..self.segments {
+                let rows: [*const f32; MR] =
+                    std::array::from_fn(|r| *pointers.add(segment * MR + r));
+                for k in 0..self.segment_len {
+                    let columns: [S::V; NV] =
+                        std::array::from_fn(|j| s.load_ptr(panel.add(j * LANES)));
+                    panel = panel.add(NV * LANES);
+                    for r in 0..MR {
+                        let x = s.splat(*rows[r].add(k));
+                        for j in 0..NV {
+                            sums[r][j] = s.fma(x, columns[j], sums[r][j]);
+                        }
+                    }
+                }
+            }
+            for (r, row) in sums.into_iter().enumerate() {
+                let to = to.add(r * self.row_stride);
+                for (j, sum) in row.into_iter().enumerate() {
+                    let value = self.clamp.apply(s, sum);
+                    folds[j].push(s, value);
+                    let left = self.used - j * LANES;
+                    if left >= LANES {
+                        s.store_ptr(value, to.add(j * LANES));
+                    } else {
+                        let to = std::slice::from_raw_parts_mut(to.add(j * LANES), left);
+                        s.store_partial(value, to);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

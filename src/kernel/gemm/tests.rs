@@ -1,0 +1,128 @@
+use super::*;
+use crate::kernel::testing::ramp;
+
+/// One product: `m` rows of `segments` segments, every other segment of the first row zeros.
+struct Case {
+    m: usize,
+    n: usize,
+    segments: usize,
+    segment_len: usize,
+}
+
+impl Case {
+    fn offset(&self, row: usize, segment: usize) -> usize {
+        if row == 0 && segment % 2 == 1 {
+            return ZEROS;
+        }
+        // Overlapping rows, as a convolution has them.
+        row * self.segment_len + segment * 3
+    }
+
+    fn input_len(&self) -> usize {
+        (self.m + 1) * self.segment_len + self.segments * 3
+    }
+
+    fn expected(&self, input: &[f32], weights: &[f32], bias: &[f32], clamp: Clamp) -> Vec<f32> {
+        let mut out = Vec::new();
+        for row in 0..self.m {
+            for column in 0..self.n {
+                let mut sum = bias[column];
+                for segment in 0..self.segments {
+                    for i in 0..self.segment_len {
+                        let offset = self.offset(row, segment);
+                        let x = if offset == ZEROS { 0.0 } else { input[offset + i] };
+                        let k = segment * self.segment_len + i;
+                        let w = weights[column * self.segments * self.segment_len + k];
+                        sum = x.mul_add(w, sum);
+                    }
+                }
+                let raised = if clamp.low > sum { clamp.low } else { sum };
+                out.push(if clamp.high < raised { clamp.high } else { raised });
+            }
+        }
+        out
+    }
+
+    fn check(&self, isa: Isa, clamp: Clamp, poison: Option<f32>) {
+        let Self { m, n, segments, segment_len } = *self;
+        let k = segments * segment_len;
+        let mut input = ramp(self.input_len(), 1);
+        if let Some(value) = poison {
+            let middle = input.len() / 2;
+            input[middle] = value;
+        }
+        let (weights, bias) = (ramp(n * k, 2), ramp(n, 3));
+        let layout = WeightLayout { n, segments, segment_len, column_stride: k, k_stride: 1 };
+        let packed = PackedWeights::new(isa, layout, &weights, Some(&bias));
+        // Two columns of room on the left and one on the right must stay untouched.
+        let row_stride = n + 3;
+        let mut out = vec![77.0; m * row_stride];
+        let row_bytes = segment_len * 4;
+        let mut scratch = AlignedBuffer::zeroed(packed.scratch_len(m, row_bytes));
+        let observed = multiply(
+            &packed,
+            &input,
+            m,
+            row_bytes,
+            |row, offsets| {
+                for (segment, offset) in offsets.iter_mut().enumerate() {
+                    *offset = self.offset(row, segment);
+                }
+            },
+            clamp,
+            Target { values: &mut out, row_stride, column: 2 },
+            scratch.bytes_mut(),
+        );
+        let expected = self.expected(&input, &weights, &bias, clamp);
+        let mut results = Vec::new();
+        for row in out.chunks(row_stride) {
+            assert_eq!([row[0], row[1], row[n + 2]], [77.0; 3]);
+            results.extend_from_slice(&row[2..n + 2]);
+        }
+        let bits = |v: &[f32]| -> Vec<u32> {
+            v.iter().map(|x| if x.is_nan() { 0x7fc0_0000 } else { x.to_bits() }).collect()
+        };
+        assert_eq!(bits(&results), bits(&expected), "{isa} m={m} n={n} k={segments}x{segment_len}");
+        assert!(observed.same_bits(Observation::scan(&expected)), "{isa} {observed:?}");
+    }
+}
+
+#[test]
+fn simplest_case() {
+    let case = Case { m: 1, n: 1, segments: 1, segment_len: 1 };
+    case.check(Isa::supported()[0], Clamp::NONE, None);
+}
+
+#[test]
+fn every_tile_shape_on_every_instruction_set() {
+    let relu6 = Clamp { low: 0.0, high: 6.0 };
+    for isa in Isa::supported() {
+        for m in [1, 2, 3, 5, 6, 7, 8, 13, 14, 49] {
+            for n in [1, 15, 16, 17, 31, 32, 33, 48, 70] {
+                for (segments, segment_len) in [(1, 1), (1, 19), (9, 5), (3, 16)] {
+                    let case = Case { m, n, segments, segment_len };
+                    case.check(isa, if n % 2 == 0 { Clamp::NONE } else { relu6 }, None);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn more_rows_than_a_block() {
+    for isa in Isa::supported() {
+        Case { m: 150, n: 40, segments: 2, segment_len: 700 }.check(isa, Clamp::NONE, None);
+        Case { m: 3, n: 3, segments: 70, segment_len: 2 }.check(isa, Clamp::NONE, None);
+    }
+}
+
+#[test]
+fn nan_and_infinity_pass_through_the_clamp() {
+    for isa in Isa::supported() {
+        for poison in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let case = Case { m: 9, n: 20, segments: 1, segment_len: 8 };
+            case.check(isa, Clamp::NONE, Some(poison));
+            case.check(isa, Clamp { low: 0.0, high: f32::INFINITY }, Some(poison));
+        }
+    }
+}

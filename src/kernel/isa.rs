@@ -1,0 +1,147 @@
+//! Instruction sets: detected once, passed down as a value.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::simd::{self, Simd};
+use crate::error::{Error, Result};
+
+/// An instruction set that this CPU has; holding one is the proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Isa(Level);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+    Portable,
+}
+
+/// A computation written once for all instruction sets.
+///
+/// `run` and everything it calls that takes the [`Simd`] value must be `#[inline(always)]`, so that
+/// it is compiled inside the function that enables the instructions.
+pub(crate) trait Task {
+    /// What the computation returns.
+    type Output;
+    /// Computes with the given instructions.
+    fn run<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+impl Isa {
+    /// Every instruction set this CPU has, best first; the last is always the portable one.
+    pub fn supported() -> Vec<Self> {
+        let mut all = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            if simd::avx512::Avx512::detect().is_some() {
+                all.push(Self(Level::Avx512));
+            }
+            if simd::avx2::Avx2::detect().is_some() {
+                all.push(Self(Level::Avx2));
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        if simd::neon::Neon::detect().is_some() {
+            all.push(Self(Level::Neon));
+        }
+        all.push(Self(Level::Portable));
+        all
+    }
+
+    /// The best instruction set this CPU has.
+    pub fn detect() -> Self {
+        Self::supported()[0]
+    }
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => "avx2",
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon => "neon",
+            Level::Portable => "portable",
+        }
+    }
+
+    /// Runs `task` with these instructions.
+    pub(crate) fn dispatch<T: Task>(self, task: T) -> T::Output {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => {
+                #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+                fn enabled<T: Task>(task: T) -> T::Output {
+                    task.run(simd::avx512::Avx512::assume())
+                }
+                // SAFETY: `Level::Avx512` is only made by `supported`, after `Avx512::detect` found
+                // every feature that `enabled` enables.
+                unsafe { enabled(task) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => {
+                #[target_feature(enable = "avx2,fma")]
+                fn enabled<T: Task>(task: T) -> T::Output {
+                    task.run(simd::avx2::Avx2::assume())
+                }
+                // SAFETY: `Level::Avx2` is only made by `supported`, after `Avx2::detect` found every
+                // feature that `enabled` enables.
+                unsafe { enabled(task) }
+            }
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon => {
+                #[target_feature(enable = "neon")]
+                fn enabled<T: Task>(task: T) -> T::Output {
+                    task.run(simd::neon::Neon::assume())
+                }
+                // SAFETY: `Level::Neon` is only made by `supported`, after `Neon::detect`.
+                unsafe { enabled(task) }
+            }
+            Level::Portable => task.run(simd::portable::Portable),
+        }
+    }
+}
+
+impl fmt::Display for Isa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Isa {
+    type Err = Error;
+
+    /// Parses `auto` or the name of an instruction set that this CPU has.
+    fn from_str(name: &str) -> Result<Self> {
+        if name == "auto" {
+            return Ok(Self::detect());
+        }
+        let supported = Self::supported();
+        supported.iter().copied().find(|isa| isa.name() == name).ok_or_else(|| {
+            let names: Vec<_> = supported.iter().map(|isa| isa.name()).collect();
+            Error::usage(format!("this CPU does not have the instruction set `{name}`"))
+                .with_hint(format!("use `auto` or one of: {}", names.join(", ")))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip() {
+        for isa in Isa::supported() {
+            assert_eq!(isa.name().parse::<Isa>().unwrap(), isa);
+        }
+        assert_eq!("auto".parse::<Isa>().unwrap(), Isa::detect());
+        let error = "mmx".parse::<Isa>().unwrap_err();
+        assert!(error.to_string().contains("mmx"));
+    }
+}

@@ -1,0 +1,115 @@
+//! Extremes: folded by kernels while values are in registers, or scanned afterwards.
+
+use super::isa::{Isa, Task};
+use super::simd::{LANES, Simd};
+use crate::observation::{LOWEST, Observation};
+
+/// Running extremes of sixteen lanes. NaN is skipped because `min` and `max` return their second
+/// operand, the accumulator, when the new value is NaN.
+#[derive(Clone, Copy)]
+pub(crate) struct Fold<S: Simd> {
+    min: S::V,
+    max: S::V,
+}
+
+impl<S: Simd> Fold<S> {
+    /// Nothing seen yet.
+    #[inline(always)]
+    pub(crate) fn new(s: S) -> Self {
+        Self { min: s.splat(f32::INFINITY), max: s.splat(f32::NEG_INFINITY) }
+    }
+
+    /// Sees sixteen values.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, s: S, v: S::V) {
+        self.min = s.min(v, self.min);
+        self.max = s.max(v, self.max);
+    }
+
+    /// Sees the first `n` of sixteen values.
+    #[inline(always)]
+    pub(crate) fn push_first(&mut self, s: S, v: S::V, n: usize) {
+        self.push(s, s.select(s.first(n), v, s.splat(f32::NAN)));
+    }
+
+    /// The extremes of the first `n` lanes. [`LOWEST`] is counted: see
+    /// [`Observation::needs_rescan`].
+    #[inline(always)]
+    pub(crate) fn finish_first(self, s: S, n: usize) -> Observation {
+        let (min, max) = (s.to_array(self.min), s.to_array(self.max));
+        let lanes = min.into_iter().zip(max).take(n.min(LANES));
+        let folded =
+            lanes.fold(Observation::EMPTY, |acc, (min, max)| acc.union(Observation { min, max }));
+        folded.with_positive_zeros()
+    }
+
+    /// The extremes of all lanes.
+    #[inline(always)]
+    pub(crate) fn finish(self, s: S) -> Observation {
+        self.finish_first(s, LANES)
+    }
+}
+
+struct Scan<'a> {
+    values: &'a [f32],
+    skip_lowest: bool,
+}
+
+impl Task for Scan<'_> {
+    type Output = Observation;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> Observation {
+        // Four accumulators hide the latency of the comparison.
+        let mut folds = [Fold::new(s); 4];
+        let (lowest, nan) = (s.splat(LOWEST), s.splat(f32::NAN));
+        // Skipping is rare, so it may cost: lowest becomes NaN, everything else stays.
+        let keep = |v: S::V| {
+            if !self.skip_lowest {
+                return v;
+            }
+            let differs = s.select(s.lt(v, lowest), v, nan);
+            s.select(s.lt(lowest, v), v, differs)
+        };
+        let (vectors, tail) = self.values.as_chunks::<LANES>();
+        let (quads, rest) = vectors.as_chunks::<4>();
+        for quad in quads {
+            for (fold, v) in folds.iter_mut().zip(quad) {
+                fold.push(s, keep(s.load(v)));
+            }
+        }
+        for v in rest {
+            folds[0].push(s, keep(s.load(v)));
+        }
+        folds[1].push_first(s, keep(s.load_partial(tail)), tail.len());
+        folds.into_iter().fold(Observation::EMPTY, |acc, fold| acc.union(fold.finish(s)))
+    }
+}
+
+/// The observation of `values`: the bits of [`Observation::scan`], at memory speed.
+pub fn scan(isa: Isa, values: &[f32]) -> Observation {
+    let folded = isa.dispatch(Scan { values, skip_lowest: false });
+    if folded.needs_rescan() {
+        return isa.dispatch(Scan { values, skip_lowest: true });
+    }
+    folded
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::kernel::testing::any_value;
+
+    proptest! {
+        #[test]
+        fn equals_the_definition(values in prop::collection::vec(any_value(), 0..200)) {
+            let expected = Observation::scan(&values);
+            for isa in Isa::supported() {
+                let scanned = scan(isa, &values);
+                prop_assert!(scanned.same_bits(expected), "{isa}: {scanned:?} {expected:?}");
+            }
+        }
+    }
+}

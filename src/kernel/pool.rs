@@ -1,0 +1,147 @@
+//! Maximum and average over sliding windows; lanes run across channels.
+
+use super::gemm::Clamp;
+use super::isa::{Isa, Task};
+use super::minmax::Fold;
+use super::simd::{LANES, Simd};
+use super::window::Window;
+use crate::observation::Observation;
+
+/// What a window's values become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pooling {
+    /// The largest value; a NaN is passed over when another value follows.
+    Max,
+    /// The sum, in ascending order of taps, divided by the number of taps that are not padding.
+    Average,
+}
+
+/// A pooling over one image.
+#[derive(Clone, Copy, Debug)]
+pub struct Pool {
+    /// What a window's values become.
+    pub pooling: Pooling,
+    /// Where outputs read.
+    pub window: Window,
+    /// Number of channels.
+    pub channels: usize,
+    /// Fused activation.
+    pub clamp: Clamp,
+}
+
+impl Pool {
+    /// Pools `input` `[h, w, channels]` into `output` `[h, w, channels]` and folds the extremes.
+    ///
+    /// # Panics
+    /// If a buffer's length is not what the window and the channels say.
+    pub fn run(&self, isa: Isa, input: &[f32], output: &mut [f32]) -> Observation {
+        let Window { y, x } = self.window;
+        assert_eq!(input.len(), y.input * x.input * self.channels, "input length");
+        assert_eq!(output.len(), y.output * x.output * self.channels, "output length");
+        isa.dispatch(Run { pool: self, input, output })
+    }
+}
+
+struct Run<'a> {
+    pool: &'a Pool,
+    input: &'a [f32],
+    output: &'a mut [f32],
+}
+
+impl Task for Run<'_> {
+    type Output = Observation;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> Observation {
+        let Self { pool, input, output } = self;
+        let (Window { y, x }, channels) = (pool.window, pool.channels);
+        let mut fold = Fold::new(s);
+        if channels == 0 || x.output == 0 {
+            return Observation::EMPTY;
+        }
+        for (position, to) in output.chunks_exact_mut(channels).enumerate() {
+            let (oy, ox) = (position / x.output, position % x.output);
+            let (taps_y, taps_x) = (y.valid_taps(oy), x.valid_taps(ox));
+            let count = s.splat((taps_y.len() * taps_x.len()) as f32);
+            for (block, to) in to.chunks_mut(LANES).enumerate() {
+                let mut result = match pool.pooling {
+                    Pooling::Max => s.splat(f32::MIN),
+                    Pooling::Average => s.splat(0.0),
+                };
+                for ty in taps_y.clone() {
+                    let iy = oy * y.stride + ty * y.dilation - y.before;
+                    for tx in taps_x.clone() {
+                        let ix = ox * x.stride + tx * x.dilation - x.before;
+                        let at = (iy * x.input + ix) * channels + block * LANES;
+                        let from = &input[at..at + to.len()];
+                        let value = match from.first_chunk() {
+                            Some(whole) => s.load(whole),
+                            None => s.load_partial(from),
+                        };
+                        result = match pool.pooling {
+                            Pooling::Max => s.max(value, result),
+                            Pooling::Average => s.add(result, value),
+                        };
+                    }
+                }
+                if pool.pooling == Pooling::Average {
+                    result = s.div(result, count);
+                }
+                let result = pool.clamp.apply(s, result);
+                if let Some(whole) = to.first_chunk_mut() {
+                    s.store(result, whole);
+                    fold.push(s, result);
+                } else {
+                    fold.push_first(s, result, to.len());
+                    s.store_partial(result, to);
+                }
+            }
+        }
+        fold.finish(s)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::testing::ramp;
+    use crate::kernel::window::Axis;
+
+    #[test]
+    fn equals_the_formula() {
+        let axes = [
+            Axis { input: 8, output: 4, taps: 2, stride: 2, dilation: 1, before: 0 },
+            Axis { input: 7, output: 7, taps: 3, stride: 1, dilation: 1, before: 1 },
+            Axis { input: 7, output: 4, taps: 3, stride: 2, dilation: 1, before: 1 },
+        ];
+        for (isa, y, x) in Isa::supported()
+            .into_iter()
+            .flat_map(|isa| axes.into_iter().flat_map(move |y| axes.map(move |x| (isa, y, x))))
+        {
+            for channels in [1, 16, 21] {
+                let input = ramp(y.input * x.input * channels, 5);
+                for pooling in [Pooling::Max, Pooling::Average] {
+                    let clamp = Clamp { low: -0.5, high: 0.75 };
+                    let pool = Pool { pooling, window: Window { y, x }, channels, clamp };
+                    let mut output = vec![0.0; y.output * x.output * channels];
+                    let observed = pool.run(isa, &input, &mut output);
+                    for (i, &result) in output.iter().enumerate() {
+                        let (c, position) = (i % channels, i / channels);
+                        let (oy, ox) = (position / x.output, position % x.output);
+                        let values = (0..y.taps).flat_map(|ty| (0..x.taps).map(move |tx| (ty, tx)));
+                        let values: Vec<f32> = values
+                            .filter_map(|(ty, tx)| Some((y.source(oy, ty)?, x.source(ox, tx)?)))
+                            .map(|(iy, ix)| input[(iy * x.input + ix) * channels + c])
+                            .collect();
+                        let pooled = match pooling {
+                            Pooling::Max => values.iter().copied().fold(f32::MIN, f32::max),
+                            Pooling::Average => values.iter().sum::<f32>() / values.len() as f32,
+                        };
+                        assert_eq!(result, pooled.clamp(-0.5, 0.75), "{isa} {pooling:?}");
+                    }
+                    assert!(observed.same_bits(Observation::scan(&output)));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! Reductions over any set of axes, and softmax.
+//!
+//! Every result has one fixed order of additions: along a kept innermost axis, lanes run across the
+//! results and the terms come in ascending order; along a reduced innermost axis, sixteen partial
+//! sums take every sixteenth element each and are then added in halves.
+
+use super::isa::{Isa, Task};
+use super::math;
+use super::minmax::Fold;
+use super::simd::{LANES, Simd};
+use crate::observation::Observation;
+
+/// What elements are reduced to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reduction {
+    /// Their sum.
+    Sum,
+    /// Their sum divided by their number.
+    Mean,
+    /// The largest; a NaN is passed over when another value follows.
+    Max,
+    /// The smallest; a NaN is passed over when another value follows.
+    Min,
+}
+
+impl Reduction {
+    fn start(self) -> f32 {
+        match self {
+            Self::Sum | Self::Mean => 0.0,
+            Self::Max => f32::NEG_INFINITY,
+            Self::Min => f32::INFINITY,
+        }
+    }
+
+    #[inline(always)]
+    fn join<S: Simd>(self, s: S, sum: S::V, v: S::V) -> S::V {
+        match self {
+            Self::Sum | Self::Mean => s.add(sum, v),
+            Self::Max => s.max(v, sum),
+            Self::Min => s.min(v, sum),
+        }
+    }
+}
+
+/// The loops of a reduction of one shape over one set of axes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReducePlan {
+    /// Neighbouring axes of the same kind merged: length, and whether it is reduced.
+    loops: Vec<(usize, bool)>,
+    input_len: usize,
+    output_len: usize,
+}
+
+impl ReducePlan {
+    /// The loops for a tensor of `shape` reduced over the axes for which `reduced` holds.
+    pub fn new(shape: &[usize], reduced: impl Fn(usize) -> bool) -> Self {
+        let mut loops: Vec<(usize, bool)> = Vec::new();
+        for (axis, &n) in shape.iter().enumerate() {
+            match loops.last_mut() {
+                Some(last) if last.1 == reduced(axis) => last.0 *= n,
+                _ => loops.push((n, reduced(axis))),
+            }
+        }
+        let kept = loops.iter().filter(|l| !l.1).map(|l| l.0);
+        Self { input_len: shape.iter().product(), output_len: kept.product(), loops }
+    }
+
+    /// Elements per result.
+    pub fn count(&self) -> usize {
+        self.loops.iter().filter(|l| l.1).map(|l| l.0).product()
+    }
+}
+
+/// Reduces `input` into `output` and folds the extremes of the results.
+///
+/// # Panics
+/// If the lengths are not those of the plan.
+pub fn reduce(
+    isa: Isa,
+    reduction: Reduction,
+    plan: &ReducePlan,
+    input: &[f32],
+    output: &mut [f32],
+) -> Observation {
+    assert_eq!((input.len(), output.len()), (plan.input_len, plan.output_len), "lengths");
+    isa.dispatch(ReduceTask { reduction, plan, input, output })
+}
+
+struct ReduceTask<'a> {
+    reduction: Reduction,
+    plan: &'a ReducePlan,
+    input: &'a [f32],
+    output: &'a mut [f32],
+}
+
+impl Task for ReduceTask<'_> {
+    type Output = Observation;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> Observation {
+        let Self { reduction, plan, input, output } = self;
+        output.fill(reduction.start());
+        let (outer, inner, inner_reduced) = match plan.loops.split_last() {
+            Some((&(n, reduced), outer)) => (outer, n, reduced),
+            None => (&[][..], 1, false),
+        };
+        if !input.is_empty() {
+            // Walk the outer loops; a reduced loop does not move the output.
+            let mut index = vec![0_usize; outer.len()];
+            let mut strides = vec![0_usize; outer.len()];
+            let mut stride = if inner_reduced { 1 } else { inner };
+            for (to, &(n, reduced)) in strides.iter_mut().zip(outer).rev() {
+                if !reduced {
+                    *to = stride;
+                    stride *= n;
+                }
+            }
+            let mut at = 0;
+            for run in input.chunks_exact(inner) {
+                if inner_reduced {
+                    let reduced = reduce_run(s, reduction, run);
+                    let joined = reduction.join(s, s.splat(output[at]), s.splat(reduced));
+                    output[at] = s.to_array(joined)[0];
+                } else {
+                    let to = &mut output[at..at + inner];
+                    let (from, from_tail) = run.as_chunks::<LANES>();
+                    let (to, to_tail) = to.as_chunks_mut::<LANES>();
+                    for (from, to) in from.iter().zip(to) {
+                        let joined = reduction.join(s, s.load(to), s.load(from));
+                        s.store(joined, to);
+                    }
+                    if !to_tail.is_empty() {
+                        let sum = s.load_partial(to_tail);
+                        let joined = reduction.join(s, sum, s.load_partial(from_tail));
+                        s.store_partial(joined, to_tail);
+                    }
+                }
+                for ((i, &(n, _)), &stride) in index.iter_mut().zip(outer).zip(&strides).rev() {
+                    *i += 1;
+                    at += stride;
+                    if *i < n {
+                        break;
+                    }
+                    at -= n * stride;
+                    *i = 0;
+                }
+            }
+        }
+        let count = s.splat(plan.count() as f32);
+        let mut fold = Fold::new(s);
+        for to in output.chunks_mut(LANES) {
+            let mut v = s.load_partial(to);
+            if reduction == Reduction::Mean {
+                v = s.div(v, count);
+            }
+            fold.push_first(s, v, to.len());
+            s.store_partial(v, to);
+        }
+        fold.finish(s)
+    }
+}
+
+/// Reduces a contiguous run.
+#[inline(always)]
+fn reduce_run<S: Simd>(s: S, reduction: Reduction, run: &[f32]) -> f32 {
+    let start = s.splat(reduction.start());
+    let mut sums = start;
+    let (vectors, tail) = run.as_chunks::<LANES>();
+    for v in vectors {
+        sums = reduction.join(s, sums, s.load(v));
+    }
+    if !tail.is_empty() {
+        let last = s.select(s.first(tail.len()), s.load_partial(tail), start);
+        sums = reduction.join(s, sums, last);
+    }
+    let lanes = s.to_array(sums);
+    match reduction {
+        Reduction::Sum | Reduction::Mean => s.sum(sums),
+        Reduction::Max => {
+            lanes.into_iter().fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a })
+        }
+        Reduction::Min => lanes.into_iter().fold(f32::INFINITY, |a, b| if b < a { b } else { a }),
+    }
+}
+
+/// `e^(beta (x - max)) / sum` along rows of `depth` elements, and the extremes of the results.
+///
+/// # Panics
+/// If the lengths differ or are not whole rows.
+pub fn softmax(
+    isa: Isa,
+    beta: f32,
+    depth: usize,
+    input: &[f32],
+    output: &mut [f32],
+) -> Observation {
+    assert_eq!(input.len(), output.len(), "one result an element");
+    if input.is_empty() {
+        return Observation::EMPTY;
+    }
+    assert_eq!(input.len() % depth, 0, "whole rows");
+    isa.dispatch(SoftmaxTask { beta, depth, input, output })
+}
+
+struct SoftmaxTask<'a> {
+    beta: f32,
+    depth: usize,
+    input: &'a [f32],
+    output: &'a mut [f32],
+}
+
+impl Task for SoftmaxTask<'_> {
+    type Output = Observation;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> Observation {
+        let mut fold = Fold::new(s);
+        let beta = s.splat(self.beta);
+        let rows = self.input.chunks_exact(self.depth);
+        for (from, to) in rows.zip(self.output.chunks_exact_mut(self.depth)) {
+            let max = s.splat(reduce_run(s, Reduction::Max, from));
+            let mut sums = s.splat(0.0);
+            for (from, to) in from.chunks(LANES).zip(to.chunks_mut(LANES)) {
+                let e = math::exp(s, s.mul(s.sub(s.load_partial(from), max), beta));
+                s.store_partial(e, to);
+                // Lanes beyond the row must not add.
+                sums = s.add(sums, s.select(s.first(to.len()), e, s.splat(0.0)));
+            }
+            let sum = s.splat(s.sum(sums));
+            for to in to.chunks_mut(LANES) {
+                let result = s.div(s.load_partial(to), sum);
+                fold.push_first(s, result, to.len());
+                s.store_partial(result, to);
+            }
+        }
+        fold.finish(s)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::testing::ramp;
+
+    #[test]
+    fn reductions_equal_sums_in_double() {
+        let shape = [3, 4, 5, 18];
+        let input = ramp(shape.iter().product(), 9);
+        for mask in 0..16_usize {
+            let reduced = |axis: usize| mask >> axis & 1 == 1;
+            let plan = ReducePlan::new(&shape, reduced);
+            for reduction in [Reduction::Sum, Reduction::Mean, Reduction::Max, Reduction::Min] {
+                let mut expected = vec![None::<f64>; plan.output_len];
+                for (i, &x) in input.iter().enumerate() {
+                    let (mut rest, mut at, mut stride) = (i, 0, 1);
+                    for axis in (0..4).rev() {
+                        if !reduced(axis) {
+                            at += rest % shape[axis] * stride;
+                            stride *= shape[axis];
+                        }
+                        rest /= shape[axis];
+                    }
+                    let x = f64::from(x);
+                    let joined = match (reduction, expected[at]) {
+                        (_, None) => x,
+                        (Reduction::Max, Some(y)) => y.max(x),
+                        (Reduction::Min, Some(y)) => y.min(x),
+                        (_, Some(y)) => x + y,
+                    };
+                    expected[at] = Some(joined);
+                }
+                let mut reference: Option<Vec<f32>> = None;
+                for isa in Isa::supported() {
+                    let mut output = vec![0.0; plan.output_len];
+                    let observed = reduce(isa, reduction, &plan, &input, &mut output);
+                    assert!(observed.same_bits(Observation::scan(&output)));
+                    for (&result, expected) in output.iter().zip(&expected) {
+                        let mut expected = expected.unwrap();
+                        if reduction == Reduction::Mean {
+                            expected /= plan.count() as f64;
+                        }
+                        assert!(
+                            (f64::from(result) - expected).abs() < 1.0e-4,
+                            "{isa} {reduction:?}"
+                        );
+                    }
+                    assert_eq!(&output, reference.get_or_insert_with(|| output.clone()), "{isa}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn softmax_rows_sum_to_one() {
+        for depth in [1, 10, 16, 1001] {
+            let input: Vec<f32> = ramp(depth * 3, 4).iter().map(|x| x * 30.0).collect();
+            let mut reference: Option<Vec<f32>> = None;
+            for isa in Isa::supported() {
+                let mut output = vec![0.0; input.len()];
+                let observed = softmax(isa, 1.5, depth, &input, &mut output);
+                assert!(observed.same_bits(Observation::scan(&output)));
+                for (from, to) in input.chunks(depth).zip(output.chunks(depth)) {
+                    let max = f64::from(from.iter().copied().fold(f32::MIN, f32::max));
+                    let e = |x: f32| (1.5 * (f64::from(x) - max)).exp();
+                    let sum: f64 = from.iter().map(|&x| e(x)).sum();
+                    for (&x, &y) in from.iter().zip(to) {
+                        assert!((f64::from(y) - e(x) / sum).abs() < 1.0e-6, "{isa}");
+                    }
+                }
+                assert_eq!(&output, reference.get_or_insert_with(|| output.clone()), "{isa}");
+            }
+        }
+    }
+}

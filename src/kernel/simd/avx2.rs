@@ -1,0 +1,151 @@
+//! AVX2 and FMA: two registers a vector.
+
+use std::arch::x86_64::*;
+
+use super::{LANES, Simd};
+
+/// The CPU has AVX2 and FMA.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Avx2(());
+
+impl Avx2 {
+    /// The value, if the CPU has the instructions.
+    pub(crate) fn detect() -> Option<Self> {
+        let has = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        has.then_some(Self(()))
+    }
+
+    /// The value, where the instructions are enabled for the compiler and so were detected.
+    #[target_feature(enable = "avx2,fma")]
+    pub(in crate::kernel) fn assume() -> Self {
+        Self(())
+    }
+}
+
+/// Lanes 0 to 7 and 8 to 15.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pair(__m256, __m256);
+
+/// An intrinsic on both halves.
+macro_rules! both {
+    ($f:ident($($x:ident),+)) => {
+        // SAFETY: needs AVX2 and FMA and touches registers only; `Avx2` exists only after detection.
+        unsafe { Pair($f($($x.0),+), $f($($x.1),+)) }
+    };
+}
+
+/// An integer intrinsic on the bits of both halves.
+macro_rules! both_bits {
+    (|$($x:ident),+| $e:expr) => {{
+        // SAFETY: needs AVX2 and touches registers only; `Avx2` exists only after detection.
+        let half = |$($x: __m256),+| unsafe {
+            $(let $x = _mm256_castps_si256($x);)+
+            _mm256_castsi256_ps($e)
+        };
+        Pair(half($($x.0),+), half($($x.1),+))
+    }};
+}
+
+impl Simd for Avx2 {
+    type V = Pair;
+    type M = Pair;
+
+    const TILE_ROWS: usize = 6;
+    const TILE_VECTORS: usize = 1;
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> Self::V {
+        // SAFETY: registers only; AVX2 was detected.
+        let half = unsafe { _mm256_set1_ps(x) };
+        Pair(half, half)
+    }
+    #[inline(always)]
+    fn load(self, from: &[f32; LANES]) -> Self::V {
+        // SAFETY: a reference to 16 values is readable.
+        unsafe { self.load_ptr(from.as_ptr()) }
+    }
+    #[inline(always)]
+    fn store(self, v: Self::V, to: &mut [f32; LANES]) {
+        // SAFETY: a reference to 16 values is writable.
+        unsafe { self.store_ptr(v, to.as_mut_ptr()) }
+    }
+    #[inline(always)]
+    unsafe fn load_ptr(self, from: *const f32) -> Self::V {
+        // SAFETY: the caller vouches for 16 readable values; AVX2 was detected.
+        unsafe { Pair(_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))) }
+    }
+    #[inline(always)]
+    unsafe fn store_ptr(self, v: Self::V, to: *mut f32) {
+        // SAFETY: the caller vouches for 16 writable values; AVX2 was detected.
+        unsafe {
+            _mm256_storeu_ps(to, v.0);
+            _mm256_storeu_ps(to.add(8), v.1);
+        }
+    }
+    #[inline(always)]
+    fn add(self, a: Self::V, b: Self::V) -> Self::V {
+        both!(_mm256_add_ps(a, b))
+    }
+    #[inline(always)]
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V {
+        both!(_mm256_sub_ps(a, b))
+    }
+    #[inline(always)]
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V {
+        both!(_mm256_mul_ps(a, b))
+    }
+    #[inline(always)]
+    fn div(self, a: Self::V, b: Self::V) -> Self::V {
+        both!(_mm256_div_ps(a, b))
+    }
+    #[inline(always)]
+    fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        both!(_mm256_fmadd_ps(a, b, c))
+    }
+    #[inline(always)]
+    fn min(self, a: Self::V, b: Self::V) -> Self::V {
+        both!(_mm256_min_ps(a, b))
+    }
+    #[inline(always)]
+    fn max(self, a: Self::V, b: Self::V) -> Self::V {
+        both!(_mm256_max_ps(a, b))
+    }
+    #[inline(always)]
+    fn sqrt(self, a: Self::V) -> Self::V {
+        both!(_mm256_sqrt_ps(a))
+    }
+    #[inline(always)]
+    fn lt(self, a: Self::V, b: Self::V) -> Self::M {
+        // SAFETY: registers only; AVX2 was detected.
+        unsafe {
+            Pair(_mm256_cmp_ps::<_CMP_LT_OQ>(a.0, b.0), _mm256_cmp_ps::<_CMP_LT_OQ>(a.1, b.1))
+        }
+    }
+    #[inline(always)]
+    fn select(self, m: Self::M, a: Self::V, b: Self::V) -> Self::V {
+        both!(_mm256_blendv_ps(b, a, m))
+    }
+    #[inline(always)]
+    fn first(self, n: usize) -> Self::M {
+        let lanes: [f32; LANES] =
+            std::array::from_fn(|i| f32::from_bits(if i < n { !0 } else { 0 }));
+        self.load(&lanes)
+    }
+    #[inline(always)]
+    fn and(self, a: Self::V, b: Self::V) -> Self::V {
+        both!(_mm256_and_ps(a, b))
+    }
+    #[inline(always)]
+    fn or(self, a: Self::V, b: Self::V) -> Self::V {
+        both!(_mm256_or_ps(a, b))
+    }
+    #[inline(always)]
+    fn add_bits(self, a: Self::V, b: Self::V) -> Self::V {
+        both_bits!(|a, b| _mm256_add_epi32(a, b))
+    }
+    #[inline(always)]
+    fn shl_bits<const N: u32>(self, a: Self::V) -> Self::V {
+        // The intrinsic's constant is signed, and a const parameter cannot be cast.
+        both_bits!(|a| _mm256_sll_epi32(a, _mm_cvtsi32_si128(N as i32)))
+    }
+}

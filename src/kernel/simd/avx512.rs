@@ -1,0 +1,141 @@
+//! AVX-512: one register a vector.
+
+use std::arch::x86_64::*;
+
+use super::{LANES, Simd};
+
+/// The CPU has AVX-512 F, VL, BW and DQ, AVX2 and FMA.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Avx512(());
+
+impl Avx512 {
+    /// The value, if the CPU has the instructions.
+    pub(crate) fn detect() -> Option<Self> {
+        let has = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma");
+        has.then_some(Self(()))
+    }
+
+    /// The value, where the instructions are enabled for the compiler and so were detected.
+    #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+    pub(in crate::kernel) fn assume() -> Self {
+        Self(())
+    }
+}
+
+/// Intrinsics on registers.
+macro_rules! v {
+    ($e:expr) => {
+        // SAFETY: needs AVX-512 and touches registers only; `Avx512` exists only after detection.
+        unsafe { $e }
+    };
+}
+
+impl Simd for Avx512 {
+    type V = __m512;
+    type M = __mmask16;
+
+    const TILE_ROWS: usize = 7;
+    const TILE_VECTORS: usize = 2;
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> Self::V {
+        v!(_mm512_set1_ps(x))
+    }
+    #[inline(always)]
+    fn load(self, from: &[f32; LANES]) -> Self::V {
+        // SAFETY: a reference to 16 values is readable; AVX-512 was detected.
+        unsafe { _mm512_loadu_ps(from.as_ptr()) }
+    }
+    #[inline(always)]
+    fn store(self, v: Self::V, to: &mut [f32; LANES]) {
+        // SAFETY: a reference to 16 values is writable; AVX-512 was detected.
+        unsafe { _mm512_storeu_ps(to.as_mut_ptr(), v) }
+    }
+    #[inline(always)]
+    unsafe fn load_ptr(self, from: *const f32) -> Self::V {
+        // SAFETY: the caller vouches for 16 readable values; AVX-512 was detected.
+        unsafe { _mm512_loadu_ps(from) }
+    }
+    #[inline(always)]
+    unsafe fn store_ptr(self, v: Self::V, to: *mut f32) {
+        // SAFETY: the caller vouches for 16 writable values; AVX-512 was detected.
+        unsafe { _mm512_storeu_ps(to, v) }
+    }
+    #[inline(always)]
+    fn add(self, a: Self::V, b: Self::V) -> Self::V {
+        v!(_mm512_add_ps(a, b))
+    }
+    #[inline(always)]
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V {
+        v!(_mm512_sub_ps(a, b))
+    }
+    #[inline(always)]
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V {
+        v!(_mm512_mul_ps(a, b))
+    }
+    #[inline(always)]
+    fn div(self, a: Self::V, b: Self::V) -> Self::V {
+        v!(_mm512_div_ps(a, b))
+    }
+    #[inline(always)]
+    fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        v!(_mm512_fmadd_ps(a, b, c))
+    }
+    #[inline(always)]
+    fn min(self, a: Self::V, b: Self::V) -> Self::V {
+        v!(_mm512_min_ps(a, b))
+    }
+    #[inline(always)]
+    fn max(self, a: Self::V, b: Self::V) -> Self::V {
+        v!(_mm512_max_ps(a, b))
+    }
+    #[inline(always)]
+    fn sqrt(self, a: Self::V) -> Self::V {
+        v!(_mm512_sqrt_ps(a))
+    }
+    #[inline(always)]
+    fn lt(self, a: Self::V, b: Self::V) -> Self::M {
+        v!(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b))
+    }
+    #[inline(always)]
+    fn select(self, m: Self::M, a: Self::V, b: Self::V) -> Self::V {
+        v!(_mm512_mask_blend_ps(m, b, a))
+    }
+    #[inline(always)]
+    fn first(self, n: usize) -> Self::M {
+        if n >= LANES { !0 } else { (1 << n) - 1 }
+    }
+    #[inline(always)]
+    fn and(self, a: Self::V, b: Self::V) -> Self::V {
+        v!(_mm512_and_ps(a, b))
+    }
+    #[inline(always)]
+    fn or(self, a: Self::V, b: Self::V) -> Self::V {
+        v!(_mm512_or_ps(a, b))
+    }
+    #[inline(always)]
+    fn add_bits(self, a: Self::V, b: Self::V) -> Self::V {
+        v!(_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b))))
+    }
+    #[inline(always)]
+    fn shl_bits<const N: u32>(self, a: Self::V) -> Self::V {
+        v!(_mm512_castsi512_ps(_mm512_slli_epi32::<N>(_mm512_castps_si512(a))))
+    }
+    #[inline(always)]
+    fn load_partial(self, from: &[f32]) -> Self::V {
+        assert!(from.len() <= LANES, "at most 16 lanes");
+        // SAFETY: masked-out lanes are not read, the others are in the slice; AVX-512 was detected.
+        unsafe { _mm512_maskz_loadu_ps(self.first(from.len()), from.as_ptr()) }
+    }
+    #[inline(always)]
+    fn store_partial(self, v: Self::V, to: &mut [f32]) {
+        assert!(to.len() <= LANES, "at most 16 lanes");
+        // SAFETY: masked-out lanes are not written, the others are in the slice; AVX-512 was detected.
+        unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), self.first(to.len()), v) }
+    }
+}

@@ -1,0 +1,138 @@
+//! Sixteen `f32` lanes, whatever the width of the machine's registers.
+//!
+//! Kernels are written once over [`Simd`]. Every operation is defined to the bit, so that all
+//! instruction sets compute the same results: `fma` rounds once, `min` and `max` return their
+//! second operand when either is NaN or both are zeros (as x86 does).
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod neon;
+pub(crate) mod portable;
+
+/// Number of lanes of every vector.
+pub(crate) const LANES: usize = 16;
+
+/// An instruction set as a zero-sized value: it exists only where its instructions do.
+pub(crate) trait Simd: Copy + Send + Sync + 'static {
+    /// Sixteen `f32`.
+    type V: Copy;
+    /// Sixteen truth values.
+    type M: Copy;
+
+    /// Rows of the GEMM tile that fit the register file beside `TILE_VECTORS` columns.
+    const TILE_ROWS: usize;
+    /// Vectors across a GEMM tile.
+    const TILE_VECTORS: usize;
+
+    /// All lanes `x`.
+    fn splat(self, x: f32) -> Self::V;
+    /// Lanes from memory.
+    fn load(self, from: &[f32; LANES]) -> Self::V;
+    /// Lanes to memory.
+    fn store(self, v: Self::V, to: &mut [f32; LANES]);
+    /// Lanes from memory.
+    ///
+    /// # Safety
+    /// `from` must be valid for reads of 16 `f32`; any alignment.
+    unsafe fn load_ptr(self, from: *const f32) -> Self::V;
+    /// Lanes to memory.
+    ///
+    /// # Safety
+    /// `to` must be valid for writes of 16 `f32`; any alignment.
+    unsafe fn store_ptr(self, v: Self::V, to: *mut f32);
+
+    /// `a + b`
+    fn add(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a - b`
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a * b`
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a / b`
+    fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a * b + c`, rounded once.
+    fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `if a < b { a } else { b }`
+    fn min(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `if a > b { a } else { b }`
+    fn max(self, a: Self::V, b: Self::V) -> Self::V;
+    /// Square root, correctly rounded.
+    fn sqrt(self, a: Self::V) -> Self::V;
+
+    /// `a < b`
+    fn lt(self, a: Self::V, b: Self::V) -> Self::M;
+    /// `if m { a } else { b }`
+    fn select(self, m: Self::M, a: Self::V, b: Self::V) -> Self::V;
+    /// The first `n` lanes.
+    fn first(self, n: usize) -> Self::M;
+
+    /// Bitwise and.
+    fn and(self, a: Self::V, b: Self::V) -> Self::V;
+    /// Bitwise or.
+    fn or(self, a: Self::V, b: Self::V) -> Self::V;
+    /// Sum of the lanes' bits as wrapping 32-bit integers.
+    fn add_bits(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The lanes' bits, shifted left by `N`.
+    fn shl_bits<const N: u32>(self, a: Self::V) -> Self::V;
+
+    /// The first `from.len()` lanes from memory, zeros in the others.
+    ///
+    /// # Panics
+    /// If there are more than 16.
+    #[inline(always)]
+    fn load_partial(self, from: &[f32]) -> Self::V {
+        let mut lanes = [0.0; LANES];
+        lanes[..from.len()].copy_from_slice(from);
+        self.load(&lanes)
+    }
+
+    /// The first `to.len()` lanes to memory.
+    ///
+    /// # Panics
+    /// If there are more than 16.
+    #[inline(always)]
+    fn store_partial(self, v: Self::V, to: &mut [f32]) {
+        let mut lanes = [0.0; LANES];
+        self.store(v, &mut lanes);
+        to.copy_from_slice(&lanes[..to.len()]);
+    }
+
+    /// The lanes as an array.
+    #[inline(always)]
+    fn to_array(self, v: Self::V) -> [f32; LANES] {
+        let mut lanes = [0.0; LANES];
+        self.store(v, &mut lanes);
+        lanes
+    }
+
+    /// Sum of the lanes in a fixed order: halves are added until one is left.
+    #[inline(always)]
+    fn sum(self, v: Self::V) -> f32 {
+        let mut lanes = self.to_array(v);
+        let mut n = LANES;
+        while n > 1 {
+            n /= 2;
+            for i in 0..n {
+                lanes[i] += lanes[i + n];
+            }
+        }
+        lanes[0]
+    }
+
+    /// The value `-x`.
+    #[inline(always)]
+    fn neg(self, a: Self::V) -> Self::V {
+        self.mul(a, self.splat(-1.0))
+    }
+
+    /// The value without its sign.
+    #[inline(always)]
+    fn abs(self, a: Self::V) -> Self::V {
+        self.and(a, self.splat(f32::from_bits(0x7fff_ffff)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

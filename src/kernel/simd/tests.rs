@@ -1,0 +1,92 @@
+use super::super::isa::{Isa, Task};
+use super::*;
+
+/// Every operation on every pair of special values, as bits.
+struct AllOperations;
+
+const SPECIAL: [f32; 16] = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.5,
+    f32::NAN,
+    f32::INFINITY,
+    f32::NEG_INFINITY,
+    f32::MAX,
+    f32::MIN,
+    f32::MIN_POSITIVE,
+    1.0e-40,
+    -1.0e-40,
+    3.3,
+    1.0e10,
+    -7.25,
+    0.1,
+];
+
+impl Task for AllOperations {
+    type Output = Vec<[u32; LANES]>;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> Self::Output {
+        let mut results = Vec::new();
+        let a = s.load(&SPECIAL);
+        for rotation in 0..LANES {
+            let mut other = SPECIAL;
+            other.rotate_left(rotation);
+            let b = s.load(&other);
+            let c = s.splat(other[3]);
+            let all = [
+                s.add(a, b),
+                s.sub(a, b),
+                s.mul(a, b),
+                s.div(a, b),
+                s.fma(a, b, c),
+                s.min(a, b),
+                s.max(a, b),
+                s.sqrt(s.abs(a)),
+                s.select(s.lt(a, b), a, b),
+                s.select(s.first(rotation), a, b),
+                s.and(a, b),
+                s.or(a, b),
+                s.add_bits(a, b),
+                s.shl_bits::<23>(b),
+                s.neg(a),
+                s.load_partial(&other[..rotation]),
+                s.splat(s.sum(s.splat(other[0]))),
+            ];
+            for (i, v) in all.into_iter().enumerate() {
+                let mut lanes = [0.0; LANES];
+                s.store_partial(v, &mut lanes[..LANES - rotation / 2]);
+                // The bits of a NaN that arithmetic makes are not defined by IEEE 754; moved ones are.
+                let moved = matches!(i, 5 | 6 | 8..=13 | 15);
+                let canonical = |x: f32| if x.is_nan() && !moved { f32::NAN } else { x };
+                results.push(lanes.map(|x| canonical(x).to_bits()));
+            }
+        }
+        results
+    }
+}
+
+#[test]
+fn all_instruction_sets_agree_to_the_bit() {
+    let expected = AllOperations.run(portable::Portable);
+    for isa in Isa::supported() {
+        assert_eq!(isa.dispatch(AllOperations), expected, "{isa}");
+    }
+}
+
+#[test]
+fn minimum_keeps_the_accumulator_when_the_new_value_is_nan() {
+    struct Keep;
+    impl Task for Keep {
+        type Output = (f32, f32);
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> (f32, f32) {
+            let (nan, kept) = (s.splat(f32::NAN), s.splat(3.0));
+            (s.to_array(s.min(nan, kept))[0], s.to_array(s.max(nan, kept))[0])
+        }
+    }
+    for isa in Isa::supported() {
+        assert_eq!(isa.dispatch(Keep), (3.0, 3.0), "{isa}");
+    }
+}

@@ -1,0 +1,84 @@
+//! Sliding windows over `[h, w, c]` images: where outputs read inputs, and which taps exist.
+
+/// One axis of a sliding window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Axis {
+    /// Input positions.
+    pub input: usize,
+    /// Output positions.
+    pub output: usize,
+    /// Taps of the window.
+    pub taps: usize,
+    /// Input positions from one output to the next.
+    pub stride: usize,
+    /// Input positions from one tap to the next.
+    pub dilation: usize,
+    /// Padding before the first input position.
+    pub before: usize,
+}
+
+impl Axis {
+    /// The input position of `tap` for output `position`, if it is not padding.
+    #[inline(always)]
+    pub fn source(&self, position: usize, tap: usize) -> Option<usize> {
+        let at = position * self.stride + tap * self.dilation;
+        let at = at.checked_sub(self.before)?;
+        (at < self.input).then_some(at)
+    }
+
+    /// The taps that read input and not padding at output `position`: a range, since they ascend.
+    #[inline(always)]
+    pub fn valid_taps(&self, position: usize) -> std::ops::Range<usize> {
+        let start = position * self.stride;
+        let first = self.before.saturating_sub(start).div_ceil(self.dilation);
+        let end = (self.input + self.before).saturating_sub(start).div_ceil(self.dilation);
+        let end = end.min(self.taps);
+        first.min(end)..end
+    }
+
+    /// The output positions at which every tap reads input.
+    pub fn interior(&self) -> std::ops::Range<usize> {
+        let whole = |p: &usize| self.valid_taps(*p) == (0..self.taps);
+        let first = self.before.div_ceil(self.stride).min(self.output);
+        let count = (first..self.output).take_while(whole).count();
+        first..first + count
+    }
+}
+
+/// A two-dimensional window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Rows.
+    pub y: Axis,
+    /// Columns.
+    pub x: Axis,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_agree_with_single_taps() {
+        for input in 1..7 {
+            for taps in 1..5 {
+                for (stride, dilation, before) in
+                    [(1, 1, 0), (1, 1, 1), (2, 1, 1), (1, 2, 2), (3, 2, 4), (2, 3, 0)]
+                {
+                    let axis = Axis { input, output: 6, taps, stride, dilation, before };
+                    let mut interior = Vec::new();
+                    for position in 0..axis.output {
+                        let singly: Vec<_> =
+                            (0..taps).filter(|&t| axis.source(position, t).is_some()).collect();
+                        let range: Vec<_> = axis.valid_taps(position).collect();
+                        assert_eq!(range, singly, "{axis:?} at {position}");
+                        if singly.len() == taps {
+                            interior.push(position);
+                        }
+                    }
+                    assert_eq!(axis.interior().collect::<Vec<_>>(), interior, "{axis:?}");
+                }
+            }
+        }
+    }
+}
