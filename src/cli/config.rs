@@ -160,8 +160,9 @@ impl Files {
             (Some(checkpoint), _) => checkpoint.clone(),
             (None, Some(output)) => output.with_extension("rmm"),
             (None, None) => {
-                return Err(Error::usage("it is not said where to record")
-                    .with_hint("--output-model FILE or, for the recording only, --checkpoint FILE"));
+                return Err(Error::usage("it is not said where to record").with_hint(
+                    "--output-model FILE or, for the recording only, --checkpoint FILE",
+                ));
             }
         };
         Ok(Self { model, data, output, recording })
@@ -205,12 +206,10 @@ pub(super) fn check_writable(path: &Path) -> Result<()> {
     if path.is_dir() {
         return Err(Error::usage(format!("{} is a folder, not a file", path.display())));
     }
-    tempfile::tempfile_in(folder)
-        .map(drop)
-        .map_err(|error| {
-            Error::io("write to the folder", folder, error)
-                .with_hint("make the folder first, or choose another")
-        })
+    tempfile::tempfile_in(folder).map(drop).map_err(|error| {
+        Error::io("write to the folder", folder, error)
+            .with_hint("make the folder first, or choose another")
+    })
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -281,8 +280,9 @@ mod tests {
             ("--input-model m", "where to record"),
             ("a b", "but 2 paths are given"),
             ("a b c --input-model d", "not both"),
+            ("--input-model m inspect m", "but 2 paths are given"),
             ("--input-model m --output-model m", "overwrite the input model"),
-            ("--input-model DIR/m --output-model DIR/../DIR/m", "overwrite the input model"),
+            ("--input-model DIR/m --output-model DIR/./m", "overwrite the input model"),
             ("--input-model m --checkpoint m", "overwrite the input model"),
             ("--input-model m --output-model o --checkpoint ./o", "are the same file"),
             ("--input-model m --input-data d --output-model d", "d would be overwritten"),

@@ -11,11 +11,23 @@ pub(in crate::cli) struct EstimatorArgs {
     pub mode: Mode,
 
     /// Percentile of the minima that becomes the range's minimum, in mode percentile [default: 1]
-    #[arg(long, alias = "min_percentile", value_name = "P", allow_negative_numbers = true, help_heading = "Ranges")]
+    #[arg(
+        long,
+        alias = "min_percentile",
+        value_name = "P",
+        allow_negative_numbers = true,
+        help_heading = "Ranges"
+    )]
     pub min_percentile: Option<f32>,
 
     /// Percentile of the maxima that becomes the range's maximum, in mode percentile [default: 99]
-    #[arg(long, alias = "max_percentile", value_name = "P", allow_negative_numbers = true, help_heading = "Ranges")]
+    #[arg(
+        long,
+        alias = "max_percentile",
+        value_name = "P",
+        allow_negative_numbers = true,
+        help_heading = "Ranges"
+    )]
     pub max_percentile: Option<f32>,
 
     /// Observations whose extremes enter a moving average together [default: 16]
@@ -23,7 +35,13 @@ pub(in crate::cli) struct EstimatorArgs {
     pub moving_avg_batch: Option<u32>,
 
     /// Weight of a new batch in a moving average, 0 to 1 [default: 0.1]
-    #[arg(long, alias = "moving_avg_const", value_name = "C", allow_negative_numbers = true, help_heading = "Ranges")]
+    #[arg(
+        long,
+        alias = "moving_avg_const",
+        value_name = "C",
+        allow_negative_numbers = true,
+        help_heading = "Ranges"
+    )]
     pub moving_avg_const: Option<f32>,
 }
 

@@ -188,12 +188,6 @@ mod tests {
     }
 
     #[test]
-    fn recording_options_do_not_mix_with_commands() {
-        let line = "rm --input-model a.circle inspect a.circle";
-        assert!(Cli::try_parse_from(line.split(' ')).is_err());
-    }
-
-    #[test]
     fn verbose_has_the_original_short_form() {
         let cli = Cli::try_parse_from(["rm", "-V"]).unwrap();
         assert!(cli.talk.verbose);

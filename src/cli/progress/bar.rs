@@ -50,11 +50,9 @@ impl View for Bar {
 fn numbers(status: &Status) -> String {
     let (position, total) = (HumanCount(status.position()), HumanCount(status.total));
     match status.remaining() {
-        Some(left) => format!(
-            "{position}/{total} {:.1}/s ETA {}",
-            status.rate(),
-            FormattedDuration(left)
-        ),
+        Some(left) => {
+            format!("{position}/{total} {:.1}/s ETA {}", status.rate(), FormattedDuration(left))
+        }
         None => format!("{position}/{total}"),
     }
 }

@@ -188,9 +188,8 @@ impl Progress {
             Note::Grown { name, before, records } => printer.say(format_args!(
                 "{name}: has grown from {before} to {records} records; recording the new ones"
             )),
-            Note::Repeated { name, first } => printer.warn(format_args!(
-                "{name} has the same records as {first} and is counted once"
-            )),
+            Note::Repeated { name, first } => printer
+                .warn(format_args!("{name} has the same records as {first} and is counted once")),
         }
     }
 }
