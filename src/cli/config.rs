@@ -60,13 +60,18 @@ pub(super) enum Existing {
 }
 
 impl RecordConfig {
-    /// Checks `args`.
+    /// Checks `args`; `needs_output` if there must be an output model.
     ///
     /// # Errors
     /// [`Usage`](crate::error::ErrorKind::Usage) for options that are missing, contradict each other
     /// or are out of range; [`Io`](crate::error::ErrorKind::Io) for folders that cannot be written.
-    pub fn new(args: RecordArgs) -> Result<Self> {
+    pub fn new(args: RecordArgs, needs_output: bool) -> Result<Self> {
         let files = Files::of(&args)?;
+        if needs_output && files.output.is_none() {
+            return Err(Error::usage("no output model is given").with_hint(
+                "--output-model FILE, or `record-minmax record` to make the recording only",
+            ));
+        }
         if args.generate_profile_data {
             return Err(Error::usage("--generate_profile_data is not supported")
                 .with_hint("leave it out: the output model then has the ranges only"));
@@ -242,7 +247,7 @@ mod tests {
     fn configure(folder: &Path, line: &str) -> Result<RecordConfig> {
         let line = line.replace("DIR", folder.to_str().unwrap());
         let words = ["record-minmax"].into_iter().chain(line.split_whitespace());
-        RecordConfig::new(Cli::try_parse_from(words).expect("it parses").record)
+        RecordConfig::new(Cli::try_parse_from(words).expect("it parses").record, true)
     }
 
     fn refusal(line: &str) -> String {
@@ -283,7 +288,8 @@ mod tests {
             ("--input-model m inspect m", "but 2 paths are given"),
             ("--input-model m --output-model m", "overwrite the input model"),
             ("--input-model DIR/m --output-model DIR/./m", "overwrite the input model"),
-            ("--input-model m --checkpoint m", "overwrite the input model"),
+            ("--input-model m --output-model o --checkpoint m", "overwrite the input model"),
+            ("--input-model m --checkpoint c.rmm", "no output model is given"),
             ("--input-model m --output-model o --checkpoint ./o", "are the same file"),
             ("--input-model m --input-data d --output-model d", "d would be overwritten"),
             ("--input-model m --input-data DIR/o.rmm -o DIR/o.circle", "would be overwritten"),

@@ -15,6 +15,9 @@ use super::{BadRecord, Cancel, Options, Outcome};
 /// Longest time between commits; far from what an [`Instant`] cannot hold.
 const MAX_INTERVAL: Duration = Duration::from_secs(365 * 24 * 3600);
 
+/// What can be done about one unusable record, when nothing better is known.
+const SKIP_HINT: &str = "mend it, or leave such records out with --on-bad-record skip";
+
 /// The last stage, on the calling thread: sees records in sequence and owns the sink.
 pub(super) struct Aggregator<'a> {
     schedule: &'a Schedule,
@@ -136,7 +139,13 @@ impl<'a> Aggregator<'a> {
                 self.outcome.skipped += 1;
                 (self.events)(Event::Skipped { shard, record: slot.number, reason: &reason });
             }
-            State::Failed(error) => return Ok(Some(End::Failed(error))),
+            State::Failed(error) => {
+                let error = match (error.kind(), error.hint()) {
+                    (ErrorKind::Record, None) => error.with_hint(SKIP_HINT),
+                    _ => error,
+                };
+                return Ok(Some(End::Failed(error)));
+            }
             State::Abandoned | State::Read => return Ok(Some(End::Abandoned)),
         }
         let interval = self.options.checkpoint_interval.min(MAX_INTERVAL);

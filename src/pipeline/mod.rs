@@ -23,6 +23,7 @@
 mod aggregator;
 mod cancel;
 mod event;
+mod observer;
 mod reader;
 mod reorder;
 mod schedule;
@@ -42,26 +43,15 @@ use crossbeam_channel::bounded;
 
 use crate::dataset::{InputSpec, Record, RecordSource};
 use crate::error::{Error, ErrorKind, Result};
-use crate::observation::RecordObservations;
-use crate::shard::ShardInfo;
 
 use self::aggregator::Aggregator;
 use self::slot::Slot;
 
 pub use self::cancel::Cancel;
 pub use self::event::Event;
+pub use self::observer::Observer;
 pub use self::schedule::{HashSample, Note, Schedule, Segment, schedule};
 pub use self::sink::Sink;
-
-/// Runs the model over records: one per worker thread.
-pub trait Observer: Send {
-    /// Runs the model over `record` and replaces the content of `into` by what was observed.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Record`] if only this record is unusable; the message names the tensor. The
-    /// observer goes on with other records after it.
-    fn observe(&mut self, record: &Record, into: &mut RecordObservations) -> Result<()>;
-}
 
 /// What to do about a record that cannot be used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -208,13 +198,8 @@ impl Stop<'_> {
     }
 }
 
-/// Runs foreign code; a panic becomes an error that says where it was.
-fn guarded(
-    what: &str,
-    shard: &ShardInfo,
-    record: u64,
-    work: impl FnOnce() -> Result<()>,
-) -> Result<()> {
+/// Runs foreign code; a panic becomes an error.
+fn guarded(who: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
     // What the code left behind is not used after a panic: its thread ends.
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
         let text = payload
@@ -222,10 +207,7 @@ fn guarded(
             .copied()
             .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
             .unwrap_or("no message");
-        Err(Error::internal(format!(
-            "{}, record {record}: the {what} panicked: {text}",
-            shard.name
-        ))
-        .with_hint("this is a defect of the program; what came before is in the recording"))
+        Err(Error::internal(format!("the {who} panicked: {text}"))
+            .with_hint("this is a defect of the program; what came before is in the recording"))
     })
 }

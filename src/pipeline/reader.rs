@@ -38,8 +38,7 @@ pub(super) fn run(
         }
         (slot.sequence, slot.segment, slot.number) = (sequence, segment, number);
         let Some(info) = shards.get(shard) else { return };
-        let outcome =
-            guarded("reader", info, number, || source.read(shard, number, &mut slot.record));
+        let outcome = guarded("reader", || source.read(shard, number, &mut slot.record));
         let (sent, goes_on) = match outcome {
             Ok(()) => {
                 slot.state = State::Read;
@@ -47,6 +46,11 @@ pub(super) fn run(
             }
             Err(error) => {
                 let goes_on = error.kind() == ErrorKind::Record;
+                // A source names the record itself; only a panic does not.
+                let error = match error.kind() {
+                    ErrorKind::Internal => error.context(slot.place(&info.name)),
+                    _ => error,
+                };
                 slot.state = State::Failed(error);
                 (channels.done.send(slot), goes_on)
             }

@@ -1,6 +1,6 @@
 use crate::error::Result;
 use crate::observation::RecordObservations;
-use crate::recording::{Commit, RecordedShard};
+use crate::recording::{Commit, RecordedShard, Writer};
 use crate::shard::ShardInfo;
 
 /// Where observations go, in record order: a recording, or a stand-in in tests.
@@ -22,4 +22,30 @@ pub trait Sink {
 
     /// Makes everything so far durable.
     fn commit(&mut self) -> Result<Commit>;
+}
+
+impl Sink for Writer {
+    fn shards(&self) -> &[RecordedShard] {
+        self.shards()
+    }
+
+    fn begin_shard(&mut self, info: &ShardInfo) -> Result<()> {
+        self.begin_shard(info).map(drop)
+    }
+
+    fn continue_shard(&mut self, shard: usize, info: &ShardInfo) -> Result<()> {
+        self.continue_shard(shard, info)
+    }
+
+    fn push(&mut self, observations: &RecordObservations) -> Result<()> {
+        self.push(observations)
+    }
+
+    fn skip(&mut self, reason: &str) -> Result<()> {
+        self.skip(reason)
+    }
+
+    fn commit(&mut self) -> Result<Commit> {
+        self.commit()
+    }
 }

@@ -38,4 +38,9 @@ impl Slot {
             state: State::Abandoned,
         }
     }
+
+    /// Where the record is from, for messages.
+    pub fn place(&self, shard: &str) -> String {
+        format!("{shard}, record {}", self.number)
+    }
 }

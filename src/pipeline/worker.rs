@@ -23,14 +23,14 @@ pub(super) fn run(
         slot.state = if stop.requested() {
             State::Abandoned
         } else {
-            let Slot { segment, number, record, observations, .. } = &mut *slot;
+            let Slot { segment, record, observations, .. } = &mut *slot;
             let Some(info) = schedule.segments.get(*segment).and_then(|it| shards.get(it.source))
             else {
                 return;
             };
-            match guarded("worker", info, *number, || observer.observe(record, observations)) {
+            match guarded("worker", || observer.observe(record, observations)) {
                 Ok(()) => State::Observed,
-                Err(error) => State::Failed(error),
+                Err(error) => State::Failed(error.context(slot.place(&info.name))),
             }
         };
         let goes_on = !matches!(&slot.state, State::Failed(e) if e.kind() != ErrorKind::Record);

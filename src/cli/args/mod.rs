@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-pub(super) use self::estimator::{EstimatorArgs, Mode};
+pub(super) use self::estimator::EstimatorArgs;
 pub(super) use self::record::{DataFormatArg, OnBadRecord, Progress, RecordArgs};
 pub(super) use self::value::InputShape;
 

@@ -149,10 +149,6 @@ mod tests {
         }
     }
 
-    fn paths(text: &str) -> Option<PathBuf> {
-        Some(PathBuf::from(text))
-    }
-
     #[test]
     fn files_under_both_spellings_with_and_without_the_command() {
         for command in ["", "record "] {
@@ -162,9 +158,9 @@ mod tests {
                 "--input_model=m --input-data=a --input_data=b -o o",
             ] {
                 let args = parse(&format!("{command}{line}")).unwrap();
-                assert_eq!(args.input_model, paths("m"));
+                assert_eq!(args.input_model, Some("m".into()));
                 assert_eq!(args.input_data, ["a", "b"]);
-                assert_eq!(args.output_model, paths("o"));
+                assert_eq!(args.output_model, Some("o".into()));
                 assert!(args.positional.is_empty());
             }
         }
@@ -185,7 +181,7 @@ mod tests {
         assert_eq!(args.on_bad_record, OnBadRecord::Stop);
 
         let args = parse("--checkpoint c.rmm --resume --checkpoint-interval 250ms").unwrap();
-        assert_eq!((args.checkpoint, args.resume), (paths("c.rmm"), true));
+        assert_eq!((args.checkpoint, args.resume), (Some("c.rmm".into()), true));
         assert_eq!(args.checkpoint_interval, Duration::from_millis(250));
         assert_eq!(parse("--on-bad-record skip").unwrap().on_bad_record, OnBadRecord::Skip);
         assert!(parse("--overwrite").unwrap().overwrite);

@@ -1,0 +1,10 @@
+use super::super::ExitStatus;
+use super::super::args::InspectArgs;
+use super::super::printer::Printer;
+pub(in crate::cli) fn run(
+    args: &InspectArgs,
+    printer: &Printer,
+) -> crate::error::Result<ExitStatus> {
+    let _ = (args, printer);
+    Ok(ExitStatus::Success)
+}
