@@ -14,10 +14,13 @@
 //!
 //! [`pipeline`] connects them with threads and channels, [`cli`] connects that with a person.
 
+extern crate alloc;
+
 pub mod circle;
 pub mod cli;
 pub mod dataset;
 pub mod error;
+pub mod fingerprint;
 pub mod graph;
 pub mod interpreter;
 pub mod kernel;

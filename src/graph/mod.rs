@@ -1,1 +1,114 @@
-//! Placeholder.
+//! A model as plain data: what the reader makes of a file and the interpreter plans from.
+#![forbid(unsafe_code)]
+
+mod constant;
+
+use std::fmt;
+
+pub use constant::{Constant, SharedBytes};
+
+use crate::schema;
+use crate::tensor::DType;
+
+/// A model: functions over tensors.
+#[derive(Debug)]
+pub struct Model {
+    /// Free text from whoever made the model.
+    pub description: String,
+    /// The functions; the first is the one that is run.
+    pub subgraphs: Vec<Subgraph>,
+}
+
+/// One function. Every tensor position in it is valid.
+#[derive(Debug)]
+pub struct Subgraph {
+    /// Its name; may be empty.
+    pub name: String,
+    /// All values: inputs, constants, results.
+    pub tensors: Vec<Tensor>,
+    /// Tensor positions of the inputs.
+    pub inputs: Vec<usize>,
+    /// Tensor positions of the outputs.
+    pub outputs: Vec<usize>,
+    /// The operators, in the file's order.
+    pub nodes: Vec<Node>,
+}
+
+/// A value.
+#[derive(Debug)]
+pub struct Tensor {
+    /// Its name; need not be unique.
+    pub name: String,
+    /// Element type.
+    pub dtype: DType,
+    /// Dimensions, outermost first; `None` where known only at run time.
+    pub shape: Vec<Option<usize>>,
+    /// Whether `shape` says something: an empty shape is a scalar only then.
+    pub has_rank: bool,
+    /// The value of a constant.
+    pub data: Option<Constant>,
+    /// Whether it keeps its value from one record to the next.
+    pub is_variable: bool,
+    /// Scales, zero points and ranges, if the file has any.
+    pub quantization: Option<Quantization>,
+    /// How a sparse constant is laid out.
+    pub sparsity: Option<schema::SparsityParametersT>,
+}
+
+/// Quantization parameters of a tensor.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Quantization {
+    /// One a slice along `axis`, or one for all.
+    pub scale: Vec<f32>,
+    /// As many as scales, or none.
+    pub zero_point: Vec<i64>,
+    /// The axis along which slices have scales of their own.
+    pub axis: usize,
+    /// Recorded minima.
+    pub min: Vec<f32>,
+    /// Recorded maxima.
+    pub max: Vec<f32>,
+}
+
+/// An operator with its operands.
+#[derive(Debug)]
+pub struct Node {
+    /// What it computes.
+    pub code: OperatorCode,
+    /// Version of the operator.
+    pub version: i32,
+    /// Tensor positions; `None` for an optional input that is left out.
+    pub inputs: Vec<Option<usize>>,
+    /// Tensor positions.
+    pub outputs: Vec<usize>,
+    /// Tensor positions of temporary results that quantization may need.
+    pub intermediates: Vec<usize>,
+    /// Attributes.
+    pub options: schema::BuiltinOptionsT,
+    /// Attributes of operators that came late to the schema.
+    pub options_2: schema::BuiltinOptions2T,
+    /// Attributes of a custom operator, in its own encoding.
+    pub custom_options: Vec<u8>,
+}
+
+/// What an operator computes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OperatorCode {
+    /// An operator of the schema.
+    Builtin(schema::BuiltinOperator),
+    /// An operator by name.
+    Custom(String),
+}
+
+impl fmt::Display for OperatorCode {
+    /// `CONV_2D`, `CUSTOM(name)`, or `BUILTIN(number)` for a number that the schema does not have.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Builtin(code) => match code.variant_name() {
+                Some(name) => f.write_str(name),
+                None => write!(f, "BUILTIN({})", code.0),
+            },
+            Self::Custom(name) => write!(f, "CUSTOM({name})"),
+        }
+    }
+}

@@ -1,1 +1,16 @@
-//! Placeholder.
+//! Runs a model over records and observes every float activation.
+//!
+//! A [`Plan`] is immutable and shared by all workers: verified order, folded constants, inferred
+//! shapes, arena offsets from tensor lifetimes, kernels chosen for this CPU, weights packed once. An
+//! [`Interpreter`] is one worker's memory: arena, scratch and observations. Kernels are
+//! single-threaded; the parallelism is over records.
+#![forbid(unsafe_code)]
+
+mod arena;
+mod build;
+mod order;
+mod plan;
+mod run;
+
+pub use plan::{ObservedTensor, Plan, PlanInput, PlanOptions};
+pub use run::Interpreter;

@@ -108,6 +108,17 @@ pub fn unary(isa: Isa, function: Unary, input: &[f32], output: &mut [f32]) -> Ob
     isa.dispatch(UnaryTask { function, input, output })
 }
 
+/// Applies `function` to every element in place and folds the extremes of the results.
+pub fn unary_in_place(isa: Isa, function: Unary, values: &mut [f32]) -> Observation {
+    // A cache-sized block at a time, through the out-of-place loop.
+    let mut block = [0.0; 1024];
+    values.chunks_mut(block.len()).fold(Observation::EMPTY, |all, values| {
+        let block = &mut block[..values.len()];
+        block.copy_from_slice(values);
+        all.union(unary(isa, function, block, values))
+    })
+}
+
 struct UnaryTask<'a> {
     function: Unary,
     input: &'a [f32],

@@ -5,12 +5,14 @@
 //! the observation of its output while the values are still in registers.
 #![allow(unsafe_code)]
 
+pub mod conv;
 pub mod depthwise;
 pub mod elementwise;
 pub mod gemm;
 mod isa;
 mod math;
 pub mod minmax;
+pub mod peak;
 pub mod pool;
 pub mod reduce;
 mod simd;

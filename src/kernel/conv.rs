@@ -1,0 +1,253 @@
+//! Convolution of one `[h, w, channels]` image as a matrix product that reads its input in place.
+//!
+//! A left row of the product is one output position. Its segments are the filter taps, each a run of
+//! input channels; taps that lie side by side in memory are one segment. Images with few channels
+//! are first copied between horizontal borders of zeros, so that a whole filter row is one segment.
+
+use super::gemm::{Clamp, PackedWeights, Target, WeightLayout, ZEROS, multiply};
+use super::isa::Isa;
+use super::window::Window;
+use crate::observation::Observation;
+use crate::tensor::AlignedBuffer;
+
+/// Below this many channels an image is copied between zeros rather than read tap by tap.
+const FEW_CHANNELS: usize = 16;
+
+/// A convolution with packed weights.
+#[derive(Debug)]
+pub struct Convolution {
+    window: Window,
+    /// Input channels of the image.
+    channels: usize,
+    /// Output channels of the image.
+    output_channels: usize,
+    /// One product a group.
+    groups: Vec<PackedWeights>,
+    layout: Layout,
+}
+
+/// How a row of the product reads the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    /// A segment is one tap.
+    Taps,
+    /// A segment is one filter row; no output position needs horizontal padding.
+    Rows,
+    /// A segment is one filter row of an image copied between this many zero columns before and in
+    /// all.
+    BorderedRows { width: usize },
+}
+
+impl Convolution {
+    /// Packs `weights` `[output channels, taps y, taps x, channels / groups]`.
+    ///
+    /// # Panics
+    /// If the buffers are shorter than the shapes say, or the groups do not divide the channels.
+    pub fn new(
+        isa: Isa,
+        window: Window,
+        (channels, output_channels, groups): (usize, usize, usize),
+        weights: &[f32],
+        bias: Option<&[f32]>,
+    ) -> Self {
+        assert_eq!((channels % groups, output_channels % groups), (0, 0), "whole groups");
+        let (group_channels, n) = (channels / groups, output_channels / groups);
+        let Window { y, x } = window;
+        let adjacent = x.dilation == 1 && groups == 1;
+        let layout = if !adjacent || x.taps == 1 {
+            Layout::Taps
+        } else if x.interior() == (0..x.output) {
+            Layout::Rows
+        } else if channels < FEW_CHANNELS {
+            let reach = (x.output - 1) * x.stride + x.taps;
+            Layout::BorderedRows { width: reach.max(x.before + x.input) }
+        } else {
+            Layout::Taps
+        };
+        let (segments, segment_len) = match layout {
+            Layout::Taps => (y.taps * x.taps, group_channels),
+            Layout::Rows | Layout::BorderedRows { .. } => (y.taps, x.taps * channels),
+        };
+        let k = segments * segment_len;
+        let layout_of_group =
+            WeightLayout { n, segments, segment_len, column_stride: k, k_stride: 1 };
+        let pack = |group: usize| {
+            let bias = bias.map(|bias| &bias[group * n..][..n]);
+            PackedWeights::new(isa, layout_of_group, &weights[group * n * k..][..n * k], bias)
+        };
+        let groups = (0..groups).map(pack).collect();
+        Self { window, channels, output_channels, groups, layout }
+    }
+
+    /// Bytes of memory held.
+    pub fn byte_len(&self) -> usize {
+        self.groups.iter().map(PackedWeights::byte_len).sum()
+    }
+
+    fn rows(&self) -> usize {
+        self.window.y.output * self.window.x.output
+    }
+
+    /// Bytes that one more output position brings into the cache.
+    fn row_bytes(&self) -> usize {
+        let Window { y, x } = self.window;
+        // A position reads a new column of the filter's rows; the rows above have been read before.
+        let new = x.stride.min(x.taps) * y.stride.min(y.taps) * self.channels;
+        new * size_of::<f32>()
+    }
+
+    fn bordered_len(&self) -> usize {
+        match self.layout {
+            Layout::BorderedRows { width } => {
+                let bytes = self.window.y.input * width * self.channels * size_of::<f32>();
+                bytes.next_multiple_of(64)
+            }
+            Layout::Taps | Layout::Rows => 0,
+        }
+    }
+
+    /// Bytes of scratch memory that [`Convolution::run`] needs.
+    pub fn scratch_len(&self) -> usize {
+        let pointers =
+            self.groups.first().map_or(0, |g| g.scratch_len(self.rows(), self.row_bytes()));
+        self.bordered_len() + pointers
+    }
+
+    /// Convolves `input` `[h, w, channels]` into `output` `[h, w, output channels]`; the extremes as
+    /// [`multiply`] folds them.
+    ///
+    /// # Panics
+    /// If a buffer's length is not what the shapes say, or the scratch memory is too small or not
+    /// aligned to 8 bytes.
+    pub fn run(
+        &self,
+        input: &[f32],
+        clamp: Clamp,
+        output: &mut [f32],
+        scratch: &mut [u8],
+    ) -> Observation {
+        let Window { y, x } = self.window;
+        assert_eq!(input.len(), y.input * x.input * self.channels, "input length");
+        assert_eq!(output.len(), self.rows() * self.output_channels, "output length");
+        let (bordered, pointers) = scratch.split_at_mut(self.bordered_len());
+        let (input, width, before) = match self.layout {
+            Layout::BorderedRows { width } => {
+                let bordered: &mut [f32] = bytemuck::cast_slice_mut(bordered);
+                self.copy_between_zeros(input, width, bordered);
+                (&*bordered, width, 0)
+            }
+            Layout::Taps | Layout::Rows => (input, x.input, x.before),
+        };
+        let group_channels = self.channels / self.groups.len();
+        let mut observed = Observation::EMPTY;
+        for (group, weights) in self.groups.iter().enumerate() {
+            let channel = group * group_channels;
+            let row_offsets = |row: usize, offsets: &mut [usize]| {
+                let (oy, ox) = (row / x.output, row % x.output);
+                if self.layout == Layout::Taps {
+                    for (tap, offset) in offsets.iter_mut().enumerate() {
+                        let source = y.source(oy, tap / x.taps).zip(x.source(ox, tap % x.taps));
+                        *offset = source
+                            .map_or(ZEROS, |(iy, ix)| (iy * width + ix) * self.channels + channel);
+                    }
+                } else {
+                    let ix = ox * x.stride - before;
+                    for (tap, offset) in offsets.iter_mut().enumerate() {
+                        *offset =
+                            y.source(oy, tap).map_or(ZEROS, |iy| (iy * width + ix) * self.channels);
+                    }
+                }
+            };
+            let target = Target {
+                values: &mut *output,
+                row_stride: self.output_channels,
+                column: group * weights.columns(),
+            };
+            let (rows, row_bytes) = (self.rows(), self.row_bytes());
+            let folded =
+                multiply(weights, input, rows, row_bytes, row_offsets, clamp, target, pointers);
+            observed = observed.union(folded);
+        }
+        observed
+    }
+
+    fn copy_between_zeros(&self, input: &[f32], width: usize, to: &mut [f32]) {
+        let x = self.window.x;
+        let (row, before) = (x.input * self.channels, x.before * self.channels);
+        let to = to.chunks_exact_mut(width * self.channels);
+        for (from, to) in input.chunks_exact(row).zip(to) {
+            to[..before].fill(0.0);
+            to[before..before + row].copy_from_slice(from);
+            to[before + row..].fill(0.0);
+        }
+    }
+}
+
+/// `weights` `[n, taps, 1]` as `[taps, n]`, as a depthwise convolution reads them.
+pub fn taps_first(weights: &[f32], n: usize, taps: usize) -> AlignedBuffer {
+    let mut buffer = AlignedBuffer::zeroed(size_of_val(weights));
+    let transposed: &mut [f32] = buffer.as_mut_slice();
+    for column in 0..n {
+        for tap in 0..taps {
+            transposed[tap * n + column] = weights[column * taps + tap];
+        }
+    }
+    buffer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::testing::ramp;
+    use crate::kernel::window::Axis;
+
+    #[test]
+    fn equals_the_formula_in_every_layout() {
+        let axes = [
+            Axis { input: 6, output: 6, taps: 3, stride: 1, dilation: 1, before: 1 },
+            Axis { input: 9, output: 4, taps: 3, stride: 2, dilation: 1, before: 0 },
+            Axis { input: 8, output: 4, taps: 4, stride: 2, dilation: 1, before: 1 },
+            Axis { input: 7, output: 7, taps: 3, stride: 1, dilation: 2, before: 2 },
+            Axis { input: 5, output: 5, taps: 1, stride: 1, dilation: 1, before: 0 },
+            Axis { input: 2, output: 2, taps: 5, stride: 1, dilation: 1, before: 2 },
+        ];
+        let channels = [(3, 8, 1), (16, 5, 1), (20, 33, 1), (8, 12, 4), (6, 6, 6)];
+        for isa in Isa::supported() {
+            for (y, x) in axes.into_iter().flat_map(|y| axes.map(|x| (y, x))) {
+                for (c, n, groups) in channels {
+                    let group_c = c / groups;
+                    let weights = ramp(n * y.taps * x.taps * group_c, 1);
+                    let (bias, input) = (ramp(n, 2), ramp(y.input * x.input * c, 3));
+                    let window = Window { y, x };
+                    let convolution =
+                        Convolution::new(isa, window, (c, n, groups), &weights, Some(&bias));
+                    let mut output = vec![0.0; y.output * x.output * n];
+                    let mut scratch = AlignedBuffer::zeroed(convolution.scratch_len());
+                    // Scratch memory comes dirty.
+                    scratch.bytes_mut().fill(0xff);
+                    let observed =
+                        convolution.run(&input, Clamp::NONE, &mut output, scratch.bytes_mut());
+                    assert!(observed.same_bits(Observation::scan(&output)));
+                    for (at, &result) in output.iter().enumerate() {
+                        let (column, position) = (at % n, at / n);
+                        let (oy, ox) = (position / x.output, position % x.output);
+                        let mut sum = bias[column];
+                        for ty in 0..y.taps {
+                            for tx in 0..x.taps {
+                                let source = y.source(oy, ty).zip(x.source(ox, tx));
+                                for ch in 0..group_c {
+                                    let Some((iy, ix)) = source else { continue };
+                                    let channel = column / (n / groups) * group_c + ch;
+                                    let value = input[(iy * x.input + ix) * c + channel];
+                                    let w = ((column * y.taps + ty) * x.taps + tx) * group_c + ch;
+                                    sum = value.mul_add(weights[w], sum);
+                                }
+                            }
+                        }
+                        assert_eq!(result, sum, "{isa} {y:?} {x:?} {c} {n} {groups}");
+                    }
+                }
+            }
+        }
+    }
+}

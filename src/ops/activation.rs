@@ -1,0 +1,41 @@
+//! Activations fused into other operators.
+
+use crate::error::{Error, Result};
+use crate::kernel::Isa;
+use crate::kernel::elementwise::{Unary, unary_in_place};
+use crate::kernel::gemm::Clamp;
+use crate::observation::Observation;
+use crate::schema::ActivationFunctionType;
+
+/// A fused activation: bounds that kernels apply, or a function after the kernel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Activation {
+    /// What the kernel applies.
+    pub(super) clamp: Clamp,
+    after: Option<Unary>,
+}
+
+impl Activation {
+    /// The activation of a schema value.
+    pub(super) fn new(function: ActivationFunctionType) -> Result<Self> {
+        let clamp = |low, high| Ok(Self { clamp: Clamp { low, high }, after: None });
+        match function {
+            ActivationFunctionType::NONE => Ok(Self { clamp: Clamp::NONE, after: None }),
+            ActivationFunctionType::RELU => clamp(0.0, f32::INFINITY),
+            ActivationFunctionType::RELU_N1_TO_1 => clamp(-1.0, 1.0),
+            ActivationFunctionType::RELU6 => clamp(0.0, 6.0),
+            ActivationFunctionType::TANH => {
+                Ok(Self { clamp: Clamp::NONE, after: Some(Unary::Tanh) })
+            }
+            other => Err(Error::model(format!("fused activation {other:?} is not supported"))),
+        }
+    }
+
+    /// Applies what the kernel could not, and returns the observation of the final values.
+    pub(super) fn finish(self, isa: Isa, folded: Observation, values: &mut [f32]) -> Observation {
+        match self.after {
+            None => folded,
+            Some(function) => unary_in_place(isa, function, values),
+        }
+    }
+}

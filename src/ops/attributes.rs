@@ -1,0 +1,106 @@
+//! Reading attributes.
+
+use crate::error::{Error, Result};
+use crate::kernel::window::Axis;
+use crate::schema::Padding;
+
+/// The attributes of a node as the named options table. A node without options has the defaults, as
+/// converters leave out tables of defaults.
+///
+/// Returns from the calling function with an error if the node has another table.
+macro_rules! attributes {
+    ($node:expr, $options:ident) => {
+        match &$node.options {
+            BuiltinOptionsT::$options(options) => (**options).clone(),
+            BuiltinOptionsT::NONE => Default::default(),
+            _ => {
+                let wanted = stringify!($options);
+                return Err(Error::model(format!("its attributes are not {wanted}")));
+            }
+        }
+    };
+}
+pub(super) use attributes;
+
+/// One axis of a sliding window over `input` positions; sizes and padding as TFLite defines them.
+///
+/// # Errors
+/// If a stride or dilation is not positive, there are no taps, or no output position exists.
+pub(super) fn window_axis(
+    padding: Padding,
+    input: usize,
+    taps: usize,
+    stride: i32,
+    dilation: i32,
+) -> Result<Axis> {
+    let positive = |name: &str, value: i32| {
+        usize::try_from(value)
+            .ok()
+            .filter(|&v| v > 0)
+            .ok_or_else(|| Error::model(format!("{name} is {value}, but must be positive")))
+    };
+    let (stride, dilation) = (positive("a stride", stride)?, positive("a dilation", dilation)?);
+    let reach = taps
+        .checked_sub(1)
+        .and_then(|t| t.checked_mul(dilation)?.checked_add(1))
+        .ok_or_else(|| Error::model(format!("a window of {taps} taps has no extent")))?;
+    let output = match padding {
+        Padding::SAME => input.div_ceil(stride),
+        Padding::VALID => (input + 1).saturating_sub(reach).div_ceil(stride),
+        other => return Err(Error::model(format!("padding {other:?} is not known"))),
+    };
+    if output == 0 {
+        return Err(Error::model(format!(
+            "a window over {reach} positions does not fit an input of {input}"
+        )));
+    }
+    let needed = (output - 1)
+        .checked_mul(stride)
+        .and_then(|n| n.checked_add(reach))
+        .ok_or_else(|| Error::model("a window is too large"))?;
+    let before = match padding {
+        Padding::SAME => needed.saturating_sub(input) / 2,
+        _ => 0,
+    };
+    Ok(Axis { input, output, taps, stride, dilation, before })
+}
+
+/// `axis` as a position in `0..rank`; negative ones count from the end.
+///
+/// # Errors
+/// If there is no such axis.
+pub(super) fn axis_in(axis: i64, rank: usize) -> Result<usize> {
+    let from_start = if axis < 0 { axis.checked_add(rank as i64) } else { Some(axis) };
+    from_start
+        .and_then(|axis| usize::try_from(axis).ok())
+        .filter(|&axis| axis < rank)
+        .ok_or_else(|| Error::model(format!("there is no axis {axis} among {rank} dimensions")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_padding() {
+        let axis = |padding, input, taps, stride, dilation| {
+            let axis = window_axis(padding, input, taps, stride, dilation)?;
+            Ok::<_, Error>((axis.output, axis.before))
+        };
+        assert_eq!(axis(Padding::SAME, 224, 3, 2, 1).unwrap(), (112, 0));
+        assert_eq!(axis(Padding::SAME, 225, 3, 2, 1).unwrap(), (113, 1));
+        assert_eq!(axis(Padding::SAME, 10, 3, 1, 2).unwrap(), (10, 2));
+        assert_eq!(axis(Padding::VALID, 230, 7, 2, 1).unwrap(), (112, 0));
+        assert_eq!(axis(Padding::VALID, 10, 3, 1, 3).unwrap(), (4, 0));
+        for (padding, input, taps, stride, dilation) in [
+            (Padding::VALID, 2, 3, 1, 1),
+            (Padding::SAME, 2, 3, 0, 1),
+            (Padding::SAME, 2, 3, 1, -1),
+            (Padding::SAME, 2, 0, 1, 1),
+            (Padding::SAME, 0, 1, 1, 1),
+            (Padding(7), 2, 1, 1, 1),
+        ] {
+            assert!(axis(padding, input, taps, stride, dilation).is_err());
+        }
+    }
+}

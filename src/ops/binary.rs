@@ -1,0 +1,83 @@
+//! Functions of two tensors with broadcasting: `ADD`, `SUB`, `MUL`, `DIV`, `MINIMUM`, `MAXIMUM`,
+//! `SQUARED_DIFFERENCE`.
+//!
+//! Semantics: TFLite's kernels of these names for float32.
+
+use super::activation::Activation;
+use super::attributes::attributes;
+use crate::error::{Error, Result};
+use crate::graph::Node;
+use crate::kernel::elementwise::{Binary, Broadcast, binary};
+use crate::operator::{Inputs, Observe, Operator, PrepareContext, Prepared};
+use crate::schema::{ActivationFunctionType, BuiltinOptionsT};
+use crate::tensor::{DType, TensorType};
+
+pub(super) struct BinaryOperator {
+    function: Binary,
+    activation: Activation,
+}
+
+/// Constructors of operators with a fused activation in their options.
+macro_rules! with_activation {
+    ($($name:ident: $options:ident => $function:ident),+ $(,)?) => {
+        impl BinaryOperator {
+            $(pub(super) fn $name(node: &Node) -> Result<Box<dyn Operator>> {
+                let options = attributes!(node, $options);
+                Self::new(Binary::$function, options.fused_activation_function)
+            })+
+        }
+    };
+}
+
+with_activation! {
+    add: AddOptions => Add,
+    sub: SubOptions => Sub,
+    mul: MulOptions => Mul,
+    div: DivOptions => Div,
+}
+
+impl BinaryOperator {
+    pub(super) fn minimum(_: &Node) -> Result<Box<dyn Operator>> {
+        Self::new(Binary::Minimum, ActivationFunctionType::NONE)
+    }
+
+    pub(super) fn maximum(_: &Node) -> Result<Box<dyn Operator>> {
+        Self::new(Binary::Maximum, ActivationFunctionType::NONE)
+    }
+
+    pub(super) fn squared_difference(_: &Node) -> Result<Box<dyn Operator>> {
+        Self::new(Binary::SquaredDifference, ActivationFunctionType::NONE)
+    }
+
+    fn new(function: Binary, activation: ActivationFunctionType) -> Result<Box<dyn Operator>> {
+        Ok(Box::new(Self { function, activation: Activation::new(activation)? }))
+    }
+
+    fn broadcast(inputs: &Inputs) -> Result<(Broadcast, Vec<usize>)> {
+        inputs.expect_dtype(0, DType::F32)?;
+        inputs.expect_dtype(1, DType::F32)?;
+        let (a, b) = (inputs.shape(0)?, inputs.shape(1)?);
+        Broadcast::new(a, b)
+            .ok_or_else(|| Error::model(format!("shapes {a:?} and {b:?} do not broadcast")))
+    }
+}
+
+impl Operator for BinaryOperator {
+    fn infer(&self, inputs: &Inputs) -> Result<Vec<TensorType>> {
+        Ok(vec![TensorType::new(DType::F32, Self::broadcast(inputs)?.1)])
+    }
+
+    fn prepare(&self, context: &PrepareContext<'_>) -> Result<Prepared> {
+        let (broadcast, _) = Self::broadcast(context.inputs)?;
+        let (function, activation) = (self.function, self.activation);
+        Ok(Prepared::eval(Observe::Fused, move |context| {
+            let isa = context.isa();
+            let operands = (context.input::<f32>(0), context.input::<f32>(1));
+            let output = context.output::<f32>(0);
+            let folded = binary(isa, function, &broadcast, operands, activation.clamp, output);
+            let observed = activation.finish(isa, folded, output);
+            context.observe(0, observed);
+            Ok(())
+        }))
+    }
+}

@@ -1,0 +1,315 @@
+//! `CONV_2D` and `DEPTHWISE_CONV_2D`.
+//!
+//! Images are `[n, h, w, c]`. Semantics: TFLite's `conv.cc` and `depthwise_conv.cc` for float32;
+//! groups are the ratio of the input's channels to the filter's.
+
+use super::activation::Activation;
+use super::attributes::{attributes, window_axis};
+use crate::error::{Error, Result};
+use crate::graph::{Constant, Node};
+use crate::kernel::Isa;
+use crate::kernel::conv::{Convolution, taps_first};
+use crate::kernel::depthwise::Depthwise;
+use crate::kernel::window::Window;
+use crate::observation::Observation;
+use crate::operator::{EvalContext, Inputs, Observe, Operator, PrepareContext, Prepared};
+use crate::schema::{BuiltinOptionsT, Padding};
+use crate::tensor::{DType, TensorType};
+
+/// Strides, dilations and padding of a sliding filter, vertical first.
+#[derive(Clone, Copy, Debug)]
+struct Sliding {
+    padding: Padding,
+    strides: (i32, i32),
+    dilations: (i32, i32),
+}
+
+impl Sliding {
+    fn window(&self, input: (usize, usize), taps: (usize, usize)) -> Result<Window> {
+        let y = window_axis(self.padding, input.0, taps.0, self.strides.0, self.dilations.0)?;
+        let x = window_axis(self.padding, input.1, taps.1, self.strides.1, self.dilations.1)?;
+        Ok(Window { y, x })
+    }
+}
+
+/// What both operators share once their shapes are known.
+struct Shapes {
+    batch: usize,
+    window: Window,
+    channels: usize,
+    output_channels: usize,
+    groups: usize,
+}
+
+impl Shapes {
+    fn output(&self) -> Vec<usize> {
+        vec![self.batch, self.window.y.output, self.window.x.output, self.output_channels]
+    }
+
+    fn input_len(&self) -> usize {
+        self.window.y.input * self.window.x.input * self.channels
+    }
+
+    fn output_len(&self) -> usize {
+        self.window.y.output * self.window.x.output * self.output_channels
+    }
+
+    fn taps(&self) -> usize {
+        self.window.y.taps * self.window.x.taps
+    }
+}
+
+/// Checks types and the bias, which both operators have alike.
+fn check_operands(inputs: &Inputs, output_channels: usize) -> Result<()> {
+    inputs.expect_dtype(0, DType::F32)?;
+    inputs.expect_dtype(1, DType::F32)?;
+    if inputs.optional(2).is_some() {
+        inputs.expect_dtype(2, DType::F32)?;
+        let bias = inputs.shape(2)?;
+        if bias.iter().product::<usize>() != output_channels {
+            return Err(Error::model(format!(
+                "bias has shape {bias:?}, but there are {output_channels} output channels"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn constant_bias(inputs: &Inputs) -> Option<Option<Constant>> {
+    match inputs.optional(2) {
+        None => Some(None),
+        Some(info) => info.constant.clone().map(Some),
+    }
+}
+
+/// `CONV_2D`
+pub(super) struct Conv2d {
+    sliding: Sliding,
+    activation: Activation,
+}
+
+impl Conv2d {
+    pub(super) fn from_node(node: &Node) -> Result<Box<dyn Operator>> {
+        let options = attributes!(node, Conv2DOptions);
+        Ok(Box::new(Self {
+            sliding: Sliding {
+                padding: options.padding,
+                strides: (options.stride_h, options.stride_w),
+                dilations: (options.dilation_h_factor, options.dilation_w_factor),
+            },
+            activation: Activation::new(options.fused_activation_function)?,
+        }))
+    }
+
+    fn shapes(&self, inputs: &Inputs) -> Result<Shapes> {
+        let [batch, h, w, channels] = inputs.shape_of_rank(0)?;
+        let [output_channels, taps_y, taps_x, group_channels] = inputs.shape_of_rank(1)?;
+        if group_channels == 0 || channels % group_channels != 0 {
+            return Err(Error::model(format!(
+                "the input's {channels} channels are not a multiple of the filter's {group_channels}"
+            )));
+        }
+        let groups = channels / group_channels;
+        if groups == 0 || output_channels % groups != 0 {
+            return Err(Error::model(format!(
+                "{output_channels} output channels cannot be split into {groups} groups"
+            )));
+        }
+        check_operands(inputs, output_channels)?;
+        let window = self.sliding.window((h, w), (taps_y, taps_x))?;
+        Ok(Shapes { batch, window, channels, output_channels, groups })
+    }
+}
+
+impl Operator for Conv2d {
+    fn infer(&self, inputs: &Inputs) -> Result<Vec<TensorType>> {
+        Ok(vec![TensorType::new(DType::F32, self.shapes(inputs)?.output())])
+    }
+
+    fn prepare(&self, context: &PrepareContext<'_>) -> Result<Prepared> {
+        let (inputs, isa) = (context.inputs, context.isa);
+        let (shapes, activation) = (self.shapes(inputs)?, self.activation);
+        if shapes.groups == shapes.channels && shapes.channels > 1 {
+            // One channel a group: a depthwise convolution with its filter the other way round.
+            return prepare_depthwise(shapes, activation, inputs, FilterOrder::TapsLast);
+        }
+        let channels = (shapes.channels, shapes.output_channels, shapes.groups);
+        let pack = move |weights: &[f32], bias: Option<&[f32]>| {
+            Convolution::new(isa, shapes.window, channels, weights, bias)
+        };
+        let weights = inputs.required(1)?.constant.clone();
+        let (Some(weights), Some(bias)) = (weights, constant_bias(inputs)) else {
+            // The filter is computed from the record: packed in every evaluation.
+            let has_bias = inputs.optional(2).is_some();
+            let scratch = pack(
+                &vec![
+                    0.0;
+                    shapes.output_channels * shapes.taps() * shapes.channels / shapes.groups
+                ],
+                None,
+            )
+            .scratch_len();
+            let prepared = Prepared::eval(Observe::Fused, move |context| {
+                let bias = has_bias.then(|| context.input::<f32>(2));
+                let convolution = pack(context.input(1), bias);
+                convolve(&convolution, &shapes, activation, context);
+                Ok(())
+            });
+            return Ok(prepared.with_scratch(scratch));
+        };
+        let convolution = pack(weights.as_slice(), bias.as_ref().map(Constant::as_slice));
+        let (scratch, held) = (convolution.scratch_len(), convolution.byte_len());
+        let prepared = Prepared::eval(Observe::Fused, move |context| {
+            convolve(&convolution, &shapes, activation, context);
+            Ok(())
+        });
+        Ok(prepared.with_scratch(scratch).holding(held))
+    }
+}
+
+/// Convolves every image of the batch.
+fn convolve(
+    convolution: &Convolution,
+    shapes: &Shapes,
+    activation: Activation,
+    context: &mut EvalContext<'_>,
+) {
+    let (isa, input) = (context.isa(), context.input::<f32>(0));
+    let (output, scratch) = context.output_and_scratch::<f32>();
+    let mut observed = Observation::EMPTY;
+    for image in 0..shapes.batch {
+        let from = &input[image * shapes.input_len()..][..shapes.input_len()];
+        let to = &mut output[image * shapes.output_len()..][..shapes.output_len()];
+        observed = observed.union(convolution.run(from, activation.clamp, to, scratch));
+    }
+    let observed = activation.finish(isa, observed, output);
+    context.observe(0, observed);
+}
+
+/// `DEPTHWISE_CONV_2D`
+pub(super) struct DepthwiseConv2d {
+    sliding: Sliding,
+    activation: Activation,
+}
+
+impl DepthwiseConv2d {
+    pub(super) fn from_node(node: &Node) -> Result<Box<dyn Operator>> {
+        let options = attributes!(node, DepthwiseConv2DOptions);
+        Ok(Box::new(Self {
+            sliding: Sliding {
+                padding: options.padding,
+                strides: (options.stride_h, options.stride_w),
+                dilations: (options.dilation_h_factor, options.dilation_w_factor),
+            },
+            activation: Activation::new(options.fused_activation_function)?,
+        }))
+    }
+
+    fn shapes(&self, inputs: &Inputs) -> Result<Shapes> {
+        let [batch, h, w, channels] = inputs.shape_of_rank(0)?;
+        let [one, taps_y, taps_x, output_channels] = inputs.shape_of_rank(1)?;
+        // The multiplier follows from the shapes, as in TFLite; the attribute is not read.
+        if one != 1 || channels == 0 || output_channels % channels != 0 {
+            return Err(Error::model(format!(
+                "a filter of shape {:?} does not fit an input of {channels} channels",
+                inputs.shape(1)?
+            )));
+        }
+        check_operands(inputs, output_channels)?;
+        let window = self.sliding.window((h, w), (taps_y, taps_x))?;
+        Ok(Shapes { batch, window, channels, output_channels, groups: channels })
+    }
+}
+
+impl Operator for DepthwiseConv2d {
+    fn infer(&self, inputs: &Inputs) -> Result<Vec<TensorType>> {
+        Ok(vec![TensorType::new(DType::F32, self.shapes(inputs)?.output())])
+    }
+
+    fn prepare(&self, context: &PrepareContext<'_>) -> Result<Prepared> {
+        let shapes = self.shapes(context.inputs)?;
+        prepare_depthwise(shapes, self.activation, context.inputs, FilterOrder::TapsFirst)
+    }
+}
+
+/// Whether a depthwise filter is `[taps, channels]` or `[channels, taps]`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FilterOrder {
+    TapsFirst,
+    TapsLast,
+}
+
+fn prepare_depthwise(
+    shapes: Shapes,
+    activation: Activation,
+    inputs: &Inputs,
+    order: FilterOrder,
+) -> Result<Prepared> {
+    let multiplier = shapes.output_channels / shapes.channels;
+    // With a multiplier, input channels are first repeated, so that lanes match the outputs'.
+    let repeated = if multiplier == 1 { 0 } else { shapes.input_len() * multiplier };
+    let (n, taps) = (shapes.output_channels, shapes.taps());
+    let has_bias = inputs.optional(2).is_some();
+    let zeros = vec![0.0; if has_bias { 0 } else { n }];
+    let turned = match &inputs.required(1)?.constant {
+        Some(filter) if order == FilterOrder::TapsLast => {
+            Some(taps_first(filter.as_slice(), n, taps))
+        }
+        _ => None,
+    };
+    let held = turned.as_ref().map_or(0, crate::tensor::AlignedBuffer::len);
+    let prepared = Prepared::eval(Observe::Fused, move |context| {
+        let late;
+        let weights: &[f32] = match (&turned, order) {
+            (Some(turned), _) => turned.as_slice(),
+            (None, FilterOrder::TapsFirst) => context.input(1),
+            (None, FilterOrder::TapsLast) => {
+                late = taps_first(context.input(1), n, taps);
+                late.as_slice()
+            }
+        };
+        let bias: &[f32] = if has_bias { context.input(2) } else { &zeros };
+        let depthwise = Depthwise {
+            window: shapes.window,
+            channels: shapes.output_channels,
+            weights,
+            bias,
+            clamp: activation.clamp,
+        };
+        depthwise_images(&depthwise, &shapes, activation, context);
+        Ok(())
+    });
+    Ok(prepared.with_scratch(repeated * size_of::<f32>()).holding(held))
+}
+
+fn depthwise_images(
+    depthwise: &Depthwise<'_>,
+    shapes: &Shapes,
+    activation: Activation,
+    context: &mut EvalContext<'_>,
+) {
+    let multiplier = shapes.output_channels / shapes.channels;
+    let (isa, input): (Isa, &[f32]) = (context.isa(), context.input(0));
+    let (output, scratch) = context.output_and_scratch::<f32>();
+    let mut observed = Observation::EMPTY;
+    for image in 0..shapes.batch {
+        let from = &input[image * shapes.input_len()..][..shapes.input_len()];
+        let to = &mut output[image * shapes.output_len()..][..shapes.output_len()];
+        let folded = if multiplier == 1 {
+            depthwise.run(isa, from, to)
+        } else {
+            let bytes = &mut scratch[..from.len() * multiplier * size_of::<f32>()];
+            let repeated: &mut [f32] = bytemuck::cast_slice_mut(bytes);
+            for (to, &value) in repeated.chunks_exact_mut(multiplier).zip(from) {
+                to.fill(value);
+            }
+            depthwise.run(isa, repeated, to)
+        };
+        observed = observed.union(folded);
+    }
+    let observed = activation.finish(isa, observed, output);
+    context.observe(0, observed);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+//! `FULLY_CONNECTED`: `[.., k]` by weights `[n, k]` gives `[rows, n]`.
+//!
+//! Semantics: TFLite's `fully_connected.cc` for float32.
+
+use super::activation::Activation;
+use super::attributes::attributes;
+use crate::error::{Error, Result};
+use crate::graph::Node;
+use crate::kernel::gemm::{PackedWeights, Target, WeightLayout, multiply};
+use crate::operator::{EvalContext, Inputs, Observe, Operator, PrepareContext, Prepared};
+use crate::schema::{BuiltinOptionsT, FullyConnectedOptionsWeightsFormat};
+use crate::tensor::{DType, TensorType, num_elements};
+
+pub(super) struct FullyConnected {
+    activation: Activation,
+    keep_num_dims: bool,
+}
+
+/// Rows, inner length and columns of the product.
+#[derive(Clone, Copy)]
+struct Sizes {
+    rows: usize,
+    k: usize,
+    n: usize,
+}
+
+impl FullyConnected {
+    pub(super) fn from_node(node: &Node) -> Result<Box<dyn Operator>> {
+        let options = attributes!(node, FullyConnectedOptions);
+        if options.weights_format != FullyConnectedOptionsWeightsFormat::DEFAULT {
+            let format = options.weights_format;
+            return Err(Error::model(format!("weights format {format:?} is not supported")));
+        }
+        let activation = Activation::new(options.fused_activation_function)?;
+        Ok(Box::new(Self { activation, keep_num_dims: options.keep_num_dims }))
+    }
+
+    fn sizes(inputs: &Inputs) -> Result<Sizes> {
+        inputs.expect_dtype(0, DType::F32)?;
+        inputs.expect_dtype(1, DType::F32)?;
+        let [n, k] = inputs.shape_of_rank(1)?;
+        let shape = inputs.shape(0)?;
+        let elements = num_elements(shape).unwrap_or(0);
+        if k == 0 || elements % k != 0 {
+            return Err(Error::model(format!(
+                "an input of shape {shape:?} cannot be split into rows of {k}"
+            )));
+        }
+        if inputs.optional(2).is_some() {
+            inputs.expect_dtype(2, DType::F32)?;
+            let bias = inputs.shape(2)?;
+            if num_elements(bias) != Some(n) {
+                return Err(Error::model(format!(
+                    "bias has shape {bias:?}, but there are {n} rows"
+                )));
+            }
+        }
+        Ok(Sizes { rows: elements / k, k, n })
+    }
+}
+
+impl Operator for FullyConnected {
+    fn infer(&self, inputs: &Inputs) -> Result<Vec<TensorType>> {
+        let Sizes { rows, k, n } = Self::sizes(inputs)?;
+        let mut shape = inputs.shape(0)?.to_vec();
+        if self.keep_num_dims {
+            match shape.last_mut() {
+                Some(last) if *last == k => *last = n,
+                _ => {
+                    return Err(Error::model(format!(
+                        "the last of dimensions {shape:?} is not {k}, so they cannot be kept"
+                    )));
+                }
+            }
+        } else {
+            shape = vec![rows, n];
+        }
+        Ok(vec![TensorType::new(DType::F32, shape)])
+    }
+
+    fn prepare(&self, context: &PrepareContext<'_>) -> Result<Prepared> {
+        let (inputs, isa, activation) = (context.inputs, context.isa, self.activation);
+        let sizes = Self::sizes(inputs)?;
+        let Sizes { k, n, .. } = sizes;
+        let layout = WeightLayout { n, segments: 1, segment_len: k, column_stride: k, k_stride: 1 };
+        let weights = inputs.required(1)?.constant.as_ref();
+        let bias = inputs.optional(2).map(|info| info.constant.as_ref());
+        let (Some(weights), None | Some(Some(_))) = (weights, bias) else {
+            let has_bias = bias.is_some();
+            // The largest that any packing of these sizes asks for.
+            let empty = PackedWeights::new(isa, layout, &vec![0.0; n * k], None);
+            let scratch = empty.scratch_len(sizes.rows, k * size_of::<f32>());
+            let prepared = Prepared::eval(Observe::Fused, move |context| {
+                let bias = has_bias.then(|| context.input::<f32>(2));
+                let packed = PackedWeights::new(isa, layout, context.input(1), bias);
+                evaluate(&packed, sizes, activation, context);
+                Ok(())
+            });
+            return Ok(prepared.with_scratch(scratch));
+        };
+        let bias = bias.flatten().map(crate::graph::Constant::as_slice);
+        let packed = PackedWeights::new(isa, layout, weights.as_slice(), bias);
+        let scratch = packed.scratch_len(sizes.rows, k * size_of::<f32>());
+        let held = packed.byte_len();
+        let prepared = Prepared::eval(Observe::Fused, move |context| {
+            evaluate(&packed, sizes, activation, context);
+            Ok(())
+        });
+        Ok(prepared.with_scratch(scratch).holding(held))
+    }
+}
+
+fn evaluate(
+    packed: &PackedWeights,
+    Sizes { rows, k, n }: Sizes,
+    activation: Activation,
+    context: &mut EvalContext<'_>,
+) {
+    let (isa, input) = (context.isa(), context.input::<f32>(0));
+    let (output, scratch) = context.output_and_scratch::<f32>();
+    let offsets = |row: usize, offsets: &mut [usize]| offsets[0] = row * k;
+    let target = Target { values: &mut *output, row_stride: n, column: 0 };
+    let row_bytes = k * size_of::<f32>();
+    let folded =
+        multiply(packed, input, rows, row_bytes, offsets, activation.clamp, target, scratch);
+    let observed = activation.finish(isa, folded, output);
+    context.observe(0, observed);
+}

@@ -1,0 +1,79 @@
+//! Which operators there are: the table of contents.
+
+use super::binary::BinaryOperator;
+use super::concatenation::Concatenation;
+use super::convolution::{Conv2d, DepthwiseConv2d};
+use super::dequantize::Dequantize;
+use super::fully_connected::FullyConnected;
+use super::padding::Pad;
+use super::pooling::Pool2d;
+use super::reduction::Reduce;
+use super::reshape::Reshape;
+use super::softmax::Softmax;
+use super::unary::UnaryOperator;
+use crate::error::{Error, Result};
+use crate::graph::{Node, OperatorCode};
+use crate::operator::Operator;
+use crate::schema::BuiltinOperator as Code;
+
+/// Makes an operator from a node's attributes.
+type Constructor = fn(&Node) -> Result<Box<dyn Operator>>;
+
+/// Every builtin operator, by its schema name.
+pub const BUILTIN: &[(Code, Constructor)] = &[
+    (Code::ABS, UnaryOperator::abs),
+    (Code::ADD, BinaryOperator::add),
+    (Code::AVERAGE_POOL_2D, Pool2d::average),
+    (Code::CONCATENATION, Concatenation::from_node),
+    (Code::CONV_2D, Conv2d::from_node),
+    (Code::DEPTHWISE_CONV_2D, DepthwiseConv2d::from_node),
+    (Code::DEQUANTIZE, Dequantize::from_node),
+    (Code::DIV, BinaryOperator::div),
+    (Code::EXP, UnaryOperator::exp),
+    (Code::EXPAND_DIMS, Reshape::expand_dims),
+    (Code::FULLY_CONNECTED, FullyConnected::from_node),
+    (Code::HARD_SWISH, UnaryOperator::hard_swish),
+    (Code::LEAKY_RELU, UnaryOperator::leaky_relu),
+    (Code::LOGISTIC, UnaryOperator::logistic),
+    (Code::MAXIMUM, BinaryOperator::maximum),
+    (Code::MAX_POOL_2D, Pool2d::max),
+    (Code::MEAN, Reduce::mean),
+    (Code::MINIMUM, BinaryOperator::minimum),
+    (Code::MIRROR_PAD, Pad::mirror_pad),
+    (Code::MUL, BinaryOperator::mul),
+    (Code::NEG, UnaryOperator::neg),
+    (Code::PAD, Pad::pad),
+    (Code::PADV2, Pad::pad_v2),
+    (Code::REDUCE_MAX, Reduce::max),
+    (Code::REDUCE_MIN, Reduce::min),
+    (Code::RELU, UnaryOperator::relu),
+    (Code::RELU6, UnaryOperator::relu6),
+    (Code::RELU_0_TO_1, UnaryOperator::relu_0_to_1),
+    (Code::RELU_N1_TO_1, UnaryOperator::relu_n1_to_1),
+    (Code::RESHAPE, Reshape::reshape),
+    (Code::RSQRT, UnaryOperator::rsqrt),
+    (Code::SOFTMAX, Softmax::from_node),
+    (Code::SQRT, UnaryOperator::sqrt),
+    (Code::SQUARE, UnaryOperator::square),
+    (Code::SQUARED_DIFFERENCE, BinaryOperator::squared_difference),
+    (Code::SQUEEZE, Reshape::squeeze),
+    (Code::SUB, BinaryOperator::sub),
+    (Code::SUM, Reduce::sum),
+    (Code::TANH, UnaryOperator::tanh),
+];
+
+/// The operator of a node.
+///
+/// # Errors
+/// If it is not supported, or its attributes are not: the message is `NAME: why`.
+pub fn operator(node: &Node) -> Result<Box<dyn Operator>> {
+    let constructor = match &node.code {
+        OperatorCode::Builtin(code) => {
+            BUILTIN.iter().find(|(known, _)| known == code).map(|(_, constructor)| constructor)
+        }
+        OperatorCode::Custom(_) => None,
+    };
+    let constructor =
+        constructor.ok_or_else(|| Error::model(format!("{} is not supported", node.code)))?;
+    constructor(node).map_err(|e| e.context(&node.code))
+}

@@ -1,0 +1,158 @@
+//! Runs one operator as a model of its own, on every instruction set, and holds what it declares of
+//! its observation against a scan.
+
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::graph::{Constant, Model, Node, OperatorCode, Quantization, Subgraph, Tensor};
+use crate::interpreter::{Interpreter, Plan, PlanOptions};
+use crate::kernel::Isa;
+use crate::observation::RecordObservations;
+use crate::schema::{BuiltinOperator, BuiltinOptions2T, BuiltinOptionsT};
+use crate::tensor::{AlignedBuffer, DType, TensorType};
+
+/// An input of the operator under test.
+#[derive(Clone)]
+pub(crate) struct Operand {
+    tensor_type: TensorType,
+    data: AlignedBuffer,
+    is_constant: bool,
+    quantization: Option<Quantization>,
+}
+
+impl Operand {
+    /// A value that comes with the record.
+    pub(crate) fn input(shape: &[usize], values: &[f32]) -> Self {
+        let data = AlignedBuffer::copy_of(values);
+        let tensor_type = TensorType::new(DType::F32, shape);
+        Self { tensor_type, data, is_constant: false, quantization: None }
+    }
+
+    /// A float constant of the model.
+    pub(crate) fn constant(shape: &[usize], values: &[f32]) -> Self {
+        Self { is_constant: true, ..Self::input(shape, values) }
+    }
+
+    /// An INT32 constant of the model.
+    pub(crate) fn indices(shape: &[usize], values: &[i32]) -> Self {
+        let tensor_type = TensorType::new(DType::I32, shape);
+        Self { tensor_type, data: AlignedBuffer::copy_of(values), ..Self::constant(&[0], &[]) }
+    }
+
+    /// A constant of any type.
+    pub(crate) fn typed(
+        dtype: DType,
+        shape: &[usize],
+        data: AlignedBuffer,
+        quantization: Option<Quantization>,
+    ) -> Self {
+        let tensor_type = TensorType::new(dtype, shape);
+        Self { tensor_type, data, is_constant: true, quantization }
+    }
+}
+
+fn tensor(name: String, tensor_type: &TensorType) -> Tensor {
+    Tensor {
+        name,
+        dtype: tensor_type.dtype,
+        shape: tensor_type.shape.iter().map(|&d| Some(d)).collect(),
+        has_rank: true,
+        data: None,
+        is_variable: false,
+        quantization: None,
+        sparsity: None,
+    }
+}
+
+/// A model of one operator; operands that are `None` are left out.
+pub(crate) fn model_of(
+    code: BuiltinOperator,
+    options: BuiltinOptionsT,
+    operands: &[Option<Operand>],
+    outputs: &[DType],
+) -> Model {
+    let mut tensors = Vec::new();
+    let (mut graph_inputs, mut node_inputs) = (Vec::new(), Vec::new());
+    for (i, operand) in operands.iter().enumerate() {
+        let Some(operand) = operand else {
+            node_inputs.push(None);
+            continue;
+        };
+        let mut t = tensor(format!("in{i}"), &operand.tensor_type);
+        t.quantization.clone_from(&operand.quantization);
+        if operand.is_constant {
+            t.data = Some(Constant::from(operand.data.clone()));
+        } else {
+            graph_inputs.push(tensors.len());
+        }
+        node_inputs.push(Some(tensors.len()));
+        tensors.push(t);
+    }
+    let first = tensors.len();
+    for (i, &dtype) in outputs.iter().enumerate() {
+        tensors.push(tensor(format!("out{i}"), &TensorType::new(dtype, [])));
+    }
+    let outputs: Vec<usize> = (first..tensors.len()).collect();
+    let node = Node {
+        code: OperatorCode::Builtin(code),
+        version: 1,
+        inputs: node_inputs,
+        outputs: outputs.clone(),
+        intermediates: Vec::new(),
+        options,
+        options_2: BuiltinOptions2T::NONE,
+        custom_options: Vec::new(),
+    };
+    let subgraph = Subgraph {
+        name: "main".to_owned(),
+        tensors,
+        inputs: graph_inputs,
+        outputs,
+        nodes: vec![node],
+    };
+    Model { description: String::new(), subgraphs: vec![subgraph] }
+}
+
+/// Runs the operator on every instruction set, as declared and observed by scans only; all must agree
+/// to the bit. Returns the bytes of output 0.
+pub(crate) fn run(
+    code: BuiltinOperator,
+    options: BuiltinOptionsT,
+    operands: &[Option<Operand>],
+) -> Result<AlignedBuffer> {
+    let model = model_of(code, options, operands, &[DType::F32]);
+    let inputs: Vec<&[u8]> = operands
+        .iter()
+        .flatten()
+        .filter(|operand| !operand.is_constant)
+        .map(|operand| operand.data.bytes())
+        .collect();
+    let mut reference: Option<(AlignedBuffer, RecordObservations)> = None;
+    for isa in Isa::supported() {
+        for scan_only in [true, false] {
+            let options = PlanOptions { isa, scan_only, ..PlanOptions::new() };
+            let plan = Arc::new(Plan::new(&model, &options)?);
+            let mut interpreter = Interpreter::new(plan);
+            let mut observed = RecordObservations::default();
+            interpreter.run(&inputs, &mut observed)?;
+            let output = interpreter.output(0, &inputs).expect("the operator has an output");
+            let Some((expected, expected_observed)) = &reference else {
+                reference = Some((AlignedBuffer::copy_of(output), observed));
+                continue;
+            };
+            assert!(same_floats(output, expected.bytes()), "{code:?} {isa} computes other bits");
+            let pairs = observed.single.iter().zip(&expected_observed.single);
+            for (found, scanned) in pairs {
+                assert!(found.same_bits(*scanned), "{code:?} {isa}: {found:?}, scan: {scanned:?}");
+            }
+        }
+    }
+    Ok(reference.expect("there is a portable instruction set").0)
+}
+
+/// Equal bits, but for the payload of NaN.
+fn same_floats(a: &[u8], b: &[u8]) -> bool {
+    let (a, b): (&[f32], &[f32]) = (bytemuck::cast_slice(a), bytemuck::cast_slice(b));
+    let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
+    a.len() == b.len() && a.iter().zip(b).all(same)
+}

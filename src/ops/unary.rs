@@ -1,0 +1,67 @@
+//! Functions of one element: activations and elementary functions.
+//!
+//! Semantics: TFLite's kernels of these names for float32.
+
+use super::attributes::attributes;
+use crate::error::{Error, Result};
+use crate::graph::Node;
+use crate::kernel::elementwise::{Unary, unary};
+use crate::kernel::gemm::Clamp;
+use crate::operator::{Inputs, Observe, Operator, PrepareContext, Prepared};
+use crate::schema::BuiltinOptionsT;
+use crate::tensor::{DType, TensorType};
+
+pub(super) struct UnaryOperator {
+    function: Unary,
+}
+
+/// Constructors of operators without attributes.
+macro_rules! plain {
+    ($($name:ident => $function:expr),+ $(,)?) => {
+        impl UnaryOperator {
+            $(pub(super) fn $name(_: &Node) -> Result<Box<dyn Operator>> {
+                Ok(Box::new(Self { function: $function }))
+            })+
+        }
+    };
+}
+
+plain! {
+    relu => Unary::Clamp(Clamp { low: 0.0, high: f32::INFINITY }),
+    relu6 => Unary::Clamp(Clamp { low: 0.0, high: 6.0 }),
+    relu_n1_to_1 => Unary::Clamp(Clamp { low: -1.0, high: 1.0 }),
+    relu_0_to_1 => Unary::Clamp(Clamp { low: 0.0, high: 1.0 }),
+    hard_swish => Unary::HardSwish,
+    logistic => Unary::Logistic,
+    tanh => Unary::Tanh,
+    exp => Unary::Exp,
+    neg => Unary::Neg,
+    abs => Unary::Abs,
+    square => Unary::Square,
+    sqrt => Unary::Sqrt,
+    rsqrt => Unary::Rsqrt,
+}
+
+impl UnaryOperator {
+    pub(super) fn leaky_relu(node: &Node) -> Result<Box<dyn Operator>> {
+        let slope = attributes!(node, LeakyReluOptions).alpha;
+        Ok(Box::new(Self { function: Unary::LeakyRelu { slope } }))
+    }
+}
+
+impl Operator for UnaryOperator {
+    fn infer(&self, inputs: &Inputs) -> Result<Vec<TensorType>> {
+        inputs.expect_dtype(0, DType::F32)?;
+        Ok(vec![inputs.required(0)?.tensor_type.clone()])
+    }
+
+    fn prepare(&self, _: &PrepareContext<'_>) -> Result<Prepared> {
+        let function = self.function;
+        Ok(Prepared::eval(Observe::Fused, move |context| {
+            let (isa, input) = (context.isa(), context.input::<f32>(0));
+            let observed = unary(isa, function, input, context.output(0));
+            context.observe(0, observed);
+            Ok(())
+        }))
+    }
+}
