@@ -110,7 +110,7 @@ fn modules_use_what_the_table_allows() {
         let relative = file.strip_prefix(root.join("src")).expect("it is inside");
         let mut parts = relative.iter().map(|it| it.to_string_lossy().into_owned());
         let module = parts.next().expect("a file has a name").replace(".rs", "");
-        if module == "lib" || module == "main" || parts.any(|it| it.starts_with("tests")) {
+        if module == "lib" || module == "main" || parts.any(|it| it.starts_with("test")) {
             continue;
         }
         seen.insert(module.clone());

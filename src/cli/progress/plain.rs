@@ -33,11 +33,12 @@ fn line(status: &Status) -> String {
     let (position, total) = (status.position(), status.total);
     let percent = u128::from(position) * 100 / u128::from(total.max(1));
     let (position, total) = (HumanCount(position), HumanCount(total));
-    let mut line = format!("{position} of {total} records ({percent}%), {:.1}/s", status.rate());
-    if let Some(left) = status.remaining() {
-        line += &format!(", ETA {}", FormattedDuration(left));
-    }
-    format!("{line}, {}", status.place())
+    let eta = match status.remaining() {
+        Some(left) => format!(", ETA {}", FormattedDuration(left)),
+        None => String::new(),
+    };
+    let (rate, place) = (status.rate(), status.place());
+    format!("{position} of {total} records ({percent}%), {rate:.1}/s{eta}, {place}")
 }
 
 #[cfg(test)]
