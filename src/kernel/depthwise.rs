@@ -105,20 +105,14 @@ impl Row<'_> {
         let start = (start_y * x.input + start_x) * channels;
         for c in (0..channels).step_by(LANES) {
             let width = (channels - c).min(LANES);
-            let load = |from: &[f32], at: usize| {
-                if width == LANES {
-                    s.load(from[at..].first_chunk().expect("sixteen channels are left"))
-                } else {
-                    s.load_partial(&from[at..at + width])
-                }
-            };
-            let mut sums = [load(d.bias, c); N];
+            let mut sums = [load(s, d.bias, c, width); N];
             for (i, ty) in taps_y.clone().enumerate() {
                 for (j, tx) in taps_x.clone().enumerate() {
-                    let weights = load(d.weights, (ty * x.taps + tx) * channels + c);
+                    let weights = load(s, d.weights, (ty * x.taps + tx) * channels + c, width);
                     let at = start + i * step_y + j * step_x + c;
                     for (n, sum) in sums.iter_mut().enumerate() {
-                        *sum = s.fma(load(self.input, at + n * step_output), weights, *sum);
+                        let value = load(s, self.input, at + n * step_output, width);
+                        *sum = s.fma(value, weights, *sum);
                     }
                 }
             }
@@ -134,6 +128,15 @@ impl Row<'_> {
                 }
             }
         }
+    }
+}
+
+/// `width` channels from `at` on.
+#[inline(always)]
+fn load<S: Simd>(s: S, from: &[f32], at: usize, width: usize) -> S::V {
+    match from[at..at + width].first_chunk() {
+        Some(whole) => s.load(whole),
+        None => s.load_partial(&from[at..at + width]),
     }
 }
 

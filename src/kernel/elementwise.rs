@@ -1,5 +1,7 @@
 //! Functions of one or two elements, over whole tensors, with broadcasting.
 
+use smallvec::SmallVec;
+
 use super::gemm::Clamp;
 use super::isa::{Isa, Task};
 use super::math;
@@ -130,10 +132,10 @@ impl Task for UnaryTask<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> Observation {
-        // One loop a function: the match is outside of it.
+        // One loop a function: in each, the function is known and the match in `apply` goes away.
         macro_rules! each {
             ($($f:pat => $g:expr),+ $(,)?) => {
-                match self.function { $($f => map(s, self.input, self.output, |x| $g.apply(s, x)),)+ }
+                match self.function { $($f => map(s, $g, self.input, self.output),)+ }
             };
         }
         each! {
@@ -152,18 +154,20 @@ impl Task for UnaryTask<'_> {
     }
 }
 
+// No closures here and below: a closure that the compiler does not inline would be compiled without
+// the instructions.
 #[inline(always)]
-fn map<S: Simd>(s: S, input: &[f32], output: &mut [f32], f: impl Fn(S::V) -> S::V) -> Observation {
+fn map<S: Simd>(s: S, function: Unary, input: &[f32], output: &mut [f32]) -> Observation {
     let mut fold = Fold::new(s);
     let (from, from_tail) = input.as_chunks::<LANES>();
     let (to, to_tail) = output.as_chunks_mut::<LANES>();
     for (from, to) in from.iter().zip(to) {
-        let y = f(s.load(from));
+        let y = function.apply(s, s.load(from));
         fold.push(s, y);
         s.store(y, to);
     }
     if !from_tail.is_empty() {
-        let y = f(s.load_partial(from_tail));
+        let y = function.apply(s, s.load_partial(from_tail));
         fold.push_first(s, y, from_tail.len());
         s.store_partial(y, to_tail);
     }
@@ -265,16 +269,15 @@ impl Task for BinaryTask<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> Observation {
+        // In each arm the function is known, so that `apply` has no match left in the loop.
         match self.function {
-            Binary::Add => self.walk(s, |a, b| Binary::Add.apply(s, a, b)),
-            Binary::Sub => self.walk(s, |a, b| Binary::Sub.apply(s, a, b)),
-            Binary::Mul => self.walk(s, |a, b| Binary::Mul.apply(s, a, b)),
-            Binary::Div => self.walk(s, |a, b| Binary::Div.apply(s, a, b)),
-            Binary::Minimum => self.walk(s, |a, b| Binary::Minimum.apply(s, a, b)),
-            Binary::Maximum => self.walk(s, |a, b| Binary::Maximum.apply(s, a, b)),
-            Binary::SquaredDifference => {
-                self.walk(s, |a, b| Binary::SquaredDifference.apply(s, a, b))
-            }
+            Binary::Add => self.walk(s, Binary::Add),
+            Binary::Sub => self.walk(s, Binary::Sub),
+            Binary::Mul => self.walk(s, Binary::Mul),
+            Binary::Div => self.walk(s, Binary::Div),
+            Binary::Minimum => self.walk(s, Binary::Minimum),
+            Binary::Maximum => self.walk(s, Binary::Maximum),
+            Binary::SquaredDifference => self.walk(s, Binary::SquaredDifference),
         }
     }
 }
@@ -282,32 +285,23 @@ impl Task for BinaryTask<'_> {
 impl BinaryTask<'_> {
     /// Visits every inner run.
     #[inline(always)]
-    fn walk<S: Simd>(self, s: S, f: impl Fn(S::V, S::V) -> S::V) -> Observation {
+    fn walk<S: Simd>(self, s: S, function: Binary) -> Observation {
         let Broadcast { outer, inner, advances, .. } = self.broadcast;
         let mut fold = Fold::new(s);
-        let mut index = vec![0_usize; outer.len()];
+        let mut index: SmallVec<[usize; 8]> = SmallVec::from_elem(0, outer.len());
         let (mut at_a, mut at_b) = (0, 0);
         for to in self.output.chunks_exact_mut(*inner) {
-            let a = &self.a[at_a..][..if advances.0 { *inner } else { 1 }];
-            let b = &self.b[at_b..][..if advances.1 { *inner } else { 1 }];
-            let finish = |v| self.clamp.apply(s, v);
+            let run = Run {
+                function,
+                a: &self.a[at_a..][..if advances.0 { *inner } else { 1 }],
+                b: &self.b[at_b..][..if advances.1 { *inner } else { 1 }],
+                clamp: self.clamp,
+            };
             match *advances {
-                (true, true) => {
-                    let of = |i: usize, n: usize| f(load(s, &a[i..i + n]), load(s, &b[i..i + n]));
-                    run(s, to, &mut fold, |i, n| finish(of(i, n)));
-                }
-                (true, false) => {
-                    let b = s.splat(b[0]);
-                    run(s, to, &mut fold, |i, n| finish(f(load(s, &a[i..i + n]), b)));
-                }
-                (false, true) => {
-                    let a = s.splat(a[0]);
-                    run(s, to, &mut fold, |i, n| finish(f(a, load(s, &b[i..i + n]))));
-                }
-                (false, false) => {
-                    let (a, b) = (s.splat(a[0]), s.splat(b[0]));
-                    run(s, to, &mut fold, |_, _| finish(f(a, b)));
-                }
+                (true, true) => run.visit::<S, true, true>(s, to, &mut fold),
+                (true, false) => run.visit::<S, true, false>(s, to, &mut fold),
+                (false, true) => run.visit::<S, false, true>(s, to, &mut fold),
+                (false, false) => run.visit::<S, false, false>(s, to, &mut fold),
             }
             for (i, &(n, stride_a, stride_b)) in index.iter_mut().zip(outer).rev() {
                 *i += 1;
@@ -325,28 +319,51 @@ impl BinaryTask<'_> {
     }
 }
 
-#[inline(always)]
-fn load<S: Simd>(s: S, from: &[f32]) -> S::V {
-    match from.first_chunk() {
-        Some(whole) => s.load(whole),
-        None => s.load_partial(from),
-    }
+/// One inner run; an operand that does not advance is one element.
+struct Run<'a> {
+    function: Binary,
+    a: &'a [f32],
+    b: &'a [f32],
+    clamp: Clamp,
 }
 
-/// Fills `to` with `f(first index, number of lanes)`.
-#[inline(always)]
-fn run<S: Simd>(s: S, to: &mut [f32], fold: &mut Fold<S>, f: impl Fn(usize, usize) -> S::V) {
-    let (vectors, tail) = to.as_chunks_mut::<LANES>();
-    let whole = vectors.len() * LANES;
-    for (i, to) in vectors.iter_mut().enumerate() {
-        let y = f(i * LANES, LANES);
-        fold.push(s, y);
-        s.store(y, to);
-    }
-    if !tail.is_empty() {
-        let y = f(whole, tail.len());
-        fold.push_first(s, y, tail.len());
-        s.store_partial(y, tail);
+impl Run<'_> {
+    #[inline(always)]
+    fn visit<S: Simd, const A: bool, const B: bool>(
+        &self,
+        s: S,
+        to: &mut [f32],
+        fold: &mut Fold<S>,
+    ) {
+        let (mut a, mut b) = (s.splat(self.a[0]), s.splat(self.b[0]));
+        let (vectors, tail) = to.as_chunks_mut::<LANES>();
+        let whole = vectors.len();
+        let (vectors_a, tail_a) = self.a.as_chunks::<LANES>();
+        let (vectors_b, tail_b) = self.b.as_chunks::<LANES>();
+        let vectors_a = if A { &vectors_a[..whole] } else { &[] };
+        let vectors_b = if B { &vectors_b[..whole] } else { &[] };
+        for (i, to) in vectors.iter_mut().enumerate() {
+            if A {
+                a = s.load(&vectors_a[i]);
+            }
+            if B {
+                b = s.load(&vectors_b[i]);
+            }
+            let y = self.clamp.apply(s, self.function.apply(s, a, b));
+            fold.push(s, y);
+            s.store(y, to);
+        }
+        if !tail.is_empty() {
+            if A {
+                a = s.load_partial(tail_a);
+            }
+            if B {
+                b = s.load_partial(tail_b);
+            }
+            let y = self.clamp.apply(s, self.function.apply(s, a, b));
+            fold.push_first(s, y, tail.len());
+            s.store_partial(y, tail);
+        }
     }
 }
 

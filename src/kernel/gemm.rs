@@ -347,15 +347,20 @@ impl Strip {
         // pointers, `segment_len` values behind each, `segments * segment_len` panel rows of `NV`
         // vectors, `NV` vectors of bias, `MR` output rows of `used` values.
         unsafe {
-            let bias: [S::V; NV] = std::array::from_fn(|j| s.load_ptr(self.bias.add(j * LANES)));
+            // Loops, not closures: a closure that is not inlined would lack the instructions.
+            let mut bias = [s.splat(0.0); NV];
+            for (j, bias) in bias.iter_mut().enumerate() {
+                *bias = s.load_ptr(self.bias.add(j * LANES));
+            }
             let mut sums = [bias; MR];
             let mut panel = self.panel;
             for segment in 0..self.segments {
-                let rows: [*const f32; MR] =
-                    std::array::from_fn(|r| *pointers.add(segment * MR + r));
+                let rows = pointers.add(segment * MR).cast::<[*const f32; MR]>().read();
                 for k in 0..self.segment_len {
-                    let columns: [S::V; NV] =
-                        std::array::from_fn(|j| s.load_ptr(panel.add(j * LANES)));
+                    let mut columns = bias;
+                    for (j, columns) in columns.iter_mut().enumerate() {
+                        *columns = s.load_ptr(panel.add(j * LANES));
+                    }
                     panel = panel.add(NV * LANES);
                     for r in 0..MR {
                         let x = s.splat(*rows[r].add(k));

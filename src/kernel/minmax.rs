@@ -55,6 +55,20 @@ struct Scan<'a> {
     skip_lowest: bool,
 }
 
+impl Scan<'_> {
+    /// What is folded in place of `v`: skipping is rare, so it may cost.
+    #[inline(always)]
+    fn counted<S: Simd>(&self, s: S, v: S::V) -> S::V {
+        if !self.skip_lowest {
+            return v;
+        }
+        // The lowest float becomes NaN, everything else stays.
+        let lowest = s.splat(LOWEST);
+        let below = s.select(s.lt(v, lowest), v, s.splat(f32::NAN));
+        s.select(s.lt(lowest, v), v, below)
+    }
+}
+
 impl Task for Scan<'_> {
     type Output = Observation;
 
@@ -62,27 +76,22 @@ impl Task for Scan<'_> {
     fn run<S: Simd>(self, s: S) -> Observation {
         // Four accumulators hide the latency of the comparison.
         let mut folds = [Fold::new(s); 4];
-        let (lowest, nan) = (s.splat(LOWEST), s.splat(f32::NAN));
-        // Skipping is rare, so it may cost: lowest becomes NaN, everything else stays.
-        let keep = |v: S::V| {
-            if !self.skip_lowest {
-                return v;
-            }
-            let differs = s.select(s.lt(v, lowest), v, nan);
-            s.select(s.lt(lowest, v), v, differs)
-        };
         let (vectors, tail) = self.values.as_chunks::<LANES>();
         let (quads, rest) = vectors.as_chunks::<4>();
         for quad in quads {
             for (fold, v) in folds.iter_mut().zip(quad) {
-                fold.push(s, keep(s.load(v)));
+                fold.push(s, self.counted(s, s.load(v)));
             }
         }
         for v in rest {
-            folds[0].push(s, keep(s.load(v)));
+            folds[0].push(s, self.counted(s, s.load(v)));
         }
-        folds[1].push_first(s, keep(s.load_partial(tail)), tail.len());
-        folds.into_iter().fold(Observation::EMPTY, |acc, fold| acc.union(fold.finish(s)))
+        folds[1].push_first(s, self.counted(s, s.load_partial(tail)), tail.len());
+        let mut observed = Observation::EMPTY;
+        for fold in folds {
+            observed = observed.union(fold.finish(s));
+        }
+        observed
     }
 }
 

@@ -18,7 +18,11 @@ impl<const N: usize> Task for Chains<N> {
                 *sum = s.fma(*sum, x, y);
             }
         }
-        sums.into_iter().map(|v| s.sum(v)).sum()
+        let mut total = 0.0;
+        for sum in sums {
+            total += s.sum(sum);
+        }
+        total
     }
 }
 

@@ -1,0 +1,345 @@
+//! From FlatBuffer tables to plain data. Everything in the file is untrusted: each position, size and
+//! type is checked here, so that nothing behind needs to.
+
+use std::sync::Arc;
+
+use super::tensor_type::dtype;
+use crate::error::{Error, Result};
+use crate::graph::{
+    Constant, Model, Node, OperatorCode, Quantization, SharedBytes, Subgraph, Tensor,
+};
+use crate::schema;
+use crate::tensor::DType;
+
+/// How many problems are listed.
+const LISTED: usize = 20;
+
+/// Most dimensions of a tensor; more is damage.
+const MAX_RANK: usize = 32;
+
+/// The model behind `root`; constants refer to `file`.
+pub(super) fn graph(root: schema::Model<'_>, file: &Arc<dyn SharedBytes>) -> Result<Model> {
+    let mut reader = Reader { root, file, problems: Vec::new(), count: 0 };
+    let codes = reader.operator_codes();
+    let mut subgraphs = Vec::new();
+    for (i, subgraph) in root.subgraphs().into_iter().flatten().enumerate() {
+        subgraphs.push(reader.subgraph(i, subgraph, &codes));
+    }
+    if subgraphs.is_empty() {
+        reader.problem("there is no subgraph".to_owned());
+    }
+    reader.finish()?;
+    Ok(Model { description: root.description().unwrap_or_default().to_owned(), subgraphs })
+}
+
+struct Reader<'a> {
+    root: schema::Model<'a>,
+    file: &'a Arc<dyn SharedBytes>,
+    problems: Vec<String>,
+    count: usize,
+}
+
+impl Reader<'_> {
+    fn problem(&mut self, what: String) {
+        self.count += 1;
+        if self.problems.len() < LISTED {
+            self.problems.push(what);
+        }
+    }
+
+    fn finish(self) -> Result<()> {
+        if self.problems.is_empty() {
+            return Ok(());
+        }
+        let mut text = String::from("the model contradicts itself:");
+        for problem in &self.problems {
+            text.push_str("\n  ");
+            text.push_str(problem);
+        }
+        if self.count > self.problems.len() {
+            text.push_str(&format!("\n  ... and {} more", self.count - self.problems.len()));
+        }
+        Err(Error::model(text))
+    }
+
+    /// What each operator code means, and its version.
+    fn operator_codes(&mut self) -> Vec<(OperatorCode, i32)> {
+        let mut codes = Vec::new();
+        for code in self.root.operator_codes().into_iter().flatten() {
+            let builtin = resolve(code.deprecated_builtin_code(), code.builtin_code());
+            let meaning = if builtin == schema::BuiltinOperator::CUSTOM {
+                OperatorCode::Custom(code.custom_code().unwrap_or_default().to_owned())
+            } else {
+                OperatorCode::Builtin(builtin)
+            };
+            codes.push((meaning, code.version()));
+        }
+        codes
+    }
+
+    fn subgraph(
+        &mut self,
+        i: usize,
+        subgraph: schema::SubGraph<'_>,
+        codes: &[(OperatorCode, i32)],
+    ) -> Subgraph {
+        let name = subgraph.name().unwrap_or_default().to_owned();
+        let mut tensors = Vec::new();
+        for (t, tensor) in subgraph.tensors().into_iter().flatten().enumerate() {
+            tensors.push(self.tensor(i, t, tensor));
+        }
+        let n = tensors.len();
+        let mut list = |what: &str, positions: Option<flatbuffers::Vector<'_, i32>>| {
+            let mut found = Vec::new();
+            for position in positions.into_iter().flatten() {
+                match usize::try_from(position).ok().filter(|&p| p < n) {
+                    Some(p) => found.push(p),
+                    None => self.problem(format!(
+                        "{what} of subgraph {i} is tensor {position}, but there are {n} tensors"
+                    )),
+                }
+            }
+            found
+        };
+        let inputs = list("an input", subgraph.inputs());
+        let outputs = list("an output", subgraph.outputs());
+        let mut nodes = Vec::new();
+        for (o, operator) in subgraph.operators().into_iter().flatten().enumerate() {
+            if let Some(node) = self.node((i, o), operator, codes, n) {
+                nodes.push(node);
+            }
+        }
+        self.check_producers(i, &tensors, &inputs, &nodes);
+        Subgraph { name, tensors, inputs, outputs, nodes }
+    }
+
+    /// Every tensor has one origin at most.
+    fn check_producers(&mut self, i: usize, tensors: &[Tensor], inputs: &[usize], nodes: &[Node]) {
+        let mut origin: Vec<Option<String>> = vec![None; tensors.len()];
+        for (t, tensor) in tensors.iter().enumerate() {
+            if tensor.data.is_some() {
+                origin[t] = Some("a constant".to_owned());
+            }
+        }
+        let from_inputs = inputs.iter().map(|&t| (t, "an input".to_owned()));
+        let from_nodes = nodes.iter().enumerate().flat_map(|(o, node)| {
+            node.outputs
+                .iter()
+                .map(move |&t| (t, format!("computed by operator {o} {}", node.code)))
+        });
+        for (t, what) in from_inputs.chain(from_nodes) {
+            if let Some(before) = &origin[t] {
+                let name = &tensors[t].name;
+                self.problem(format!(
+                    "tensor {t} `{name}` of subgraph {i} is {before} and also {what}"
+                ));
+            }
+            origin[t] = Some(what);
+        }
+    }
+
+    fn node(
+        &mut self,
+        (i, o): (usize, usize),
+        operator: schema::Operator<'_>,
+        codes: &[(OperatorCode, i32)],
+        tensors: usize,
+    ) -> Option<Node> {
+        let index = operator.opcode_index();
+        let Some((code, version)) = codes.get(index as usize) else {
+            let n = codes.len();
+            self.problem(format!(
+                "operator {o} of subgraph {i} has operator code {index}, but there are {n}"
+            ));
+            return None;
+        };
+        let mut positions = |what: &str, list: Option<flatbuffers::Vector<'_, i32>>| {
+            let mut found = Vec::new();
+            for position in list.into_iter().flatten() {
+                let valid = usize::try_from(position).ok().filter(|&p| p < tensors);
+                if valid.is_none() && position != -1 {
+                    self.problem(format!(
+                        "{what} of operator {o} {code} in subgraph {i} is tensor {position}, but there \
+                         are {tensors} tensors"
+                    ));
+                }
+                found.push(valid);
+            }
+            found
+        };
+        let inputs = positions("an input", operator.inputs());
+        let outputs = positions("an output", operator.outputs());
+        let intermediates = positions("an intermediate", operator.intermediates());
+        if outputs.contains(&None) {
+            self.problem(format!("an output of operator {o} {code} in subgraph {i} is left out"));
+        }
+        let custom_options = match operator.custom_options() {
+            Some(options) => options.bytes().to_vec(),
+            None => {
+                let range =
+                    (operator.large_custom_options_offset(), operator.large_custom_options_size());
+                self.behind(range, &format!("the options of operator {o} {code}"))
+                    .map(|range| self.file.bytes()[range].to_vec())
+                    .unwrap_or_default()
+            }
+        };
+        let unpacked = operator.unpack();
+        Some(Node {
+            code: code.clone(),
+            version: *version,
+            inputs,
+            outputs: outputs.into_iter().flatten().collect(),
+            intermediates: intermediates.into_iter().flatten().collect(),
+            options: unpacked.builtin_options,
+            options_2: unpacked.builtin_options_2,
+            custom_options,
+        })
+    }
+
+    /// A range of the file behind the FlatBuffer, if there is one.
+    fn behind(&mut self, (offset, size): (u64, u64), what: &str) -> Option<std::ops::Range<usize>> {
+        if offset <= 1 {
+            return None;
+        }
+        let range = usize::try_from(offset).ok().zip(usize::try_from(size).ok());
+        let range = range.and_then(|(start, len)| Some(start..start.checked_add(len)?));
+        let file_len = self.file.bytes().len();
+        let inside = range.filter(|range| range.end <= file_len);
+        if inside.is_none() {
+            self.problem(format!(
+                "{what} are {size} bytes at {offset}, but the file has {file_len} bytes"
+            ));
+        }
+        inside
+    }
+
+    fn tensor(&mut self, i: usize, t: usize, tensor: schema::Tensor<'_>) -> Tensor {
+        let name = tensor.name().unwrap_or_default().to_owned();
+        let dtype = dtype(tensor.type_());
+        let what = format!("tensor {t} `{name}` of subgraph {i}");
+        let shape = self.shape(&what, tensor);
+        let data = self.constant(&what, tensor, dtype, &shape);
+        // Before `has_rank` existed, an empty shape was a scalar wherever a value was known.
+        let has_rank = tensor.has_rank() || !shape.is_empty() || data.is_some();
+        Tensor {
+            dtype,
+            has_rank,
+            is_variable: tensor.is_variable(),
+            quantization: tensor.quantization().map(|q| self.quantization(&what, q)),
+            sparsity: tensor.sparsity().map(|s| s.unpack()),
+            name,
+            shape,
+            data,
+        }
+    }
+
+    fn shape(&mut self, what: &str, tensor: schema::Tensor<'_>) -> Vec<Option<usize>> {
+        let dims: Vec<i32> = tensor.shape().into_iter().flatten().collect();
+        let signature: Vec<i32> = tensor.shape_signature().into_iter().flatten().collect();
+        if dims.len() > MAX_RANK {
+            self.problem(format!("{what} has {} dimensions", dims.len()));
+            return Vec::new();
+        }
+        if !signature.is_empty() && signature.len() != dims.len() {
+            self.problem(format!("{what} has shape {dims:?} and signature {signature:?}"));
+        }
+        let mut shape = Vec::with_capacity(dims.len());
+        for (axis, &d) in dims.iter().enumerate() {
+            let is_unknown = d == -1 || signature.get(axis) == Some(&-1);
+            match usize::try_from(d) {
+                Ok(d) if !is_unknown => shape.push(Some(d)),
+                _ if is_unknown => shape.push(None),
+                _ => {
+                    self.problem(format!("{what} has shape {dims:?}"));
+                    shape.push(None);
+                }
+            }
+        }
+        shape
+    }
+
+    fn quantization(
+        &mut self,
+        what: &str,
+        parameters: schema::QuantizationParameters<'_>,
+    ) -> Quantization {
+        let axis = usize::try_from(parameters.quantized_dimension()).unwrap_or_else(|_| {
+            self.problem(format!("{what} is quantized along a negative dimension"));
+            0
+        });
+        Quantization {
+            scale: parameters.scale().into_iter().flatten().collect(),
+            zero_point: parameters.zero_point().into_iter().flatten().collect(),
+            axis,
+            min: parameters.min().into_iter().flatten().collect(),
+            max: parameters.max().into_iter().flatten().collect(),
+        }
+    }
+
+    /// The value of a tensor whose buffer has one.
+    fn constant(
+        &mut self,
+        what: &str,
+        tensor: schema::Tensor<'_>,
+        dtype: DType,
+        shape: &[Option<usize>],
+    ) -> Option<Constant> {
+        let index = tensor.buffer();
+        let buffers = self.root.buffers();
+        let n = buffers.map_or(0, |b| b.len());
+        if index as usize >= n {
+            // Some writers leave out the table of buffers when nothing is constant.
+            if index != 0 {
+                self.problem(format!("{what} has buffer {index}, but there are {n} buffers"));
+            }
+            return None;
+        }
+        let buffer = buffers?.get(index as usize);
+        let range = match buffer.data().map(|d| d.bytes()).filter(|d| !d.is_empty()) {
+            Some(data) => self.range_of(data),
+            None => self.behind((buffer.offset(), buffer.size()), &format!("the values of {what}")),
+        }?;
+        if tensor.is_variable() {
+            self.problem(format!("{what} is a variable, but has a constant value"));
+        }
+        if let (None, Some(elements)) = (tensor.sparsity(), known_elements(shape)) {
+            let needed = match dtype {
+                DType::I4 | DType::U4 => elements.map(|n| n.div_ceil(2)),
+                _ => dtype.byte_len().and_then(|b| elements?.checked_mul(b)),
+            };
+            let has_size = needed.is_some() || dtype.byte_len().is_some();
+            if has_size && needed != Some(range.len()) {
+                self.problem(format!(
+                    "{what}, {dtype} {shape:?}, has a value of {} bytes",
+                    range.len(),
+                    shape = shape.iter().flatten().collect::<Vec<_>>()
+                ));
+                return None;
+            }
+        }
+        Constant::in_shared(self.file, range)
+    }
+
+    /// Where in the file `data` lies.
+    fn range_of(&self, data: &[u8]) -> Option<std::ops::Range<usize>> {
+        let start = data.as_ptr().addr().checked_sub(self.file.bytes().as_ptr().addr())?;
+        Some(start..start.checked_add(data.len())?)
+    }
+}
+
+/// Number of elements: `None` if a dimension is unknown, `Some(None)` on overflow.
+fn known_elements(shape: &[Option<usize>]) -> Option<Option<usize>> {
+    let dims = shape.iter().copied().collect::<Option<Vec<_>>>()?;
+    Some(crate::tensor::num_elements(&dims))
+}
+
+/// The operator that two fields stand for. Old files have only the byte, in which 127 stands for
+/// codes that do not fit; circle's negative codes fit the byte.
+fn resolve(deprecated: i8, code: schema::BuiltinOperator) -> schema::BuiltinOperator {
+    match deprecated {
+        127 => code,
+        // A file without the byte has a zero there, which is also ADD.
+        0 => code,
+        other => schema::BuiltinOperator(i32::from(other)),
+    }
+}
