@@ -106,6 +106,7 @@ def main():
     simple("float16.h5", 2, lambda r: floats(r, 0, (2, 3), "<f2"))
     simple("uint8.h5", 2, lambda r: integers(r, 0, (2, 3), "u1"))
     simple("strings.h5", 1, lambda r: np.array([b"ab", b"c"]))
+    simple("long-strings.h5", 1, lambda r: np.array([b"a long string", b"c"]))
     simple("raw-floats.h5", 2, lambda r: floats(r, 0, (2, 3)), raw="1")
     simple("raw-short.h5", 2, lambda r: np.arange(23 + r, dtype="u1"), raw="1")
 

@@ -8,6 +8,10 @@ use hdf5::{Dataset, Datatype};
 
 use crate::tensor::{AlignedBuffer, DType};
 
+/// Bytes of the largest element whose type is taken to pieces. No type that can be read is larger,
+/// and the `hdf5` crate puts the values of an enumeration, whatever their size, into eight bytes.
+const LARGEST_DESCRIBED: usize = 8;
+
 /// The type of a stored dataset, as far as messages need it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum StoredType {
@@ -19,6 +23,10 @@ pub(super) enum StoredType {
 
 impl StoredType {
     pub fn of(dtype: &Datatype) -> Self {
+        let size = dtype.size();
+        if size > LARGEST_DESCRIBED {
+            return Self::Other(format!("with {size}-byte elements (text, compounds, ...)"));
+        }
         let descriptor = match dtype.to_descriptor() {
             Ok(descriptor) => descriptor,
             Err(error) => return Self::Other(unknown(dtype, &error)),

@@ -121,7 +121,7 @@ fn raw_data_feeds_inputs_of_any_type() {
 /// File, problems of it, and whether the error says that bad records can be skipped.
 type Case = (&'static str, &'static [&'static str], bool);
 
-const UNFIT: [Case; 21] = [
+const UNFIT: [Case; 22] = [
     ("no-value.h5", &["has no group /value, which holds the records"], false),
     ("value-is-dataset.h5", &["/value cannot be opened as a group: not a group"], false),
     ("empty.h5", &["has no records: /value holds none"], false),
@@ -166,6 +166,13 @@ const UNFIT: [Case; 21] = [
         "strings.h5",
         &["record 0, input 0 (\"x\"): has the unsupported type string (len 2), the model \
                expects FLOAT32; values are not cast silently: convert the dataset"],
+        false,
+    ),
+    (
+        "long-strings.h5",
+        &["record 0, input 0 (\"x\"): has the unsupported type with 13-byte elements (text, \
+           compounds, ...), the model expects FLOAT32; values are not cast silently: convert the \
+           dataset"],
         false,
     ),
     (
