@@ -1,5 +1,6 @@
 //! What is said when something is wrong, and the exit code.
 
+use std::fmt::Write;
 use std::fs;
 
 use crate::support::Folder;
@@ -29,7 +30,7 @@ fn wrong_usage() {
     ] {
         let run = folder.run(line).exits_with(2);
         assert_eq!(run.stdout, "", "{line}");
-        said += &format!("$ record-minmax {line}\n{}\n", run.steady_stderr());
+        writeln!(said, "$ record-minmax {line}\n{}", run.steady_stderr()).unwrap();
     }
     assert!(!folder.exists("out.rmm") && !folder.exists("out.circle"));
     insta::assert_snapshot!(said);
@@ -58,7 +59,7 @@ fn files_that_cannot_be_used() {
     ] {
         let run = folder.run(line).exits_with(1);
         assert_eq!(run.stdout, "", "{line}");
-        said += &format!("$ record-minmax {line}\n{}\n", run.steady_stderr());
+        writeln!(said, "$ record-minmax {line}\n{}", run.steady_stderr()).unwrap();
     }
     assert!(!folder.exists("out.circle"));
     assert_eq!(folder.read("old.rmm"), b"not a recording");
