@@ -66,12 +66,7 @@ impl RecordConfig {
     /// [`Usage`](crate::error::ErrorKind::Usage) for options that are missing, contradict each other
     /// or are out of range; [`Io`](crate::error::ErrorKind::Io) for folders that cannot be written.
     pub fn new(args: RecordArgs, needs_output: bool) -> Result<Self> {
-        let files = Files::of(&args)?;
-        if needs_output && files.output.is_none() {
-            return Err(Error::usage("no output model is given").with_hint(
-                "--output-model FILE, or `record-minmax record` to make the recording only",
-            ));
-        }
+        let files = Files::of(&args, needs_output)?;
         if args.generate_profile_data {
             return Err(Error::usage("--generate_profile_data is not supported")
                 .with_hint("leave it out: the output model then has the ranges only"));
@@ -130,7 +125,7 @@ struct Files {
 
 impl Files {
     /// From options or from the positional form.
-    fn of(args: &RecordArgs) -> Result<Self> {
+    fn of(args: &RecordArgs, needs_output: bool) -> Result<Self> {
         let (model, data, output) = match args.positional.as_slice() {
             [] => {
                 let Some(model) = args.input_model.clone() else {
@@ -153,14 +148,20 @@ impl Files {
                 };
                 (model.clone(), vec![data.to_owned()], Some(output.clone()))
             }
-            other => {
+            some => {
+                let some = some.iter().map(|it| it.display().to_string()).collect::<Vec<_>>();
                 return Err(Error::usage(format!(
-                    "expected MODEL DATA OUTPUT, but {} paths are given",
-                    other.len()
+                    "`{}` is neither a command nor MODEL DATA OUTPUT",
+                    some.join(" ")
                 ))
-                .with_hint("or use --input-model, --input-data and --output-model"));
+                .with_hint("--help lists commands and options"));
             }
         };
+        if needs_output && output.is_none() {
+            return Err(Error::usage("no output model is given").with_hint(
+                "--output-model FILE, or `record-minmax record` to make the recording only",
+            ));
+        }
         let recording = match (&args.checkpoint, &output) {
             (Some(checkpoint), _) => checkpoint.clone(),
             (None, Some(output)) => output.with_extension("rmm"),
@@ -282,10 +283,10 @@ mod tests {
     fn missing_and_contradicting_files_are_refused() {
         for (line, expected) in [
             ("", "no model is given"),
-            ("--input-model m", "where to record"),
-            ("a b", "but 2 paths are given"),
+            ("--input-model m", "no output model is given"),
+            ("a b", "`a b` is neither"),
             ("a b c --input-model d", "not both"),
-            ("--input-model m inspect m", "but 2 paths are given"),
+            ("--input-model m inspect m", "`inspect m` is neither"),
             ("--input-model m --output-model m", "overwrite the input model"),
             ("--input-model DIR/m --output-model DIR/./m", "overwrite the input model"),
             ("--input-model m --output-model o --checkpoint m", "overwrite the input model"),
