@@ -2,7 +2,11 @@
 
 mod map;
 mod model_file;
+mod ranges;
 mod read;
+mod splice;
 mod tensor_type;
 
 pub use model_file::{Format, ModelFile};
+pub use ranges::ranges;
+pub use splice::{TensorRange, import, original_fingerprint, source_fingerprint, splice};
