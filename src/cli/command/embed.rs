@@ -1,4 +1,4 @@
-use crate::circle::{ModelFile, splice};
+use crate::circle::{ModelFile, source_fingerprint, splice};
 use crate::error::{Error, Result};
 use crate::recording::Reader;
 
@@ -22,7 +22,7 @@ pub(in crate::cli) fn run(args: &EmbedArgs, printer: &Printer) -> Result<ExitSta
 
     let model = ModelFile::open(&args.input_model)?;
     let mut recording = Reader::open(&args.recording)?;
-    if model.fingerprint() != recording.header().model {
+    if source_fingerprint(&model)? != recording.header().model {
         return Err(Error::recording(format!(
             "{} was made with another model than {}",
             args.recording.display(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use indicatif::HumanBytes;
 
-use crate::circle::{ModelFile, splice};
+use crate::circle::{ModelFile, source_fingerprint, splice};
 use crate::dataset::{self, BadRecords, DEFAULT_RANDOM_RECORDS, InputSpec, RecordSource};
 use crate::error::Result;
 use crate::interpreter::{Interpreter, Plan, PlanOptions};
@@ -41,7 +41,7 @@ pub(in crate::cli) fn run(
     let inputs = input_specs(&plan);
     let source = open_source(&config, &inputs, printer)?;
     let header = Header {
-        model: model.fingerprint(),
+        model: source_fingerprint(&model)?,
         tensors: tensor_entries(&plan),
         tool: TOOL.to_owned(),
     };
