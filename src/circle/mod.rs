@@ -1,5 +1,6 @@
 //! Model files: read, listed, and written with ranges.
 
+mod listing;
 mod map;
 mod model_file;
 mod ranges;
@@ -7,6 +8,10 @@ mod read;
 mod splice;
 mod tensor_type;
 
+pub use listing::{
+    Attribute, ListedBuffer, ListedMetadata, ListedOperator, ListedOperatorCode,
+    ListedQuantization, ListedSignature, ListedSubgraph, ListedTensor, Listing, Number, listing,
+};
 pub use model_file::{Format, ModelFile};
 pub use ranges::ranges;
 pub use splice::{TensorRange, import, original_fingerprint, source_fingerprint, splice};
