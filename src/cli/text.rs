@@ -17,11 +17,12 @@ pub(super) fn count(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", HumanCount(n), if n == 1 { "" } else { "s" })
 }
 
-/// For instance `0.4 s`, `1 min 12 s`, `3 h 20 min`.
+/// For instance `40 ms`, `1.2 s`, `1 min 12 s`, `3 h 20 min`.
 pub(super) fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
-        0..60 => format!("{:.1} s", duration.as_secs_f64()),
+        0 => format!("{} ms", duration.as_millis()),
+        1..60 => format!("{:.1} s", duration.as_secs_f64()),
         60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
     }
@@ -98,6 +99,7 @@ mod tests {
     fn counts_and_durations() {
         assert_eq!(count(1, "record"), "1 record");
         assert_eq!(count(12_345, "record"), "12,345 records");
+        assert_eq!(duration(Duration::from_millis(40)), "40 ms");
         assert_eq!(duration(Duration::from_millis(1234)), "1.2 s");
         assert_eq!(duration(Duration::from_secs(72)), "1 min 12 s");
         assert_eq!(duration(Duration::from_secs(12_000)), "3 h 20 min");

@@ -12,7 +12,7 @@ fn the_sample_is_recorded_and_written() {
     assert_eq!(run.stdout, "");
     run.says("mode: moving_average (batch 16, constant 0.1)")
         .says("recorded 40 records")
-        .says("out.circle: ranges of");
+        .says("wrote out.circle with the ranges of 9 tensors");
     assert!(folder.exists("out.rmm") && folder.exists("out.circle"));
     folder.run("verify --model out.circle --recording out.rmm").succeeds();
 }
@@ -162,4 +162,39 @@ fn progress_for_programs() {
     assert_eq!(events, [r#""scheduled" 0"#, r#""shard" 0"#, r#""committed" 8"#, r#""ended" 8"#]);
     let quiet = format!("{line} --overwrite").replace("json", "none");
     assert_eq!(folder.run(&quiet).succeeds().stdout, "");
+}
+
+/// Makes all values of one record NaN.
+fn spoil(folder: &Folder, data: &str, record: u64) {
+    let file = hdf5::File::open_rw(folder.path(data)).unwrap();
+    let dataset = file.dataset(&format!("value/{record}/0")).unwrap();
+    dataset.write_raw(&vec![f32::NAN; dataset.size()]).unwrap();
+}
+
+#[test]
+fn a_bad_record_stops_the_run_or_is_left_out() {
+    let folder = Folder::new();
+    folder.make_data("data.h5", 30, 0);
+    spoil(&folder, "data.h5", 17);
+    let line = "--input-model model.tflite --input-data data.h5 -o out.circle --resume";
+    folder
+        .run(line)
+        .exits_with(1)
+        .says("data.h5, record 17: ")
+        .says("serving_default_image")
+        .says("--on-bad-record skip")
+        .says("out.rmm keeps 17 records; go on with: ");
+    assert!(!folder.exists("out.circle"));
+
+    let skip = format!("{line} --on-bad-record skip");
+    folder
+        .run(&skip)
+        .succeeds()
+        .says("warning: left out: data.h5, record 17: ")
+        .says("recorded 12 records")
+        .says("left out: 1 unusable record");
+    folder.run(&skip.replace("out.circle", "at-once.circle")).succeeds();
+    assert_eq!(folder.read("out.circle"), folder.read("at-once.circle"));
+    let listing = folder.run("inspect out.rmm").succeeds().stdout;
+    assert!(listing.contains("records left out (1)\n  data.h5, record 17: "), "{listing}");
 }

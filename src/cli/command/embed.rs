@@ -21,7 +21,7 @@ pub(in crate::cli) fn run(args: &EmbedArgs, printer: &Printer) -> Result<ExitSta
     check_writable(&args.output_model)?;
 
     let model = ModelFile::open(&args.input_model)?;
-    let mut recording = Reader::open(&args.recording)?;
+    let recording = Reader::open(&args.recording)?;
     if source_fingerprint(&model)? != recording.header().model {
         return Err(Error::recording(format!(
             "{} was made with another model than {}",
@@ -39,7 +39,7 @@ pub(in crate::cli) fn run(args: &EmbedArgs, printer: &Printer) -> Result<ExitSta
     let ranges = tensor_ranges(tensors, &ranges)?;
     splice(&model, &ranges, &args.output_model)?;
     printer.say(format_args!(
-        "{}: ranges of {} from {}",
+        "wrote {} with the ranges of {} from {}",
         args.output_model.display(),
         text::count(ranges.len() as u64, "tensor"),
         text::count(recording.records(), "record"),

@@ -46,6 +46,13 @@ pub(in crate::cli) fn run(
         tool: TOOL.to_owned(),
     };
     let mut writer = open_writer(&config, &header)?;
+    if writer.recovered() > 0 {
+        printer.detail(format_args!(
+            "{}: dropped {} that came after the last commit",
+            config.recording.display(),
+            HumanBytes(writer.recovered())
+        ));
+    }
 
     let job = Job {
         observers: observers(&plan, &config, &*source),
@@ -168,7 +175,7 @@ fn write_model(
     let ranges = tensor_ranges(&header.tensors, &ranges)?;
     splice(model, &ranges, output)?;
     printer.say(format_args!(
-        "{}: ranges of {}",
+        "wrote {} with the ranges of {}",
         output.display(),
         text::count(ranges.len() as u64, "tensor")
     ));

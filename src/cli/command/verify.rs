@@ -15,7 +15,7 @@ use super::{MEMORY_BUDGET, tensor_ranges};
 pub(in crate::cli) fn run(args: &VerifyArgs, printer: &Printer) -> Result<ExitStatus> {
     let estimator = args.estimator.estimator()?;
     let model = ModelFile::open(&args.model)?;
-    let mut recording = Reader::open(&args.recording)?;
+    let recording = Reader::open(&args.recording)?;
     let ranges = recording.ranges(&estimator, MEMORY_BUDGET)?;
     let header = recording.header();
     let expected = tensor_ranges(&header.tensors, &ranges)?;

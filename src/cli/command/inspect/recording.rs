@@ -4,6 +4,7 @@ use std::path::Path;
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
+use crate::circle::Number;
 use crate::error::Result;
 use crate::recording::Reader;
 use crate::stats::Estimator;
@@ -16,6 +17,8 @@ use super::super::MEMORY_BUDGET;
 pub(super) struct RecordingListing {
     file: String,
     byte_len: u64,
+    /// Bytes after the last commit: a writer is at work, or one was ended.
+    uncommitted: u64,
     model: ModelListing,
     tool: String,
     records: u64,
@@ -55,14 +58,14 @@ struct SkippedListing {
     reason: String,
 }
 
-/// A tensor; without extremes if it was never observed. Infinities are `null` in JSON.
+/// A tensor; without extremes if it was never observed.
 #[derive(Serialize)]
 struct TensorListing {
     subgraph: u32,
     tensor: u32,
     name: String,
-    min: Option<f32>,
-    max: Option<f32>,
+    min: Option<Number>,
+    max: Option<Number>,
 }
 
 impl RecordingListing {
@@ -71,7 +74,7 @@ impl RecordingListing {
     /// # Errors
     /// Those of opening it and of estimating.
     pub fn read(path: &Path, estimator: &Estimator) -> Result<Self> {
-        let mut reader = Reader::open(path)?;
+        let reader = Reader::open(path)?;
         let ranges = reader.ranges(estimator, MEMORY_BUDGET)?;
         let shards = reader.shards();
         let name = |shard: usize| shards.get(shard).map_or("?", |it| it.info.name.as_str());
@@ -80,6 +83,7 @@ impl RecordingListing {
         Ok(Self {
             file: path.display().to_string(),
             byte_len: reader.byte_len(),
+            uncommitted: reader.uncommitted(),
             model: ModelListing {
                 blake3: header.model.to_string(),
                 byte_len: header.model.byte_len,
@@ -91,12 +95,12 @@ impl RecordingListing {
                 constant: settings.constant,
             },
             skipped: reader
-                .skipped()
-                .iter()
+                .skipped_records()?
+                .into_iter()
                 .map(|it| SkippedListing {
                     shard: name(it.shard).to_owned(),
                     record: it.record,
-                    reason: it.reason.clone(),
+                    reason: it.reason,
                 })
                 .collect(),
             shards: shards
@@ -117,8 +121,8 @@ impl RecordingListing {
                     subgraph: tensor.subgraph,
                     tensor: tensor.index,
                     name: tensor.name.clone(),
-                    min: range.map(|it| it.min),
-                    max: range.map(|it| it.max),
+                    min: range.map(|it| Number(it.min)),
+                    max: range.map(|it| Number(it.max)),
                 })
                 .collect(),
         })
@@ -140,6 +144,9 @@ impl RecordingListing {
         let average = &self.moving_average;
         writeln!(out, "moving average batch {}, constant {}", average.batch, average.constant)?;
         writeln!(out, "records        {}", HumanCount(self.records))?;
+        if self.uncommitted > 0 {
+            writeln!(out, "not committed  {} more", HumanBytes(self.uncommitted))?;
+        }
 
         writeln!(out, "\nshards ({})", self.shards.len())?;
         for shard in &self.shards {
@@ -157,7 +164,7 @@ impl RecordingListing {
         for tensor in &self.tensors {
             let TensorListing { subgraph, tensor: index, name, min, max } = tensor;
             match (min, max) {
-                (Some(min), Some(max)) => {
+                (Some(Number(min)), Some(Number(max))) => {
                     writeln!(out, "  T({subgraph}:{index}) {name} [{min}, {max}]")?;
                 }
                 _ => writeln!(out, "  T({subgraph}:{index}) {name} never observed")?,
