@@ -6,6 +6,8 @@ mod ranges;
 mod read;
 mod splice;
 mod tensor_type;
+#[cfg(test)]
+mod testing;
 
 pub use model_file::{Format, ModelFile};
 pub use ranges::ranges;
