@@ -7,6 +7,8 @@ mod ranges;
 mod read;
 mod splice;
 mod tensor_type;
+#[cfg(test)]
+mod testing;
 
 pub use listing::{
     Attribute, ListedBuffer, ListedMetadata, ListedOperator, ListedOperatorCode,

@@ -3,16 +3,24 @@
 
 use std::fmt::Debug;
 
-use serde::Serialize;
+use serde::Serializer;
 use serde_json::Value;
 
 /// One attribute of an operator.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Attribute {
     /// The schema's name of it.
     pub name: String,
     /// A number, a truth value, a list, the name of an enumeration's value, or null.
     pub value: Value,
+}
+
+/// Attributes as an object, in the schema's order.
+pub(super) fn serialize<S: Serializer>(
+    attributes: &[Attribute],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(attributes.iter().map(|it| (&it.name, &it.value)))
 }
 
 /// The attributes that a union of attribute tables holds.

@@ -140,7 +140,8 @@ pub struct ListedOperator {
     pub intermediates: Vec<i32>,
     /// Name of the table of attributes, if there is one.
     pub options: Option<String>,
-    /// Its attributes.
+    /// Its attributes; an object in JSON.
+    #[serde(serialize_with = "attributes::serialize")]
     pub attributes: Vec<Attribute>,
     /// Length in bytes of a custom operator's attributes.
     pub custom_options_byte_len: u64,

@@ -28,8 +28,9 @@ pub(super) fn check(
     if after.format() != Format::Circle {
         return Err(wrong("its format".to_owned()));
     }
-    if !same_lists(old.buffers(), new.buffers(), |a, b| same_buffers((before, a), (after, b), shift))
-    {
+    if !same_lists(old.buffers(), new.buffers(), |a, b| {
+        same_buffers((before, a), (after, b), shift)
+    }) {
         return Err(wrong("its buffers".to_owned()));
     }
     let expected: HashMap<(usize, usize), &TensorRange> =

@@ -22,11 +22,11 @@ const QUANT_SPEC: usize = 5;
 /// How many problems are listed.
 const LISTED: usize = 20;
 
-/// Makes a TFLite FlatBuffer a circle one.
+/// Makes a TFLite FlatBuffer a circle one, but for [`Conversion::move_debug_indexes`].
 ///
 /// # Errors
 /// If the model uses what circle 0.10 does not have; all of it is listed.
-pub(super) fn to_circle(edit: &mut Edit) -> Result<()> {
+pub(super) fn to_circle(edit: &mut Edit) -> Result<Conversion> {
     let mut conversion = Conversion::default();
     conversion.look(edit.wire())?;
     conversion.refuse()?;
@@ -34,28 +34,15 @@ pub(super) fn to_circle(edit: &mut Edit) -> Result<()> {
     if let Some(field) = edit.wire().field(edit.wire().root()?, model::VERSION)? {
         edit.write(field, &0_u32.to_le_bytes())?;
     }
-    for field in conversion.blockwise {
+    for &field in &conversion.blockwise {
         edit.write(field, &[schema::QuantizationDetails::BlockwiseQuantization.0])?;
     }
-    for table in conversion.with_debug_index {
-        move_debug_index(edit, table)?;
-    }
-    Ok(())
-}
-
-/// Moves the field to the slot that circle has it in, with a vtable that says so.
-fn move_debug_index(edit: &mut Edit, table: Table) -> Result<()> {
-    let mut entries = edit.entries(table)?;
-    entries.resize(entries.len().max(subgraph::DEBUG_METADATA_INDEX + 1), 0);
-    entries.swap(subgraph::TFLITE_DEBUG_METADATA_INDEX, subgraph::DEBUG_METADATA_INDEX);
-    let inline_len = edit.wire().inline_len(table)?;
-    let vtable = edit.append_vtable(&entries, inline_len)?;
-    edit.use_vtable(table.at, vtable)
+    Ok(conversion)
 }
 
 /// What there is to convert, and what cannot be.
 #[derive(Default)]
-struct Conversion {
+pub(super) struct Conversion {
     /// Subgraphs with a debug metadata index, by position.
     with_debug_index: Vec<Table>,
     /// Type fields of blockwise details.
@@ -65,6 +52,20 @@ struct Conversion {
 }
 
 impl Conversion {
+    /// Moves each subgraph's debug metadata index to the slot that circle has it in, with a vtable that
+    /// says so. That one is appended, so [`Edit::wire`] cannot read these subgraphs any more.
+    pub(super) fn move_debug_indexes(&self, edit: &mut Edit) -> Result<()> {
+        for &table in &self.with_debug_index {
+            let mut entries = edit.entries(table)?;
+            entries.resize(entries.len().max(subgraph::DEBUG_METADATA_INDEX + 1), 0);
+            entries.swap(subgraph::TFLITE_DEBUG_METADATA_INDEX, subgraph::DEBUG_METADATA_INDEX);
+            let inline_len = edit.wire().inline_len(table)?;
+            let vtable = edit.append_vtable(&entries, inline_len)?;
+            edit.use_vtable(table.at, vtable)?;
+        }
+        Ok(())
+    }
+
     fn refuse(&self) -> Result<()> {
         if self.problems.is_empty() {
             return Ok(());
@@ -84,7 +85,8 @@ impl Conversion {
         let root = wire.root()?;
         for slot in model::COUNT..root.slots {
             if wire.vector_len(root, slot)? > 0 {
-                self.problems.push(format!("a field of the model in slot {slot}, external buffers"));
+                self.problems
+                    .push(format!("a field of the model in slot {slot}, external buffers"));
             }
         }
         for (i, code) in wire.tables(root, model::OPERATOR_CODES)?.into_iter().enumerate() {

@@ -78,12 +78,7 @@ impl Edit {
     }
 
     /// Appends bytes at the next position that is `residue` modulo `modulus`; returns the position.
-    pub(super) fn append(
-        &mut self,
-        bytes: &[u8],
-        modulus: usize,
-        residue: usize,
-    ) -> Result<usize> {
+    pub(super) fn append(&mut self, bytes: &[u8], modulus: usize, residue: usize) -> Result<usize> {
         let gap = (modulus + residue % modulus - self.len() % modulus) % modulus;
         let end = self.len().saturating_add(gap).saturating_add(bytes.len());
         if end > MAX_FLATBUFFER {

@@ -33,8 +33,7 @@ pub(super) fn insert(edit: &mut Edit, ranges: &[TensorRange]) -> Result<()> {
         if min.partial_cmp(&max).is_none_or(std::cmp::Ordering::is_gt) {
             return Err(Error::model(format!("{}: {min} to {max} is no range", place())));
         }
-        let before =
-            by_subgraph[subgraph as usize].insert(tensor as usize, Range { min, max });
+        let before = by_subgraph[subgraph as usize].insert(tensor as usize, Range { min, max });
         if before.is_some() {
             return Err(Error::model(format!("{} is given twice", place())));
         }
@@ -47,7 +46,8 @@ pub(super) fn insert(edit: &mut Edit, ranges: &[TensorRange]) -> Result<()> {
             continue;
         }
         // In the file's order, so that the same ranges make the same bytes.
-        let mut ranges: Vec<(usize, Range)> = ranges.iter().map(|(&t, &range)| (t, range)).collect();
+        let mut ranges: Vec<(usize, Range)> =
+            ranges.iter().map(|(&t, &range)| (t, range)).collect();
         ranges.sort_unstable_by_key(|&(t, _)| t);
         for (t, range) in ranges {
             let entry = tensors.entry(t);

@@ -7,7 +7,9 @@ use Kind::{Scalar, Table, Tables, Text, Union, Vector};
 pub(super) enum Kind {
     Scalar,
     Text,
-    Vector { element_len: usize },
+    Vector {
+        element_len: usize,
+    },
     Table(&'static Layout),
     Tables(&'static Layout),
     /// Its type stands in the slot before; `NONE` is left out of the members.

@@ -52,16 +52,7 @@ pub struct TensorRange {
 /// If a range is of no tensor, is given twice, or is not one; if the model has no room for the ranges
 /// or uses what circle does not have; or if the output cannot be written.
 pub fn splice(model: &ModelFile, ranges: &[TensorRange], output: &Path) -> Result<()> {
-    let here = |e: Error| e.context(model.path().display());
-    let original = Original::of(model).map_err(here)?;
-    let is_tflite = original.format().map_err(here)? == Format::Tflite;
-    let (mut edit, behind) = original.into_edit();
-    if is_tflite {
-        convert::to_circle(&mut edit).map_err(here)?;
-    }
-    insert::insert(&mut edit, ranges).map_err(here)?;
-    let shift = finish(&mut edit, Undo::Recorded).map_err(here)?;
-    write(model, &edit, behind, output, |before, after| check::check(before, after, ranges, shift))
+    edit_and_write(model, ranges, Undo::Recorded, output)
 }
 
 /// Writes a TFLite model as circle to `output`. A circle model is copied as it is.
@@ -74,11 +65,7 @@ pub fn import(model: &ModelFile, output: &Path) -> Result<()> {
     if model.format() == Format::Circle {
         return write::write_checked(output, &[model.bytes()], |_| Ok(()));
     }
-    let here = |e: Error| e.context(model.path().display());
-    let (mut edit, behind) = Original::of(model).map_err(here)?.into_edit();
-    convert::to_circle(&mut edit).map_err(here)?;
-    let shift = finish(&mut edit, Undo::Left).map_err(here)?;
-    write(model, &edit, behind, output, |before, after| check::check(before, after, &[], shift))
+    edit_and_write(model, &[], Undo::Left, output)
 }
 
 /// Whether the result tells what it was made from.
@@ -88,11 +75,44 @@ enum Undo {
     Left,
 }
 
-/// Moves what stands behind the FlatBuffer, and appends the record; returns by how much it moved, which
-/// is the length of all that was appended.
-fn finish(edit: &mut Edit, undo: Undo) -> Result<usize> {
-    let flatbuffer_len = edit.original_len();
+fn edit_and_write(
+    model: &ModelFile,
+    ranges: &[TensorRange],
+    undo: Undo,
+    output: &Path,
+) -> Result<()> {
+    let here = |e: Error| e.context(model.path().display());
+    let original = Original::of(model).map_err(here)?;
+    let (edit, behind) = edit(original, ranges, undo).map_err(here)?;
+    let [flatbuffer, tail] = edit.parts();
+    write::write_checked(output, &[flatbuffer, tail, behind], |written| {
+        let before = original::without_splice(model)?;
+        check::check(&before, &ModelFile::open(written)?, ranges, tail.len())
+    })
+}
+
+/// The changed FlatBuffer, and what stands behind it.
+fn edit<'a>(
+    original: Original<'a>,
+    ranges: &[TensorRange],
+    undo: Undo,
+) -> Result<(Edit, &'a [u8])> {
+    let is_tflite = original.format()? == Format::Tflite;
+    let (mut edit, behind) = original.into_edit();
     let fields = external::fields(edit.wire())?;
+    let conversion = is_tflite.then(|| convert::to_circle(&mut edit)).transpose()?;
+    insert::insert(&mut edit, ranges)?;
+    if let Some(conversion) = conversion {
+        conversion.move_debug_indexes(&mut edit)?;
+    }
+    finish(&mut edit, &fields, undo)?;
+    Ok((edit, behind))
+}
+
+/// Moves what stands behind the FlatBuffer by the length of all that is appended, and appends the
+/// record.
+fn finish(edit: &mut Edit, fields: &external::Fields, undo: Undo) -> Result<()> {
+    let flatbuffer_len = edit.original_len();
     let trailer_len = match undo {
         Undo::Recorded => trailer::byte_len_with(edit.patches(), fields.len()),
         Undo::Left => 0,
@@ -106,25 +126,12 @@ fn finish(edit: &mut Edit, undo: Undo) -> Result<usize> {
     if end > MAX_FLATBUFFER {
         return Err(too_large(end));
     }
-    external::shift(edit, &fields, end - flatbuffer_len)?;
+    external::shift(edit, fields, end - flatbuffer_len)?;
     edit.pad_to(end - trailer_len);
     if undo == Undo::Recorded {
         let trailer = Trailer { flatbuffer_len, patches: edit.patches().to_vec() };
         edit.append(&trailer.encode(), 1, 0)?;
     }
     debug_assert_eq!(edit.len(), end);
-    Ok(end - flatbuffer_len)
-}
-
-fn write(
-    model: &ModelFile,
-    edit: &Edit,
-    behind: &[u8],
-    output: &Path,
-    check: impl FnOnce(&ModelFile, &ModelFile) -> Result<()>,
-) -> Result<()> {
-    let [flatbuffer, tail] = edit.parts();
-    write::write_checked(output, &[flatbuffer, tail, behind], |written| {
-        check(&original::without_splice(model)?, &ModelFile::open(written)?)
-    })
+    Ok(())
 }

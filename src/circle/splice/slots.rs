@@ -21,9 +21,11 @@ pub(super) mod subgraph {
     use super::{schema::SubGraph, slot};
     pub(in crate::circle::splice) const TENSORS: usize = slot(SubGraph::VT_TENSORS);
     pub(in crate::circle::splice) const OPERATORS: usize = slot(SubGraph::VT_OPERATORS);
-    pub(in crate::circle::splice) const DEBUG_METADATA_INDEX: usize = slot(SubGraph::VT_DEBUG_METADATA_INDEX);
+    pub(in crate::circle::splice) const DEBUG_METADATA_INDEX: usize =
+        slot(SubGraph::VT_DEBUG_METADATA_INDEX);
     /// Where TFLite has that index; in circle the slot is deprecated.
-    pub(in crate::circle::splice) const TFLITE_DEBUG_METADATA_INDEX: usize = DEBUG_METADATA_INDEX - 1;
+    pub(in crate::circle::splice) const TFLITE_DEBUG_METADATA_INDEX: usize =
+        DEBUG_METADATA_INDEX - 1;
 }
 
 pub(super) mod tensor {
@@ -39,14 +41,17 @@ pub(super) mod quantization {
     use super::{schema::QuantizationParameters, slot};
     pub(in crate::circle::splice) const MIN: usize = slot(QuantizationParameters::VT_MIN);
     pub(in crate::circle::splice) const MAX: usize = slot(QuantizationParameters::VT_MAX);
-    pub(in crate::circle::splice) const DETAILS_TYPE: usize = slot(QuantizationParameters::VT_DETAILS_TYPE);
+    pub(in crate::circle::splice) const DETAILS_TYPE: usize =
+        slot(QuantizationParameters::VT_DETAILS_TYPE);
     pub(in crate::circle::splice) const DETAILS: usize = slot(QuantizationParameters::VT_DETAILS);
 }
 
 pub(super) mod operator {
     use super::{schema::Operator, slot};
-    pub(in crate::circle::splice) const OPTIONS_TYPE: usize = slot(Operator::VT_BUILTIN_OPTIONS_TYPE);
-    pub(in crate::circle::splice) const OPTIONS_2_TYPE: usize = slot(Operator::VT_BUILTIN_OPTIONS_2_TYPE);
+    pub(in crate::circle::splice) const OPTIONS_TYPE: usize =
+        slot(Operator::VT_BUILTIN_OPTIONS_TYPE);
+    pub(in crate::circle::splice) const OPTIONS_2_TYPE: usize =
+        slot(Operator::VT_BUILTIN_OPTIONS_2_TYPE);
     pub(in crate::circle::splice) const OPTIONS: usize = slot(Operator::VT_BUILTIN_OPTIONS);
     pub(in crate::circle::splice) const LARGE_OPTIONS_OFFSET: usize =
         slot(Operator::VT_LARGE_CUSTOM_OPTIONS_OFFSET);
