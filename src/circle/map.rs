@@ -1,10 +1,11 @@
 //! A model file in memory without being read: the one place with `unsafe` outside of the kernels.
 
 use std::fs::File;
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 
 use flatbuffers::VerifierOptions;
-use memmap2::Mmap;
+use memmap2::{Mmap, MmapMut, MmapOptions};
 
 use crate::error::{Error, Result};
 use crate::graph::SharedBytes;
@@ -13,7 +14,8 @@ use crate::schema;
 /// The bytes of a model: a mapped file, or a buffer.
 #[derive(Debug)]
 pub(super) enum ModelBytes {
-    Mapped(Mmap),
+    Mapped(Mmap, File),
+    Private(PrivateBytes),
     Owned(Vec<u8>),
 }
 
@@ -35,14 +37,58 @@ impl ModelBytes {
         // keeps the old file.
         #[expect(unsafe_code, reason = "weights of gigabytes are mapped, not copied")]
         let map = unsafe { Mmap::map(&file) };
-        map.map(Self::Mapped).map_err(|e| Error::io("map", path, e))
+        map.map(|map| Self::Mapped(map, file)).map_err(|e| Error::io("map", path, e))
+    }
+
+    /// The first `len` bytes for changing; neither these bytes nor the file at `path` change with it.
+    fn private_copy(&self, len: usize, path: &Path) -> Result<PrivateBytes> {
+        let bytes = self.bytes().get(..len).ok_or_else(|| {
+            Error::internal(format!("{} is shorter than {len} bytes", path.display()))
+        })?;
+        let Self::Mapped(_, file) = self else {
+            return Ok(PrivateBytes::Owned(bytes.to_vec()));
+        };
+        let mut options = MmapOptions::new();
+        options.len(len).no_reserve_swap();
+        // SAFETY: as in `map`; the file handle is the one that was mapped there.
+        #[expect(unsafe_code, reason = "only pages that are changed are copied")]
+        let map = unsafe { options.map_copy(file) };
+        map.map(PrivateBytes::Mapped).map_err(|e| Error::io("map", path, e))
+    }
+}
+
+/// Bytes of a model that may be changed, in memory only.
+#[derive(Debug)]
+pub(super) enum PrivateBytes {
+    Mapped(MmapMut),
+    Owned(Vec<u8>),
+}
+
+impl Deref for PrivateBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Owned(bytes) => bytes,
+        }
+    }
+}
+
+impl DerefMut for PrivateBytes {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Owned(bytes) => bytes,
+        }
     }
 }
 
 impl SharedBytes for ModelBytes {
     fn bytes(&self) -> &[u8] {
         match self {
-            Self::Mapped(map) => map,
+            Self::Mapped(map, _) => map,
+            Self::Private(bytes) => bytes,
             Self::Owned(bytes) => bytes,
         }
     }
@@ -55,23 +101,13 @@ pub(super) struct VerifiedModel(ModelBytes);
 impl VerifiedModel {
     /// Runs the verifier.
     pub(super) fn new(bytes: ModelBytes) -> Result<Self> {
-        // A model is a few levels deep; its tables are many. Sharing of tables (empty quantization
-        // parameters, say) makes the apparent size larger than the file.
-        let options = VerifierOptions {
-            max_depth: 64,
-            max_tables: 100_000_000,
-            max_apparent_size: 1 << 40,
-            ..VerifierOptions::default()
-        };
-        let verified = schema::root_as_model_with_opts(&options, bytes.bytes()).map(|_| ());
-        verified.map_err(|e| {
-            // The first line says what; the trace behind it names every table on the way.
-            let text = e.to_string();
-            let what = text.lines().next().unwrap_or_default().trim_end_matches('.').to_owned();
-            Error::model(format!("the model is damaged: {what}"))
-                .with_hint("was the file copied completely?")
-        })?;
+        verify(bytes.bytes())?;
         Ok(Self(bytes))
+    }
+
+    /// The first `len` bytes for changing; neither these bytes nor the file at `path` change with it.
+    pub(super) fn private_copy(&self, len: usize, path: &Path) -> Result<PrivateBytes> {
+        self.0.private_copy(len, path)
     }
 
     /// The root table.
@@ -88,4 +124,24 @@ impl SharedBytes for VerifiedModel {
     fn bytes(&self) -> &[u8] {
         self.0.bytes()
     }
+}
+
+/// Runs the FlatBuffer verifier.
+pub(super) fn verify(bytes: &[u8]) -> Result<()> {
+    // A model is a few levels deep; its tables are many. Sharing of tables (empty quantization
+    // parameters, say) makes the apparent size larger than the file.
+    let options = VerifierOptions {
+        max_depth: 64,
+        max_tables: 100_000_000,
+        max_apparent_size: 1 << 40,
+        ..VerifierOptions::default()
+    };
+    let verified = schema::root_as_model_with_opts(&options, bytes).map(|_| ());
+    verified.map_err(|e| {
+        // The first line says what; the trace behind it names every table on the way.
+        let text = e.to_string();
+        let what = text.lines().next().unwrap_or_default().trim_end_matches('.').to_owned();
+        Error::model(format!("the model is damaged: {what}"))
+            .with_hint("was the file copied completely?")
+    })
 }

@@ -1,8 +1,19 @@
 //! Model files: read, listed, and written with ranges.
 
+mod listing;
 mod map;
 mod model_file;
+mod ranges;
 mod read;
+mod splice;
 mod tensor_type;
+#[cfg(test)]
+mod testing;
 
+pub use listing::{
+    Attribute, ListedBuffer, ListedMetadata, ListedOperator, ListedOperatorCode,
+    ListedQuantization, ListedSignature, ListedSubgraph, ListedTensor, Listing, Number, listing,
+};
 pub use model_file::{Format, ModelFile};
+pub use ranges::ranges;
+pub use splice::{TensorRange, import, original_fingerprint, source_fingerprint, splice};

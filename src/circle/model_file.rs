@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::map::{ModelBytes, VerifiedModel};
+use super::map::{ModelBytes, PrivateBytes, VerifiedModel};
 use super::read;
 use crate::error::{Error, Result};
 use crate::fingerprint::ModelFingerprint;
@@ -69,6 +69,16 @@ impl ModelFile {
         self.bytes.root()
     }
 
+    /// The first `len` bytes for changing, in memory only.
+    pub(super) fn private_copy(&self, len: usize) -> Result<PrivateBytes> {
+        self.bytes.private_copy(len, &self.path)
+    }
+
+    /// A model of changed bytes, under the same path.
+    pub(super) fn with_private_bytes(&self, bytes: PrivateBytes) -> Result<Self> {
+        Self::verified(&self.path, ModelBytes::Private(bytes))
+    }
+
     /// The identity of the file: a hash over all its bytes.
     pub fn fingerprint(&self) -> ModelFingerprint {
         let bytes = self.bytes();
@@ -92,7 +102,7 @@ impl std::fmt::Debug for ModelFile {
 }
 
 /// Tells the format from the identifier behind the root offset.
-fn identify(bytes: &[u8]) -> Result<Format> {
+pub(super) fn identify(bytes: &[u8]) -> Result<Format> {
     match bytes.get(4..8) {
         Some(b"CIR0") => return Ok(Format::Circle),
         Some(b"TFL3") => return Ok(Format::Tflite),

@@ -335,7 +335,7 @@ fn known_elements(shape: &[Option<usize>]) -> Option<Option<usize>> {
 
 /// The operator that two fields stand for. Old files have only the byte, in which 127 stands for
 /// codes that do not fit; circle's negative codes fit the byte.
-fn resolve(deprecated: i8, code: schema::BuiltinOperator) -> schema::BuiltinOperator {
+pub(super) fn resolve(deprecated: i8, code: schema::BuiltinOperator) -> schema::BuiltinOperator {
     match deprecated {
         127 => code,
         // A file without the byte has a zero there, which is also ADD.

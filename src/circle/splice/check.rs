@@ -1,0 +1,162 @@
+//! The result of a splice against what it was to be.
+
+use std::collections::HashMap;
+
+use flatbuffers::{Follow, Vector};
+
+use super::TensorRange;
+use crate::circle::model_file::{Format, ModelFile};
+use crate::error::{Error, Result};
+use crate::schema;
+
+/// Holds `after` against `before`: the tensors in `ranges` have these ranges, all else is the same,
+/// with what stands behind the FlatBuffer moved by `shift`.
+///
+/// # Errors
+/// [`Internal`](crate::error::ErrorKind::Internal) if it is not so.
+pub(super) fn check(
+    before: &ModelFile,
+    after: &ModelFile,
+    ranges: &[TensorRange],
+    shift: usize,
+) -> Result<()> {
+    let wrong = |what: String| {
+        Error::internal(format!("the model that was written is not the one intended: {what}"))
+            .with_hint("the output was not replaced; the recording is not affected")
+    };
+    let (old, new) = (before.root(), after.root());
+    if after.format() != Format::Circle {
+        return Err(wrong("its format".to_owned()));
+    }
+    if !same_lists(old.buffers(), new.buffers(), |a, b| {
+        same_buffers((before, a), (after, b), shift)
+    }) {
+        return Err(wrong("its buffers".to_owned()));
+    }
+    let expected: HashMap<(usize, usize), &TensorRange> =
+        ranges.iter().map(|it| ((it.subgraph as usize, it.tensor as usize), it)).collect();
+    let has_details = before.format() == Format::Circle;
+    let (old, new) = (old.subgraphs(), new.subgraphs());
+    if old.map(|it| it.len()) != new.map(|it| it.len()) {
+        return Err(wrong("its subgraphs".to_owned()));
+    }
+    for (i, (old, new)) in old.into_iter().flatten().zip(new.into_iter().flatten()).enumerate() {
+        if !same_lists(old.operators(), new.operators(), |a, b| same_operators(&a, &b, shift))
+            || !same(old.inputs(), new.inputs())
+            || !same(old.outputs(), new.outputs())
+            || old.name() != new.name()
+        {
+            return Err(wrong(format!("subgraph {i}")));
+        }
+        let (old, new) = (old.tensors(), new.tensors());
+        if old.map(|it| it.len()) != new.map(|it| it.len()) {
+            return Err(wrong(format!("tensors of subgraph {i}")));
+        }
+        let pairs = old.into_iter().flatten().zip(new.into_iter().flatten());
+        for (t, (old, new)) in pairs.enumerate() {
+            let range = expected.get(&(i, t)).copied();
+            if !same_tensors(&old, &new) || !same_parameters(&old, &new, range, has_details) {
+                return Err(wrong(format!(
+                    "tensor {t} `{}` of subgraph {i}",
+                    old.name().unwrap_or_default()
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Vectors of numbers as their bytes, so that NaN equals itself.
+fn same<T>(a: Option<Vector<'_, T>>, b: Option<Vector<'_, T>>) -> bool {
+    a.map(|it| it.bytes()) == b.map(|it| it.bytes())
+}
+
+fn same_lists<'a, 'b, T, U>(
+    a: Option<Vector<'a, T>>,
+    b: Option<Vector<'b, U>>,
+    same: impl Fn(T::Inner, U::Inner) -> bool,
+) -> bool
+where
+    T: Follow<'a> + 'a,
+    U: Follow<'b> + 'b,
+{
+    a.map(|it| it.len()) == b.map(|it| it.len())
+        && a.into_iter().flatten().zip(b.into_iter().flatten()).all(|(a, b)| same(a, b))
+}
+
+/// Whether two buffers are the same bytes: in the same place, but for the shift.
+fn same_buffers(
+    (before, a): (&ModelFile, schema::Buffer<'_>),
+    (after, b): (&ModelFile, schema::Buffer<'_>),
+    shift: usize,
+) -> bool {
+    let place = |model: &ModelFile, buffer: schema::Buffer<'_>| {
+        let data = buffer.data()?.bytes();
+        Some((data.as_ptr().addr() - model.bytes().as_ptr().addr(), data.len()))
+    };
+    place(before, a) == place(after, b)
+        && same_positions((a.offset(), a.size()), (b.offset(), b.size()), shift)
+}
+
+fn same_positions(a: (u64, u64), b: (u64, u64), shift: usize) -> bool {
+    let is_moved = a.0 > 1 && a.1 > 0;
+    a.1 == b.1 && b.0 == if is_moved { a.0.wrapping_add(shift as u64) } else { a.0 }
+}
+
+fn same_operators(a: &schema::Operator<'_>, b: &schema::Operator<'_>, shift: usize) -> bool {
+    let large = |it: &schema::Operator<'_>| {
+        (it.large_custom_options_offset(), it.large_custom_options_size())
+    };
+    a.opcode_index() == b.opcode_index()
+        && same(a.inputs(), b.inputs())
+        && same(a.outputs(), b.outputs())
+        && same(a.intermediates(), b.intermediates())
+        && same(a.custom_options(), b.custom_options())
+        && a.builtin_options_type() == b.builtin_options_type()
+        && a.builtin_options_2_type() == b.builtin_options_2_type()
+        && same_positions(large(a), large(b), shift)
+}
+
+/// Everything but the quantization.
+fn same_tensors(a: &schema::Tensor<'_>, b: &schema::Tensor<'_>) -> bool {
+    same(a.shape(), b.shape())
+        && a.type_() == b.type_()
+        && a.buffer() == b.buffer()
+        && a.name() == b.name()
+        && a.is_variable() == b.is_variable()
+        && a.sparsity().map(|it| it.unpack()) == b.sparsity().map(|it| it.unpack())
+        && same(a.shape_signature(), b.shape_signature())
+        && a.has_rank() == b.has_rank()
+        && same_lists(a.variant_tensors(), b.variant_tensors(), |a, b| a.unpack() == b.unpack())
+        && a.compression_type() == b.compression_type()
+}
+
+/// The quantization: with `range`, if there is one. Details are compared where both are circle's.
+fn same_parameters(
+    a: &schema::Tensor<'_>,
+    b: &schema::Tensor<'_>,
+    range: Option<&TensorRange>,
+    has_details: bool,
+) -> bool {
+    let (a, b) = (a.quantization(), b.quantization());
+    let range_of = |it: Option<schema::QuantizationParameters<'_>>| {
+        let bytes = |list: Option<Vector<'_, f32>>| list.map(|it| it.bytes().to_vec());
+        it.map(|it| (bytes(it.min()), bytes(it.max())))
+    };
+    let expected = match range {
+        None => range_of(a),
+        Some(TensorRange { min, max, .. }) => {
+            Some((Some(min.to_le_bytes().to_vec()), Some(max.to_le_bytes().to_vec())))
+        }
+    };
+    if range_of(b) != expected {
+        return false;
+    }
+    let Some(a) = a else { return true };
+    b.is_some_and(|b| {
+        same(a.scale(), b.scale())
+            && same(a.zero_point(), b.zero_point())
+            && a.quantized_dimension() == b.quantized_dimension()
+            && (!has_details || a.unpack().details == b.unpack().details)
+    })
+}
