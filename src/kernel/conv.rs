@@ -198,7 +198,7 @@ pub fn taps_first(weights: &[f32], n: usize, taps: usize) -> AlignedBuffer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::testing::ramp;
+    use crate::kernel::testing::{ramp, sum_of_products};
     use crate::kernel::window::Axis;
 
     #[test]
@@ -231,19 +231,21 @@ mod tests {
                     for (at, &result) in output.iter().enumerate() {
                         let (column, position) = (at % n, at / n);
                         let (oy, ox) = (position / x.output, position % x.output);
-                        let mut sum = bias[column];
+                        let mut terms = Vec::new();
                         for ty in 0..y.taps {
                             for tx in 0..x.taps {
                                 let source = y.source(oy, ty).zip(x.source(ox, tx));
                                 for ch in 0..group_c {
-                                    let Some((iy, ix)) = source else { continue };
                                     let channel = column / (n / groups) * group_c + ch;
-                                    let value = input[(iy * x.input + ix) * c + channel];
+                                    let value = source.map_or(0.0, |(iy, ix)| {
+                                        input[(iy * x.input + ix) * c + channel]
+                                    });
                                     let w = ((column * y.taps + ty) * x.taps + tx) * group_c + ch;
-                                    sum = value.mul_add(weights[w], sum);
+                                    terms.push((value, weights[w]));
                                 }
                             }
                         }
+                        let sum = sum_of_products(&terms, bias[column]);
                         assert_eq!(result, sum, "{isa} {y:?} {x:?} {c} {n} {groups}");
                     }
                 }

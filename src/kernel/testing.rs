@@ -32,3 +32,18 @@ pub(crate) fn ramp(n: usize, seed: u32) -> Vec<f32> {
     };
     (0..n).map(|_| next()).collect()
 }
+
+/// A sum of products in the order that `gemm` defines.
+pub(crate) fn sum_of_products(terms: &[(f32, f32)], bias: f32) -> f32 {
+    let block = |terms: &[(f32, f32)]| terms.iter().fold(0.0_f32, |sum, (a, b)| a.mul_add(*b, sum));
+    terms.chunks(super::gemm::SUM_BLOCK).map(block).fold(0.0, |total, sum| total + sum) + bias
+}
+
+/// Fails at the first pair of values whose bits differ; NaNs are equal.
+pub(crate) fn assert_same_bits(found: &[f32], expected: &[f32], what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (i, (a, b)) in found.iter().zip(expected).enumerate() {
+        let same = a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
+        assert!(same, "{what}: value {i} is {a}, not {b}");
+    }
+}

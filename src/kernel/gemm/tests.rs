@@ -1,5 +1,5 @@
 use super::*;
-use crate::kernel::testing::ramp;
+use crate::kernel::testing::{assert_same_bits, ramp, sum_of_products};
 
 /// One product: `m` rows of `segments` segments, every other segment of the first row zeros.
 struct Case {
@@ -26,16 +26,16 @@ impl Case {
         let mut out = Vec::new();
         for row in 0..self.m {
             for column in 0..self.n {
-                let mut sum = bias[column];
+                let mut terms = Vec::new();
                 for segment in 0..self.segments {
                     for i in 0..self.segment_len {
                         let offset = self.offset(row, segment);
                         let x = if offset == ZEROS { 0.0 } else { input[offset + i] };
                         let k = segment * self.segment_len + i;
-                        let w = weights[column * self.segments * self.segment_len + k];
-                        sum = x.mul_add(w, sum);
+                        terms.push((x, weights[column * self.segments * self.segment_len + k]));
                     }
                 }
+                let sum = sum_of_products(&terms, bias[column]);
                 let raised = if clamp.low > sum { clamp.low } else { sum };
                 out.push(if clamp.high < raised { clamp.high } else { raised });
             }
@@ -79,10 +79,8 @@ impl Case {
             assert_eq!([row[0], row[1], row[n + 2]], [77.0; 3]);
             results.extend_from_slice(&row[2..n + 2]);
         }
-        let bits = |v: &[f32]| -> Vec<u32> {
-            v.iter().map(|x| if x.is_nan() { 0x7fc0_0000 } else { x.to_bits() }).collect()
-        };
-        assert_eq!(bits(&results), bits(&expected), "{isa} m={m} n={n} k={segments}x{segment_len}");
+        let what = format!("{isa} m={m} n={n} k={segments}x{segment_len}");
+        assert_same_bits(&results, &expected, &what);
         assert!(observed.same_bits(Observation::scan(&expected)), "{isa} {observed:?}");
     }
 }
