@@ -1,5 +1,72 @@
-//! Placeholder.
+//! The command line: arguments, configuration, commands, and everything that is said.
+//!
+//! Arguments are parsed into plain values (`args`), checked against each other and the file system
+//! (`config`), and carried out by one file per command (`command`).
+#![forbid(unsafe_code)]
+
+mod args;
+mod command;
+mod config;
+mod printer;
+mod progress;
+mod signals;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::error::{Error, ErrorKind, Result};
+
+use self::args::{Cli, Command, DatasetCommand};
+use self::printer::Printer;
+
+/// How the program ends, if not by an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ExitStatus {
+    /// All is done.
+    Success,
+    /// What was asked is answered with no, or an error was shown already.
+    Failure,
+    /// Stopped by a signal, with everything committed.
+    Interrupted(i32),
+}
+
 /// Runs the program.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+///
+/// Exit codes: 0 done, 1 failed, 2 wrong usage, 128 + signal when interrupted.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let printer = Printer::new(cli.talk.verbose);
+    match run(cli, &printer) {
+        Ok(ExitStatus::Success) => ExitCode::SUCCESS,
+        Ok(ExitStatus::Failure) => ExitCode::FAILURE,
+        Ok(ExitStatus::Interrupted(signal)) => ExitCode::from(128_u8.wrapping_add(signal as u8)),
+        Err(error) => {
+            printer.error(&error);
+            exit_code(&error)
+        }
+    }
+}
+
+fn run(cli: Cli, printer: &Printer) -> Result<ExitStatus> {
+    let Some(command) = cli.command else {
+        return command::record::run(cli.record, true, printer);
+    };
+    match command {
+        Command::Record(args) => command::record::run(*args, false, printer),
+        Command::Embed(args) => command::embed::run(&args, printer),
+        Command::Merge(args) => command::merge::run(&args, printer),
+        Command::Inspect(args) => command::inspect::run(&args, printer),
+        Command::Import(args) => command::import::run(&args, printer),
+        Command::Verify(args) => command::verify::run(&args, printer),
+        Command::Dataset(DatasetCommand::Random(args)) => command::dataset::random(&args, printer),
+    }
+}
+
+fn exit_code(error: &Error) -> ExitCode {
+    match error.kind() {
+        ErrorKind::Usage => ExitCode::from(2),
+        _ => ExitCode::FAILURE,
+    }
 }

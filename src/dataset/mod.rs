@@ -1,1 +1,185 @@
-//! Placeholder.
+//! Records in: shards of a calibration dataset, read one record at a time.
+//!
+//! A record is one set of model inputs. [`open`] finds the shards, checks the headers of all of
+//! them against the model's inputs and computes their identities, so that a long run does not fail
+//! late for a reason that could be seen at the start. What it returns is a [`RecordSource`], which
+//! reads any record of any shard into buffers that the caller reuses.
+//!
+//! A source keeps one file open and nothing per record: memory depends on the number of shards and
+//! the size of one record, never on the number of records.
+#![forbid(unsafe_code)]
+
+mod h5;
+mod identity;
+mod locate;
+mod natural;
+mod problems;
+mod random;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::shard::ShardInfo;
+use crate::tensor::{AlignedBuffer, TensorType};
+
+pub use h5::write_h5;
+pub use random::{DEFAULT_RANDOM_RECORDS, random};
+
+/// One input of the model, in the model's order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputSpec {
+    /// Name of the tensor, for messages.
+    pub name: String,
+    /// Element type and shape; every dimension is known.
+    pub tensor_type: TensorType,
+}
+
+/// One set of model inputs: a buffer per input, in the model's order.
+///
+/// The buffers hold elements in row-major order and the host's byte order; a bool is a byte that is
+/// 0 or 1. They are allocated once and reused for many records.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The bytes of each input.
+    pub inputs: Vec<AlignedBuffer>,
+}
+
+impl Record {
+    /// A record of zeros with buffers of the right sizes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Model`] for an input without a size in bytes, see [`open`].
+    pub fn for_inputs(inputs: &[InputSpec]) -> Result<Self> {
+        check_inputs(inputs)?;
+        let sizes = inputs.iter().filter_map(|input| input.tensor_type.byte_len());
+        Ok(Self { inputs: sizes.map(AlignedBuffer::zeroed).collect() })
+    }
+}
+
+/// A dataset: an ordered list of shards, each an ordered list of records.
+pub trait RecordSource: Send {
+    /// The shards in order, with identities as they were at open.
+    fn shards(&self) -> &[ShardInfo];
+
+    /// Reads record `record` of shard `shard` into `into`.
+    ///
+    /// Reading in order is fast, and any order is allowed. After an error the content of `into` is
+    /// unspecified, and other records can still be read.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Record`] when only this record is unusable, [`ErrorKind::Dataset`] when the
+    /// shard is (it was removed or cut since it was opened). The message names shard, record and
+    /// input.
+    fn read(&mut self, shard: usize, record: u64, into: &mut Record) -> Result<()>;
+
+    /// The hash of the records at `positions`, as in [`ShardIdentity::hash`].
+    ///
+    /// With the positions that an earlier identity was made of, it tells whether a shard that has
+    /// grown still starts with the records it had.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read), but an unusable record is not an error: see
+    /// [`ShardIdentity::hash`].
+    ///
+    /// [`ShardIdentity::hash`]: crate::shard::ShardIdentity::hash
+    fn hash_sample(&mut self, shard: usize, positions: &[u64]) -> Result<[u8; 32]>;
+}
+
+/// How shards are stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DataFormat {
+    /// Recognised by content and name.
+    #[default]
+    Auto,
+    /// HDF5 in the layout `/value/<record>/<input>`.
+    H5,
+}
+
+/// What [`open_with`] does about unusable records that it comes across.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BadRecords {
+    /// They are problems of the dataset: nothing is opened.
+    #[default]
+    Refuse,
+    /// They are left to [`RecordSource::read`], which fails for them. A shard whose checked records
+    /// are all unusable is still refused: it was made for another model.
+    Leave,
+}
+
+/// Opens a dataset for a model with the given inputs, as [`open_with`] and [`BadRecords::Refuse`].
+pub fn open(
+    data: &[String],
+    format: DataFormat,
+    inputs: &[InputSpec],
+) -> Result<Box<dyn RecordSource>> {
+    open_with(data, format, inputs, BadRecords::Refuse)
+}
+
+/// Opens a dataset for a model with the given inputs.
+///
+/// Each of `data` is a file, a directory of shards or a pattern with `*`, `?` and `[..]`. The order
+/// of shards is that of `data`; the files of one directory or pattern come in natural order
+/// (`shard-2` before `shard-10`).
+///
+/// Every shard is opened and checked: that it is readable, has records numbered without gaps and
+/// nothing else, and has the model's inputs. Types and shapes of all records are checked if the
+/// dataset has at most 4,096 records; of a larger one, evenly spaced records of each shard are
+/// (never fewer than eight). Whatever was not checked is checked when the record is read.
+///
+/// # Errors
+/// [`ErrorKind::Dataset`] with a list of all problems of all shards, [`ErrorKind::Usage`] if `data`
+/// is empty, and [`ErrorKind::Model`] if the model has no inputs, an input without elements, or one
+/// whose elements have no fixed size in bytes (strings, resources, 4-bit numbers).
+pub fn open_with(
+    data: &[String],
+    format: DataFormat,
+    inputs: &[InputSpec],
+    bad_records: BadRecords,
+) -> Result<Box<dyn RecordSource>> {
+    if data.is_empty() {
+        return Err(Error::usage("no input data is given"));
+    }
+    check_inputs(inputs)?;
+    let mut problems = problems::Problems::default();
+    let paths = locate::locate(data, &mut problems);
+    match format {
+        DataFormat::Auto | DataFormat::H5 => {
+            Ok(Box::new(h5::H5Source::open(paths, inputs, bad_records, problems)?))
+        }
+    }
+}
+
+/// Refuses inputs that no dataset can provide, all at once.
+fn check_inputs(inputs: &[InputSpec]) -> Result<()> {
+    if inputs.is_empty() {
+        return Err(Error::model("the model has no inputs, so there is nothing to feed"));
+    }
+    let unusable = inputs.iter().enumerate().filter_map(|(index, input)| {
+        let tensor_type = &input.tensor_type;
+        let why = match (tensor_type.dtype.byte_len(), tensor_type.byte_len()) {
+            (None, _) => "its elements have no fixed size in bytes",
+            (_, None) => "it is too large",
+            (_, Some(0)) => "it has no elements",
+            _ => return None,
+        };
+        Some(format!("input {index} (\"{}\") of type {tensor_type}: {why}", input.name))
+    });
+    let unusable: Vec<String> = unusable.collect();
+    if unusable.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Model,
+        format!("the model cannot be fed from a dataset: {}", unusable.join("; ")),
+    ))
+}
+
+/// Guards against a record that was made for another model: a defect of the caller.
+fn check_buffers(inputs: &[InputSpec], record: &Record) -> Result<()> {
+    let wanted = inputs.iter().map(|input| input.tensor_type.byte_len());
+    if wanted.eq(record.inputs.iter().map(|buffer| Some(buffer.len()))) {
+        return Ok(());
+    }
+    Err(Error::internal("the record's buffers do not fit the model's inputs"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,99 @@
-//! Placeholder.
+//! Estimators: how the observations of a tensor become its range.
+//!
+//! | estimator | range |
+//! |---|---|
+//! | [`Estimator::MovingAverage`] | exponential average of the extremes of consecutive batches |
+//! | [`Estimator::Percentile`] | a percentile of all minima, and one of all maxima |
+//! | [`Estimator::MinMax`] | smallest minimum and largest maximum |
+//!
+//! The first and the last need a few numbers per tensor, which an [`Accumulator`] keeps; percentiles
+//! need every observation. All give the same bits whoever computes them: every rounding step is
+//! part of the definition.
+#![forbid(unsafe_code)]
+
+mod accumulator;
+mod percentile;
+mod radix;
+#[cfg(test)]
+mod tests;
+
+pub use accumulator::Accumulator;
+pub use percentile::{Percentile, percentile};
+pub use radix::RadixSelect;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// Settings of the moving average.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MovingAverageSettings {
+    /// Observations of a tensor whose extremes enter the average together; at least 1.
+    pub batch: u32,
+    /// Weight of a new batch, from 0 to 1.
+    pub constant: f32,
+}
+
+impl MovingAverageSettings {
+    /// Checks the ranges of both.
+    ///
+    /// # Errors
+    /// [`Usage`](crate::error::ErrorKind::Usage), naming the value.
+    pub fn validate(&self) -> Result<()> {
+        if self.batch == 0 {
+            return Err(Error::usage("the batch of the moving average is 0")
+                .with_hint("give a batch of at least 1"));
+        }
+        if !(0.0..=1.0).contains(&self.constant) {
+            return Err(Error::usage(format!(
+                "the constant of the moving average is {}, not in 0 to 1",
+                self.constant
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// How the observations of a tensor become its range.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Estimator {
+    /// Exponential moving average of the extremes of consecutive batches, the first batch whole.
+    MovingAverage(MovingAverageSettings),
+    /// Percentiles, 0 to 100, linearly interpolated between neighbours.
+    Percentile {
+        /// Which one of the minima becomes the range's minimum.
+        min: f32,
+        /// Which one of the maxima becomes the range's maximum; not below `min`.
+        max: f32,
+    },
+    /// Smallest minimum and largest maximum.
+    MinMax,
+}
+
+impl Estimator {
+    /// Checks the settings, so that a mistake in them is found before any work.
+    ///
+    /// # Errors
+    /// [`Usage`](crate::error::ErrorKind::Usage), naming the value.
+    pub fn validate(&self) -> Result<()> {
+        match *self {
+            Self::MovingAverage(settings) => settings.validate(),
+            Self::Percentile { min, max } => {
+                for (name, value) in [("minimum", min), ("maximum", max)] {
+                    if !(0.0..=100.0).contains(&value) {
+                        return Err(Error::usage(format!(
+                            "the percentile of the {name} is {value}, not in 0 to 100"
+                        )));
+                    }
+                }
+                if min > max {
+                    return Err(Error::usage(format!(
+                        "the percentile of the minimum, {min}, is above that of the maximum, {max}"
+                    )));
+                }
+                Ok(())
+            }
+            Self::MinMax => Ok(()),
+        }
+    }
+}

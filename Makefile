@@ -1,0 +1,43 @@
+# The project's everyday jobs. Each sets up what it needs: see scripts/setup.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+.PHONY: setup
+setup: ## Install missing system packages (libhdf5, pkg-config, a C toolchain)
+	@scripts/setup
+
+.PHONY: build
+build: setup ## Build the program with optimisation
+	cargo build --release
+
+.PHONY: demo
+demo: build ## Record the sample model, interrupt and resume, and show the ranges
+	@scripts/demo target/release/record-minmax
+
+.PHONY: test
+test: setup ## Run all tests
+	if cargo nextest --version >/dev/null 2>&1; then \
+	    cargo nextest run; cargo test --doc; \
+	else \
+	    cargo test; \
+	fi
+
+.PHONY: format
+format: ## Format the code
+	cargo fmt
+
+.PHONY: lint
+lint: setup ## Check formatting, lints, documentation and dependencies
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+	if cargo deny --version >/dev/null 2>&1; then cargo deny check; fi
+
+.PHONY: check
+check: lint test ## Everything that must pass before a change is done

@@ -1,0 +1,194 @@
+use clap::{Args, ValueEnum};
+
+use crate::error::Result;
+use crate::stats::{Estimator, MovingAverageSettings};
+
+/// How observations become one range per tensor.
+#[derive(Args, Clone, Copy, Debug)]
+pub(in crate::cli) struct EstimatorArgs {
+    /// How observations become one range per tensor
+    #[arg(long, value_enum, value_name = "MODE", default_value_t, help_heading = "Ranges")]
+    pub mode: Mode,
+
+    /// Percentile of the minima that becomes the range's minimum, in mode percentile [default: 1]
+    #[arg(
+        long,
+        alias = "min_percentile",
+        value_name = "P",
+        allow_negative_numbers = true,
+        help_heading = "Ranges"
+    )]
+    pub min_percentile: Option<f32>,
+
+    /// Percentile of the maxima that becomes the range's maximum, in mode percentile [default: 99]
+    #[arg(
+        long,
+        alias = "max_percentile",
+        value_name = "P",
+        allow_negative_numbers = true,
+        help_heading = "Ranges"
+    )]
+    pub max_percentile: Option<f32>,
+
+    /// Observations whose extremes enter a moving average together [default: 16]
+    #[arg(long, alias = "moving_avg_batch", value_name = "N", help_heading = "Ranges")]
+    pub moving_avg_batch: Option<u32>,
+
+    /// Weight of a new batch in a moving average, 0 to 1 [default: 0.1]
+    #[arg(
+        long,
+        alias = "moving_avg_const",
+        value_name = "C",
+        allow_negative_numbers = true,
+        help_heading = "Ranges"
+    )]
+    pub moving_avg_const: Option<f32>,
+}
+
+/// Name of an estimator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Mode {
+    /// Moving average over batches of observations, in record order
+    #[default]
+    #[value(name = "moving_average", alias = "moving-average")]
+    MovingAverage,
+    /// Percentiles of the records' minima and maxima
+    Percentile,
+    /// Smallest minimum and largest maximum of all records
+    #[value(name = "minmax")]
+    MinMax,
+}
+
+impl EstimatorArgs {
+    /// Settings of the moving average, which a recording keeps whatever the mode is.
+    pub fn moving_average(&self) -> MovingAverageSettings {
+        MovingAverageSettings {
+            batch: self.moving_avg_batch.unwrap_or(16),
+            constant: self.moving_avg_const.unwrap_or(0.1),
+        }
+    }
+
+    /// The estimator, with all settings checked, also those of the other modes.
+    ///
+    /// # Errors
+    /// [`Usage`](crate::error::ErrorKind::Usage) for settings out of range.
+    pub fn estimator(&self) -> Result<Estimator> {
+        let moving_average = Estimator::MovingAverage(self.moving_average());
+        let percentile = Estimator::Percentile {
+            min: self.min_percentile.unwrap_or(1.0),
+            max: self.max_percentile.unwrap_or(99.0),
+        };
+        moving_average.validate()?;
+        percentile.validate()?;
+        Ok(match self.mode {
+            Mode::MovingAverage => moving_average,
+            Mode::Percentile => percentile,
+            Mode::MinMax => Estimator::MinMax,
+        })
+    }
+
+    /// Options that were given but that the mode does not use.
+    pub fn unused(&self) -> Vec<&'static str> {
+        let given = [
+            (Mode::Percentile, "--min-percentile", self.min_percentile.is_some()),
+            (Mode::Percentile, "--max-percentile", self.max_percentile.is_some()),
+            (Mode::MovingAverage, "--moving-avg-batch", self.moving_avg_batch.is_some()),
+            (Mode::MovingAverage, "--moving-avg-const", self.moving_avg_const.is_some()),
+        ];
+        let unused = given.into_iter().filter(|&(mode, _, given)| given && mode != self.mode);
+        unused.map(|(_, name, _)| name).collect()
+    }
+}
+
+impl Mode {
+    /// The name as typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MovingAverage => "moving_average",
+            Self::Percentile => "percentile",
+            Self::MinMax => "minmax",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[derive(Parser)]
+    struct Only {
+        #[command(flatten)]
+        estimator: EstimatorArgs,
+    }
+
+    fn parse(line: &str) -> Result<EstimatorArgs, clap::Error> {
+        let words = ["test"].into_iter().chain(line.split_whitespace());
+        Only::try_parse_from(words).map(|only| only.estimator)
+    }
+
+    #[test]
+    fn defaults() {
+        let args = parse("").unwrap();
+        assert_eq!(args.mode, Mode::MovingAverage);
+        let settings = MovingAverageSettings { batch: 16, constant: 0.1 };
+        assert_eq!(args.estimator().unwrap(), Estimator::MovingAverage(settings));
+        assert!(args.unused().is_empty());
+    }
+
+    #[test]
+    fn modes_and_settings_under_both_spellings() {
+        for (line, expected) in [
+            ("--mode percentile", Estimator::Percentile { min: 1.0, max: 99.0 }),
+            (
+                "--mode percentile --min-percentile 0.5 --max-percentile 99.9",
+                Estimator::Percentile { min: 0.5, max: 99.9 },
+            ),
+            (
+                "--mode percentile --min_percentile 0 --max_percentile 100",
+                Estimator::Percentile { min: 0.0, max: 100.0 },
+            ),
+            ("--mode minmax", Estimator::MinMax),
+            (
+                "--mode moving-average --moving_avg_batch 1 --moving-avg-const 0.01",
+                Estimator::MovingAverage(MovingAverageSettings { batch: 1, constant: 0.01 }),
+            ),
+            (
+                "--moving-avg-batch 256 --moving_avg_const 1",
+                Estimator::MovingAverage(MovingAverageSettings { batch: 256, constant: 1.0 }),
+            ),
+        ] {
+            assert_eq!(parse(line).unwrap().estimator().unwrap(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn settings_out_of_range_are_refused_in_every_mode() {
+        for settings in [
+            "--min-percentile -1",
+            "--max-percentile 100.5",
+            "--max-percentile nan",
+            "--moving-avg-batch 0",
+            "--moving-avg-const 1.5",
+            "--moving-avg-const -0.1",
+        ] {
+            for mode in ["moving_average", "percentile", "minmax"] {
+                let line = format!("--mode {mode} {settings}");
+                let error = parse(&line).unwrap().estimator().unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Usage, "{line}");
+            }
+        }
+        assert!(parse("--mode median").is_err());
+        assert!(parse("--moving-avg-batch 1.5").is_err());
+    }
+
+    #[test]
+    fn settings_of_other_modes_are_noticed() {
+        let args = parse("--min-percentile 1 --moving-avg-batch 4").unwrap();
+        assert_eq!(args.unused(), ["--min-percentile"]);
+        let args = parse("--mode minmax --max-percentile 9 --moving-avg-const 0.5").unwrap();
+        assert_eq!(args.unused(), ["--max-percentile", "--moving-avg-const"]);
+    }
+}

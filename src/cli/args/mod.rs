@@ -1,0 +1,197 @@
+//! What was typed, as plain values. Nothing is opened or checked against the world here.
+
+mod estimator;
+mod record;
+mod value;
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+pub(super) use self::estimator::EstimatorArgs;
+pub(super) use self::record::{DataFormatArg, OnBadRecord, Progress, RecordArgs};
+pub(super) use self::value::InputShape;
+
+/// Calibration recorder for post-training quantization
+///
+/// Runs a float circle or TFLite model over a representative dataset, observes the minimum and
+/// maximum of every float activation in every record, and writes one range per tensor into the
+/// model. Without a command it records.
+#[derive(Debug, Parser)]
+#[command(
+    name = "record-minmax",
+    version,
+    disable_version_flag = true,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    max_term_width = 100,
+    after_help = AFTER_HELP
+)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    #[command(flatten)]
+    pub record: RecordArgs,
+
+    #[command(flatten)]
+    pub talk: TalkArgs,
+
+    /// Print version
+    #[arg(long, action = ArgAction::Version)]
+    version: Option<bool>,
+}
+
+const AFTER_HELP: &str = "\
+The option names of ONE's record-minmax (--input_model, --min_percentile, ...) are accepted too.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage; 129, 130, 143 interrupted by SIGHUP, SIGINT, SIGTERM.
+Whatever ends a run, the recording keeps what was committed, and --resume goes on from there.";
+
+/// How much is said.
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct TalkArgs {
+    /// Say more about what is done
+    #[arg(short = 'V', long, visible_short_alias = 'v', global = true, help_heading = "Output")]
+    pub verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Record, and write the output model if one is given
+    Record(Box<RecordArgs>),
+    /// Write the ranges of a recording into its model, without running it
+    Embed(EmbedArgs),
+    /// Join recordings of the same model, in the given order
+    Merge(MergeArgs),
+    /// List the content of a circle or TFLite model, or of a recording
+    Inspect(InspectArgs),
+    /// Convert a TFLite model to circle
+    Import(ImportArgs),
+    /// Check that a model has the ranges of a recording and is otherwise unchanged
+    Verify(VerifyArgs),
+    /// Make datasets
+    #[command(subcommand)]
+    Dataset(DatasetCommand),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct EmbedArgs {
+    /// The model that was recorded, circle or TFLite
+    #[arg(long, alias = "input_model", value_name = "FILE")]
+    pub input_model: PathBuf,
+    /// Its recording
+    #[arg(long, value_name = "FILE")]
+    pub recording: PathBuf,
+    /// The model to write
+    #[arg(short, long, alias = "output_model", value_name = "FILE")]
+    pub output_model: PathBuf,
+    #[command(flatten)]
+    pub estimator: EstimatorArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct MergeArgs {
+    /// Recordings to join; a moving average depends on their order
+    #[arg(required = true, num_args = 2.., value_name = "RECORDING")]
+    pub inputs: Vec<PathBuf>,
+    /// The recording to write
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Replace the output if it exists
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct InspectArgs {
+    /// A circle or TFLite model, or a recording (.rmm)
+    pub file: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// How the ranges of a recording are estimated
+    #[command(flatten)]
+    pub estimator: EstimatorArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ImportArgs {
+    /// TFLite model
+    pub model: PathBuf,
+    /// Circle model to write
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct VerifyArgs {
+    /// The model with ranges
+    #[arg(long, value_name = "FILE")]
+    pub model: PathBuf,
+    /// The recording that they are from
+    #[arg(long, value_name = "FILE")]
+    pub recording: PathBuf,
+    #[command(flatten)]
+    pub estimator: EstimatorArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum DatasetCommand {
+    /// Write random records that fit a model to an HDF5 file
+    Random(DatasetRandomArgs),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct DatasetRandomArgs {
+    /// The model whose inputs are filled, circle or TFLite
+    #[arg(long, alias = "input_model", value_name = "FILE")]
+    pub input_model: PathBuf,
+    /// HDF5 file to write; it must not exist
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Number of records
+    #[arg(short = 'n', long, default_value_t = 3, value_name = "N")]
+    pub records: u64,
+    /// Seed of the random numbers
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+    /// Shape of an input whose shape the model leaves open; repeatable
+    #[arg(long, value_name = "NAME=D,D,..", value_parser = InputShape::parse)]
+    pub input_shape: Vec<InputShape>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn commands_do_not_need_the_arguments_of_recording() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' '));
+        let cli = parse("rm merge a.rmm b.rmm -o c.rmm -v").unwrap();
+        assert!(cli.talk.verbose);
+        let Some(Command::Merge(merge)) = cli.command else { panic!("not merge") };
+        assert_eq!((merge.inputs.len(), merge.overwrite), (2, false));
+        assert!(parse("rm merge a.rmm -o c.rmm").is_err());
+        assert!(parse("rm inspect a.circle --json").is_ok());
+        assert!(parse("rm verify --model a.circle --recording a.rmm --mode minmax").is_ok());
+        assert!(parse("rm import a.tflite -o a.circle").is_ok());
+        assert!(parse("rm dataset random --input-model a.circle -o a.h5 -n 5").is_ok());
+        assert!(parse("rm embed --input_model a --recording b --output_model c").is_ok());
+    }
+
+    #[test]
+    fn verbose_has_the_original_short_form() {
+        let cli = Cli::try_parse_from(["rm", "-V"]).unwrap();
+        assert!(cli.talk.verbose);
+        let version = Cli::try_parse_from(["rm", "--version"]).unwrap_err();
+        assert_eq!(version.kind(), clap::error::ErrorKind::DisplayVersion);
+    }
+}

@@ -1,0 +1,236 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::estimator::EstimatorArgs;
+use super::value::{InputShape, duration};
+
+/// What recording needs to know.
+#[derive(Args, Debug)]
+pub(in crate::cli) struct RecordArgs {
+    /// The original's short form: model, dataset, output model
+    #[arg(value_names = ["MODEL", "DATA", "OUTPUT"], num_args = 0..=3, hide = true)]
+    pub positional: Vec<PathBuf>,
+
+    /// Float model to run, circle or TFLite
+    #[arg(long, alias = "input_model", value_name = "FILE", help_heading = "Files")]
+    pub input_model: Option<PathBuf>,
+
+    /// Dataset: a file, a folder of shards, or a pattern; repeatable. Without it, 3 random records
+    #[arg(long, alias = "input_data", value_name = "PATH", help_heading = "Files")]
+    pub input_data: Vec<String>,
+
+    /// How the dataset is stored
+    #[arg(
+        long,
+        alias = "input_data_format",
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t,
+        help_heading = "Files"
+    )]
+    pub input_data_format: DataFormatArg,
+
+    /// Circle model to write: the input model with ranges
+    #[arg(short, long, alias = "output_model", value_name = "FILE", help_heading = "Files")]
+    pub output_model: Option<PathBuf>,
+
+    /// The recording [default: the output model's name with .rmm]
+    #[arg(long, value_name = "FILE", help_heading = "Recording")]
+    pub checkpoint: Option<PathBuf>,
+
+    /// Continue the recording if there is one
+    #[arg(long, conflicts_with = "overwrite", help_heading = "Recording")]
+    pub resume: bool,
+
+    /// Replace the recording if there is one
+    #[arg(long, help_heading = "Recording")]
+    pub overwrite: bool,
+
+    /// Time between commits: what a crash can cost (500ms, 10s, 5m)
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "10s",
+        value_parser = duration,
+        help_heading = "Recording"
+    )]
+    pub checkpoint_interval: Duration,
+
+    /// What to do about a record that cannot be used
+    #[arg(long, value_enum, value_name = "POLICY", default_value_t, help_heading = "Recording")]
+    pub on_bad_record: OnBadRecord,
+
+    #[command(flatten)]
+    pub estimator: EstimatorArgs,
+
+    /// Worker threads [default: all cores]
+    #[arg(long, alias = "num_threads", value_name = "N", help_heading = "Execution")]
+    pub num_threads: Option<usize>,
+
+    /// Shape of an input whose shape the model leaves open; repeatable
+    #[arg(
+        long,
+        value_name = "NAME=D,D,..",
+        value_parser = InputShape::parse,
+        help_heading = "Execution"
+    )]
+    pub input_shape: Vec<InputShape>,
+
+    /// Seed of the random records that are used without --input-data
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Execution")]
+    pub seed: u64,
+
+    /// Instruction set: auto, avx512, avx2, neon or portable; results do not depend on it
+    #[arg(long, value_name = "ISA", default_value = "auto", help_heading = "Execution")]
+    pub isa: String,
+
+    /// How progress is shown
+    #[arg(long, value_enum, value_name = "STYLE", default_value_t, help_heading = "Output")]
+    pub progress: Progress,
+
+    /// Recognised, so that it is refused with a reason
+    #[arg(long = "generate_profile_data", alias = "generate-profile-data", hide = true)]
+    pub generate_profile_data: bool,
+}
+
+/// How a dataset is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum DataFormatArg {
+    /// Recognised by content
+    #[default]
+    Auto,
+    /// HDF5
+    #[value(alias = "hdf5")]
+    H5,
+}
+
+/// What to do about a record that cannot be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum OnBadRecord {
+    /// Keep what comes before it and fail
+    #[default]
+    Stop,
+    /// Note it in the recording and go on
+    Skip,
+}
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Progress {
+    /// A bar on a terminal, lines otherwise
+    #[default]
+    Auto,
+    /// A bar
+    Bar,
+    /// A line every few seconds
+    Plain,
+    /// JSON objects on standard output, one per line
+    Json,
+    /// Not at all
+    None,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::{Cli, Command};
+    use super::*;
+
+    fn parse(line: &str) -> Result<RecordArgs, String> {
+        let words = ["record-minmax"].into_iter().chain(line.split_whitespace());
+        match Cli::try_parse_from(words) {
+            Ok(Cli { command: Some(Command::Record(record)), .. }) => Ok(*record),
+            Ok(Cli { command: None, record, .. }) => Ok(record),
+            Ok(_) => Err("another command".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn files_under_both_spellings_with_and_without_the_command() {
+        for command in ["", "record "] {
+            for line in [
+                "--input-model m --input-data a --input-data b --output-model o",
+                "--input_model m --input_data a --input_data b --output_model o",
+                "--input_model=m --input-data=a --input_data=b -o o",
+            ] {
+                let args = parse(&format!("{command}{line}")).unwrap();
+                assert_eq!(args.input_model, Some("m".into()));
+                assert_eq!(args.input_data, ["a", "b"]);
+                assert_eq!(args.output_model, Some("o".into()));
+                assert!(args.positional.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn the_positional_form() {
+        let args = parse("m.circle d.h5 o.circle --mode percentile").unwrap();
+        assert_eq!(args.positional, ["m.circle", "d.h5", "o.circle"].map(PathBuf::from));
+        assert!(parse("a b c d").is_err());
+    }
+
+    #[test]
+    fn recording_options() {
+        let args = parse("").unwrap();
+        assert_eq!((args.checkpoint, args.resume, args.overwrite), (None, false, false));
+        assert_eq!(args.checkpoint_interval, Duration::from_secs(10));
+        assert_eq!(args.on_bad_record, OnBadRecord::Stop);
+
+        let args = parse("--checkpoint c.rmm --resume --checkpoint-interval 250ms").unwrap();
+        assert_eq!((args.checkpoint, args.resume), (Some("c.rmm".into()), true));
+        assert_eq!(args.checkpoint_interval, Duration::from_millis(250));
+        assert_eq!(parse("--on-bad-record skip").unwrap().on_bad_record, OnBadRecord::Skip);
+        assert!(parse("--overwrite").unwrap().overwrite);
+
+        assert!(parse("--resume --overwrite").unwrap_err().contains("cannot be used with"));
+        assert!(parse("--checkpoint-interval soon").is_err());
+        assert!(parse("--on-bad-record ignore").is_err());
+    }
+
+    #[test]
+    fn execution_options() {
+        let args = parse("").unwrap();
+        assert_eq!((args.num_threads, args.seed, args.isa.as_str()), (None, 0, "auto"));
+        let args = parse("--num_threads 3 --seed 7 --isa avx2 --input-shape x=1,2").unwrap();
+        assert_eq!((args.num_threads, args.seed, args.isa.as_str()), (Some(3), 7, "avx2"));
+        assert_eq!(args.input_shape, [InputShape { name: "x".to_owned(), shape: vec![1, 2] }]);
+        assert_eq!(parse("--num-threads 2").unwrap().num_threads, Some(2));
+        for bad in ["--num-threads -1", "--seed x", "--input-shape x"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn data_formats() {
+        let format = |line| parse(line).map(|it| it.input_data_format);
+        assert_eq!(format(""), Ok(DataFormatArg::Auto));
+        for line in ["--input-data-format h5", "--input_data_format hdf5"] {
+            assert_eq!(format(line), Ok(DataFormatArg::H5), "{line}");
+        }
+        assert!(format("--input_data_format list").unwrap_err().contains("possible values"));
+    }
+
+    #[test]
+    fn progress_styles() {
+        let progress = |line| parse(line).map(|it| it.progress);
+        assert_eq!(progress(""), Ok(Progress::Auto));
+        for (line, expected) in [
+            ("--progress bar", Progress::Bar),
+            ("--progress plain", Progress::Plain),
+            ("--progress json", Progress::Json),
+            ("--progress none", Progress::None),
+        ] {
+            assert_eq!(progress(line), Ok(expected));
+        }
+        assert!(progress("--progress fancy").is_err());
+    }
+
+    #[test]
+    fn profile_data_is_recognised() {
+        assert!(parse("--generate_profile_data").unwrap().generate_profile_data);
+    }
+}

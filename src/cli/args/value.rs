@@ -1,0 +1,84 @@
+use std::time::Duration;
+
+/// Shape of one model input, given as `NAME=1,224,224,3` (`NAME=` for a scalar).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct InputShape {
+    /// Name of the input tensor.
+    pub name: String,
+    /// Its dimensions.
+    pub shape: Vec<usize>,
+}
+
+impl InputShape {
+    /// Parses `NAME=D,D,..`; the name may itself contain `=`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (name, dimensions) =
+            text.rsplit_once('=').ok_or("expected NAME=D,D,.., for instance image=1,224,224,3")?;
+        if name.is_empty() {
+            return Err("the name of the input is missing before `=`".to_owned());
+        }
+        let shape = match dimensions {
+            "" => Vec::new(),
+            _ => dimensions.split(',').map(dimension).collect::<Result<_, _>>()?,
+        };
+        Ok(Self { name: name.to_owned(), shape })
+    }
+}
+
+fn dimension(text: &str) -> Result<usize, String> {
+    match text.trim().parse() {
+        Ok(0) => Err("a dimension of 0 leaves nothing to observe".to_owned()),
+        Ok(dimension) => Ok(dimension),
+        Err(_) => Err(format!("`{text}` is not a dimension")),
+    }
+}
+
+/// Parses `500ms`, `10s`, `1.5m`, `2h`, or a number of seconds.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    const LONGEST: f64 = 24.0 * 3600.0;
+    let unit_at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit_at);
+    let unit = match unit {
+        "ms" => 1e-3,
+        "" | "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(format!("`{unit}` is not a unit of time: use ms, s, m or h")),
+    };
+    let number: f64 = number.trim().parse().map_err(|_| format!("`{number}` is not a number"))?;
+    let seconds = number * unit;
+    if !(0.0..=LONGEST).contains(&seconds) {
+        return Err("must be between 0 and 24h".to_owned());
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        let millis = |text| duration(text).map(|it| it.as_millis());
+        assert_eq!(millis("500ms"), Ok(500));
+        assert_eq!(millis("10s"), Ok(10_000));
+        assert_eq!(millis("10"), Ok(10_000));
+        assert_eq!(millis("0s"), Ok(0));
+        assert_eq!(millis("1.5m"), Ok(90_000));
+        assert_eq!(millis("24h"), Ok(86_400_000));
+        for bad in ["", "s", "-1s", "25h", "10d", "1s2", "infs", "nan", "1e400s"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn input_shapes() {
+        let parse = |text| InputShape::parse(text).map(|it| (it.name, it.shape));
+        assert_eq!(parse("x=1,224,224,3"), Ok(("x".to_owned(), vec![1, 224, 224, 3])));
+        assert_eq!(parse("a=b:0=7"), Ok(("a=b:0".to_owned(), vec![7])));
+        assert_eq!(parse("scalar="), Ok(("scalar".to_owned(), vec![])));
+        for bad in ["x", "=1", "x=1,,2", "x=-1", "x=0", "x=1.5", "x=99999999999999999999"] {
+            assert!(InputShape::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+use std::fmt::Write;
+use std::path::Path;
+
+use indicatif::{HumanBytes, HumanCount};
+use serde::Serialize;
+
+use crate::circle::Number;
+use crate::error::Result;
+use crate::recording::Reader;
+use crate::stats::Estimator;
+
+use super::super::super::text;
+use super::super::MEMORY_BUDGET;
+
+/// What there is to know about a recording.
+#[derive(Serialize)]
+pub(super) struct RecordingListing {
+    file: String,
+    byte_len: u64,
+    /// Bytes after the last commit: a writer is at work, or one was ended.
+    uncommitted: u64,
+    model: ModelListing,
+    tool: String,
+    records: u64,
+    moving_average: MovingAverageListing,
+    shards: Vec<ShardListing>,
+    skipped: Vec<SkippedListing>,
+    mode: String,
+    tensors: Vec<TensorListing>,
+}
+
+#[derive(Serialize)]
+struct ModelListing {
+    blake3: String,
+    byte_len: u64,
+}
+
+/// What the recording keeps up to date, whatever the mode asked for.
+#[derive(Serialize)]
+struct MovingAverageListing {
+    batch: u32,
+    constant: f32,
+}
+
+#[derive(Serialize)]
+struct ShardListing {
+    name: String,
+    kind: String,
+    records: u64,
+    /// Records that are recorded or left out.
+    done: u64,
+}
+
+#[derive(Serialize)]
+struct SkippedListing {
+    shard: String,
+    record: u64,
+    reason: String,
+}
+
+/// A tensor; without extremes if it was never observed.
+#[derive(Serialize)]
+struct TensorListing {
+    subgraph: u32,
+    tensor: u32,
+    name: String,
+    min: Option<Number>,
+    max: Option<Number>,
+}
+
+impl RecordingListing {
+    /// Reads a recording, with its ranges under `estimator`.
+    ///
+    /// # Errors
+    /// Those of opening it and of estimating.
+    pub fn read(path: &Path, estimator: &Estimator) -> Result<Self> {
+        let reader = Reader::open(path)?;
+        let ranges = reader.ranges(estimator, MEMORY_BUDGET)?;
+        let shards = reader.shards();
+        let name = |shard: usize| shards.get(shard).map_or("?", |it| it.info.name.as_str());
+        let header = reader.header();
+        let settings = reader.settings();
+        Ok(Self {
+            file: path.display().to_string(),
+            byte_len: reader.byte_len(),
+            uncommitted: reader.uncommitted(),
+            model: ModelListing {
+                blake3: header.model.to_string(),
+                byte_len: header.model.byte_len,
+            },
+            tool: header.tool.clone(),
+            records: reader.records(),
+            moving_average: MovingAverageListing {
+                batch: settings.batch,
+                constant: settings.constant,
+            },
+            skipped: reader
+                .skipped_records()?
+                .into_iter()
+                .map(|it| SkippedListing {
+                    shard: name(it.shard).to_owned(),
+                    record: it.record,
+                    reason: it.reason,
+                })
+                .collect(),
+            shards: shards
+                .iter()
+                .map(|it| ShardListing {
+                    name: it.info.name.clone(),
+                    kind: it.info.kind.clone(),
+                    records: it.info.identity.records,
+                    done: it.done,
+                })
+                .collect(),
+            mode: text::estimator(estimator),
+            tensors: header
+                .tensors
+                .iter()
+                .zip(ranges)
+                .map(|(tensor, range)| TensorListing {
+                    subgraph: tensor.subgraph,
+                    tensor: tensor.index,
+                    name: tensor.name.clone(),
+                    min: range.map(|it| Number(it.min)),
+                    max: range.map(|it| Number(it.max)),
+                })
+                .collect(),
+        })
+    }
+
+    /// As text for a person.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        // Writing to a string does not fail.
+        let _ = self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(out, "recording      {} ({})", self.file, HumanBytes(self.byte_len))?;
+        let model = &self.model;
+        writeln!(out, "model          BLAKE3 {}, {}", model.blake3, HumanBytes(model.byte_len))?;
+        writeln!(out, "made by        {}", self.tool)?;
+        let average = &self.moving_average;
+        writeln!(out, "moving average batch {}, constant {}", average.batch, average.constant)?;
+        writeln!(out, "records        {}", HumanCount(self.records))?;
+        if self.uncommitted > 0 {
+            writeln!(out, "not committed  {} more", HumanBytes(self.uncommitted))?;
+        }
+
+        writeln!(out, "\nshards ({})", self.shards.len())?;
+        for shard in &self.shards {
+            let (done, records) = (HumanCount(shard.done), HumanCount(shard.records));
+            writeln!(out, "  {} ({}): {done} of {records}", shard.name, shard.kind)?;
+        }
+        if !self.skipped.is_empty() {
+            writeln!(out, "\nrecords left out ({})", self.skipped.len())?;
+            for skipped in &self.skipped {
+                // It names shard and record.
+                writeln!(out, "  {}", skipped.reason)?;
+            }
+        }
+        writeln!(out, "\ntensors ({}), ranges by {}", self.tensors.len(), self.mode)?;
+        for tensor in &self.tensors {
+            let TensorListing { subgraph, tensor: index, name, min, max } = tensor;
+            match (min, max) {
+                (Some(Number(min)), Some(Number(max))) => {
+                    writeln!(out, "  T({subgraph}:{index}) {name} [{min}, {max}]")?;
+                }
+                _ => writeln!(out, "  T({subgraph}:{index}) {name} never observed")?,
+            }
+        }
+        Ok(())
+    }
+}

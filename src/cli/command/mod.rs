@@ -1,0 +1,61 @@
+//! One file per command.
+
+pub(super) mod dataset;
+pub(super) mod embed;
+pub(super) mod import;
+pub(super) mod inspect;
+pub(super) mod merge;
+pub(super) mod record;
+pub(super) mod verify;
+
+use crate::circle::TensorRange;
+use crate::dataset::InputSpec;
+use crate::error::{Error, Result};
+use crate::interpreter::Plan;
+use crate::observation::Observation;
+use crate::recording::TensorEntry;
+
+/// Memory for estimating the percentiles of a recording, in bytes.
+const MEMORY_BUDGET: usize = 256 << 20;
+
+/// What recordings say they were made by.
+const TOOL: &str = concat!("record-minmax ", env!("CARGO_PKG_VERSION"));
+
+/// The model's inputs as the dataset wants to know them.
+fn input_specs(plan: &Plan) -> Vec<InputSpec> {
+    let specs = plan.inputs().iter().map(|input| InputSpec {
+        name: input.name.clone(),
+        tensor_type: input.tensor_type.clone(),
+    });
+    specs.collect()
+}
+
+/// The observed tensors as the recording wants to know them.
+fn tensor_entries(plan: &Plan) -> Vec<TensorEntry> {
+    let entries = plan.observed().iter().map(|tensor| TensorEntry {
+        subgraph: tensor.subgraph,
+        index: tensor.index,
+        name: tensor.name.clone(),
+    });
+    entries.collect()
+}
+
+/// The ranges that there are, as they go into a model.
+///
+/// # Errors
+/// [`Recording`](crate::error::ErrorKind::Recording) if there are none at all.
+fn tensor_ranges(
+    tensors: &[TensorEntry],
+    ranges: &[Option<Observation>],
+) -> Result<Vec<TensorRange>> {
+    let found = tensors.iter().zip(ranges).filter_map(|(tensor, range)| {
+        let Observation { min, max } = (*range)?;
+        Some(TensorRange { subgraph: tensor.subgraph, tensor: tensor.index, min, max })
+    });
+    let found: Vec<TensorRange> = found.collect();
+    if found.is_empty() {
+        return Err(Error::recording("no tensor was ever observed, so there are no ranges")
+            .with_hint("the recording has no usable record: look at the dataset"));
+    }
+    Ok(found)
+}

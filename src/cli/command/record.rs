@@ -1,0 +1,221 @@
+use std::env;
+use std::path::Path;
+use std::sync::Arc;
+
+use indicatif::HumanBytes;
+
+use crate::circle::{ModelFile, source_fingerprint, splice};
+use crate::dataset::{self, BadRecords, DEFAULT_RANDOM_RECORDS, InputSpec, RecordSource};
+use crate::error::Result;
+use crate::interpreter::{Interpreter, Plan, PlanOptions};
+use crate::pipeline::{self, BadRecord, Job, Observer, Outcome};
+use crate::recording::{Header, Writer};
+use crate::stats::Estimator;
+
+use super::super::ExitStatus;
+use super::super::args::RecordArgs;
+use super::super::config::{Existing, RecordConfig};
+use super::super::printer::Printer;
+use super::super::progress::Progress;
+use super::super::signals::{SignalWatch, signal_name};
+use super::super::text;
+use super::{TOOL, input_specs, tensor_entries, tensor_ranges};
+
+/// Records a dataset, and writes the output model if one is asked for.
+pub(in crate::cli) fn run(
+    args: RecordArgs,
+    needs_output: bool,
+    printer: &Printer,
+) -> Result<ExitStatus> {
+    let unused = args.estimator.unused();
+    let mode = args.estimator.mode.name();
+    let config = RecordConfig::new(args, needs_output)?;
+    printer.say(format_args!("mode: {}", text::estimator(&config.estimator)));
+    if !unused.is_empty() {
+        printer.warn(format_args!("mode {mode} does not use {}", unused.join(", ")));
+    }
+    let signals = SignalWatch::start(printer)?;
+
+    let model = ModelFile::open(&config.model)?;
+    let plan = Arc::new(build_plan(&model, &config, printer)?);
+    let inputs = input_specs(&plan);
+    let source = open_source(&config, &inputs, printer)?;
+    let header = Header {
+        model: source_fingerprint(&model)?,
+        tensors: tensor_entries(&plan),
+        tool: TOOL.to_owned(),
+    };
+    let mut writer = open_writer(&config, &header)?;
+    if writer.recovered() > 0 {
+        printer.detail(format_args!(
+            "{}: dropped {} that came after the last commit",
+            config.recording.display(),
+            HumanBytes(writer.recovered())
+        ));
+    }
+
+    let job = Job {
+        observers: observers(&plan, &config, &*source),
+        source,
+        inputs: &inputs,
+        options: config.options,
+    };
+    let mut progress = Progress::new(config.progress, printer);
+    let result = pipeline::run(job, &mut writer, signals.cancel(), &mut |event| {
+        progress.show(&event);
+    });
+    let elapsed = progress.finish();
+
+    let kept = text::count(writer.records(), "record");
+    let outcome = match result {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            printer.error(&error);
+            printer.hint(format_args!(
+                "{} keeps {kept}; go on with: {}",
+                config.recording.display(),
+                resume_command()
+            ));
+            return Ok(ExitStatus::Failure);
+        }
+    };
+    say_outcome(&outcome, elapsed, printer);
+    printer.say(format_args!(
+        "{}: {kept} of {}, {}",
+        config.recording.display(),
+        text::count(header.tensors.len() as u64, "tensor"),
+        HumanBytes(writer.byte_len()),
+    ));
+    // A signal that comes after the last record still means: stop.
+    if let Some(signal) = signals.cancel().signal() {
+        printer.warn(format_args!("stopped by {}", signal_name(signal)));
+        printer.hint(format_args!("go on with: {}", resume_command()));
+        return Ok(ExitStatus::Interrupted(signal));
+    }
+
+    let Some(output) = &config.output else { return Ok(ExitStatus::Success) };
+    note_short_memory(&config.estimator, writer.records(), printer);
+    write_model(&model, &mut writer, &header, &config.estimator, output, printer)?;
+    Ok(ExitStatus::Success)
+}
+
+fn build_plan(model: &ModelFile, config: &RecordConfig, printer: &Printer) -> Result<Plan> {
+    let shapes = config.input_shapes.iter().map(|it| (it.name.clone(), it.shape.clone()));
+    let options =
+        PlanOptions { isa: config.isa, input_shapes: shapes.collect(), ..PlanOptions::new() };
+    let plan = Plan::new(&model.graph()?, &options)?;
+    printer.detail(format_args!(
+        "plan: {}, {} for the model and {} per worker",
+        plan.isa(),
+        HumanBytes(plan.shared_bytes() as u64),
+        HumanBytes(plan.interpreter_bytes() as u64),
+    ));
+    Ok(plan)
+}
+
+fn open_source(
+    config: &RecordConfig,
+    inputs: &[InputSpec],
+    printer: &Printer,
+) -> Result<Box<dyn RecordSource>> {
+    if config.data.is_empty() {
+        printer.warn(format_args!(
+            "no --input-data: recording {DEFAULT_RANDOM_RECORDS} random records, whose ranges say \
+             nothing about real data"
+        ));
+        return dataset::random(inputs, DEFAULT_RANDOM_RECORDS, config.seed);
+    }
+    let bad_records = match config.options.on_bad_record {
+        BadRecord::Stop => BadRecords::Refuse,
+        BadRecord::Skip => BadRecords::Leave,
+    };
+    let source = dataset::open_with(&config.data, config.format, inputs, bad_records)?;
+    let records = source.shards().iter().map(|it| it.identity.records).sum();
+    printer.say(format_args!(
+        "dataset: {} in {}",
+        text::count(records, "record"),
+        text::count(source.shards().len() as u64, "shard")
+    ));
+    Ok(source)
+}
+
+fn open_writer(config: &RecordConfig, header: &Header) -> Result<Writer> {
+    let (path, settings) = (&config.recording, config.moving_average);
+    match config.existing {
+        Existing::Resume if path.exists() => Writer::resume(path, header, settings),
+        Existing::Refuse | Existing::Resume => Writer::create(path, header.clone(), settings),
+        Existing::Overwrite => Writer::overwrite(path, header.clone(), settings),
+    }
+}
+
+/// One interpreter per thread, but no more than there are records.
+fn observers(
+    plan: &Arc<Plan>,
+    config: &RecordConfig,
+    source: &dyn RecordSource,
+) -> Vec<Box<dyn Observer>> {
+    let records: u64 = source.shards().iter().map(|it| it.identity.records).sum();
+    let workers = config.threads.min(usize::try_from(records).unwrap_or(usize::MAX)).max(1);
+    (0..workers).map(|_| Box::new(Interpreter::new(plan.clone())) as Box<dyn Observer>).collect()
+}
+
+/// Estimates the ranges and writes the output model.
+fn write_model(
+    model: &ModelFile,
+    writer: &mut Writer,
+    header: &Header,
+    estimator: &Estimator,
+    output: &Path,
+    printer: &Printer,
+) -> Result<()> {
+    let ranges = writer.ranges(estimator)?;
+    for problem in text::range_problems(&header.tensors, &ranges) {
+        printer.warn(problem);
+    }
+    let ranges = tensor_ranges(&header.tensors, &ranges)?;
+    splice(model, &ranges, output)?;
+    printer.say(format_args!(
+        "wrote {} with the ranges of {}",
+        output.display(),
+        text::count(ranges.len() as u64, "tensor")
+    ));
+    Ok(())
+}
+
+fn say_outcome(outcome: &Outcome, elapsed: std::time::Duration, printer: &Printer) {
+    let Outcome { recorded, skipped, .. } = *outcome;
+    if recorded + skipped == 0 {
+        printer.say("everything is recorded already");
+        return;
+    }
+    let rate = (recorded + skipped) as f64 / elapsed.as_secs_f64().max(1e-9);
+    printer.say(format_args!(
+        "recorded {} in {} ({rate:.1} per second)",
+        text::count(recorded, "record"),
+        text::duration(elapsed)
+    ));
+    if skipped > 0 {
+        printer.warn(format_args!("left out: {}", text::count(skipped, "unusable record")));
+    }
+}
+
+/// A moving average forgets, and with much data that surprises.
+fn note_short_memory(estimator: &Estimator, records: u64, printer: &Printer) {
+    let Estimator::MovingAverage(settings) = estimator else { return };
+    // Batches after which older ones weigh less than 1 % together.
+    let batches = (0.01_f64.ln() / (1.0 - f64::from(settings.constant)).ln()).ceil();
+    let remembered = batches * f64::from(settings.batch);
+    if records as f64 > 4.0 * remembered {
+        printer.say(format_args!(
+            "note: 99% of the weight of this moving average is on the last {remembered:.0} of \
+             {records} records; the modes percentile and minmax see all of them alike"
+        ));
+    }
+}
+
+/// The command that goes on with what this process did.
+fn resume_command() -> String {
+    let dropped = |word: &std::ffi::OsString| word == "--overwrite" || word == "--resume";
+    let words = env::args_os().filter(|word| !dropped(word)).chain(["--resume".into()]);
+    text::shell_line(words)
+}

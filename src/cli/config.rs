@@ -1,0 +1,335 @@
+//! From what was typed to what will be done: everything that can be checked before work begins.
+
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use crate::dataset::DataFormat;
+use crate::error::{Error, Result};
+use crate::kernel::Isa;
+use crate::pipeline::{BadRecord, Options};
+use crate::stats::{Estimator, MovingAverageSettings};
+
+use super::args::{DataFormatArg, InputShape, OnBadRecord, Progress, RecordArgs};
+
+/// More threads than any machine has cores; a guard against typing errors.
+const MAX_THREADS: usize = 4096;
+
+/// What recording will do.
+#[derive(Debug)]
+pub(super) struct RecordConfig {
+    /// The model to run.
+    pub model: PathBuf,
+    /// Where the records are.
+    pub data: Vec<String>,
+    /// How they are stored.
+    pub format: DataFormat,
+    /// The model to write, if any.
+    pub output: Option<PathBuf>,
+    /// The recording.
+    pub recording: PathBuf,
+    /// What to do about a recording that exists.
+    pub existing: Existing,
+    /// How the ranges are estimated at the end.
+    pub estimator: Estimator,
+    /// What the recording keeps a moving average for.
+    pub moving_average: MovingAverageSettings,
+    /// Worker threads, at least 1.
+    pub threads: usize,
+    /// Shapes of inputs that the model leaves open.
+    pub input_shapes: Vec<InputShape>,
+    /// Instruction set.
+    pub isa: Isa,
+    /// Seed of random records.
+    pub seed: u64,
+    /// How the run goes.
+    pub options: Options,
+    /// How progress is shown.
+    pub progress: Progress,
+}
+
+/// What to do about a recording that exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Existing {
+    /// Fail.
+    Refuse,
+    /// Go on with it.
+    Resume,
+    /// Replace it.
+    Overwrite,
+}
+
+impl RecordConfig {
+    /// Checks `args`; `needs_output` if there must be an output model.
+    ///
+    /// # Errors
+    /// [`Usage`](crate::error::ErrorKind::Usage) for options that are missing, contradict each other
+    /// or are out of range; [`Io`](crate::error::ErrorKind::Io) for folders that cannot be written.
+    pub fn new(args: RecordArgs, needs_output: bool) -> Result<Self> {
+        let files = Files::of(&args, needs_output)?;
+        if args.generate_profile_data {
+            return Err(Error::usage("--generate_profile_data is not supported")
+                .with_hint("leave it out: the output model then has the ranges only"));
+        }
+        let estimator = args.estimator.estimator()?;
+        let threads = match args.num_threads {
+            Some(threads @ 1..=MAX_THREADS) => threads,
+            Some(threads) => {
+                return Err(Error::usage(format!(
+                    "--num-threads must be between 1 and {MAX_THREADS}, not {threads}"
+                )));
+            }
+            None => thread::available_parallelism().map_or(1, NonZero::get),
+        };
+        files.check()?;
+        Ok(Self {
+            model: files.model,
+            data: files.data,
+            output: files.output,
+            recording: files.recording,
+            format: match args.input_data_format {
+                DataFormatArg::Auto => DataFormat::Auto,
+                DataFormatArg::H5 => DataFormat::H5,
+            },
+            existing: match (args.resume, args.overwrite) {
+                (true, _) => Existing::Resume,
+                (_, true) => Existing::Overwrite,
+                _ => Existing::Refuse,
+            },
+            estimator,
+            moving_average: args.estimator.moving_average(),
+            threads,
+            input_shapes: args.input_shape,
+            isa: args.isa.parse()?,
+            seed: args.seed,
+            options: Options {
+                checkpoint_interval: args.checkpoint_interval,
+                on_bad_record: match args.on_bad_record {
+                    OnBadRecord::Stop => BadRecord::Stop,
+                    OnBadRecord::Skip => BadRecord::Skip,
+                },
+            },
+            progress: args.progress,
+        })
+    }
+}
+
+/// The files of a run.
+#[derive(Debug)]
+struct Files {
+    model: PathBuf,
+    data: Vec<String>,
+    output: Option<PathBuf>,
+    recording: PathBuf,
+}
+
+impl Files {
+    /// From options or from the positional form.
+    fn of(args: &RecordArgs, needs_output: bool) -> Result<Self> {
+        let (model, data, output) = match args.positional.as_slice() {
+            [] => {
+                let Some(model) = args.input_model.clone() else {
+                    return Err(Error::usage("no model is given")
+                        .with_hint("--input-model FILE; see --help"));
+                };
+                (model, args.input_data.clone(), args.output_model.clone())
+            }
+            [model, data, output] => {
+                if args.input_model.is_some()
+                    || !args.input_data.is_empty()
+                    || args.output_model.is_some()
+                {
+                    return Err(Error::usage(
+                        "give files either as MODEL DATA OUTPUT or by options, not both",
+                    ));
+                }
+                let Some(data) = data.to_str() else {
+                    return Err(Error::usage(format!("{} is not valid UTF-8", data.display())));
+                };
+                (model.clone(), vec![data.to_owned()], Some(output.clone()))
+            }
+            some => {
+                let some = some.iter().map(|it| it.display().to_string()).collect::<Vec<_>>();
+                return Err(Error::usage(format!(
+                    "`{}` is neither a command nor MODEL DATA OUTPUT",
+                    some.join(" ")
+                ))
+                .with_hint("--help lists commands and options"));
+            }
+        };
+        if needs_output && output.is_none() {
+            return Err(Error::usage("no output model is given").with_hint(
+                "--output-model FILE, or `record-minmax record` to make the recording only",
+            ));
+        }
+        let recording = match (&args.checkpoint, &output) {
+            (Some(checkpoint), _) => checkpoint.clone(),
+            (None, Some(output)) => output.with_extension("rmm"),
+            (None, None) => {
+                return Err(Error::usage("it is not said where to record").with_hint(
+                    "--output-model FILE or, for the recording only, --checkpoint FILE",
+                ));
+            }
+        };
+        Ok(Self { model, data, output, recording })
+    }
+
+    /// Refuses files that would overwrite each other and folders that cannot be written.
+    fn check(&self) -> Result<()> {
+        let (recording, output) = (&self.recording, self.output.as_deref());
+        if is_same_file(recording, &self.model) {
+            return Err(Error::usage("the recording would overwrite the input model")
+                .with_hint("choose another --checkpoint"));
+        }
+        if let Some(output) = output {
+            if is_same_file(output, &self.model) {
+                return Err(Error::usage("the output model would overwrite the input model")
+                    .with_hint("choose another --output-model: the input is needed to resume"));
+            }
+            if is_same_file(output, recording) {
+                return Err(Error::usage("the recording and the output model are the same file")
+                    .with_hint("choose another --checkpoint"));
+            }
+        }
+        for data in &self.data {
+            let data = Path::new(data);
+            if is_same_file(data, recording) || output.is_some_and(|it| is_same_file(data, it)) {
+                return Err(Error::usage(format!("{} would be overwritten", data.display()))
+                    .with_hint("choose another --output-model or --checkpoint"));
+            }
+        }
+        check_writable(recording)?;
+        output.map_or(Ok(()), check_writable)
+    }
+}
+
+/// Checks that a file can be made where `path` is to be, as writing it would do.
+///
+/// # Errors
+/// [`Io`](crate::error::ErrorKind::Io) if its folder does not exist or cannot be written.
+pub(super) fn check_writable(path: &Path) -> Result<()> {
+    let folder = folder_of(path);
+    if path.is_dir() {
+        return Err(Error::usage(format!("{} is a folder, not a file", path.display())));
+    }
+    tempfile::tempfile_in(folder).map(drop).map_err(|error| {
+        Error::io("write to the folder", folder, error)
+            .with_hint("make the folder first, or choose another")
+    })
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Whether two paths lead to one place, whether or not there is a file yet.
+pub(super) fn is_same_file(a: &Path, b: &Path) -> bool {
+    a == b || resolved(a).is_some_and(|it| Some(it) == resolved(b))
+}
+
+fn resolved(path: &Path) -> Option<PathBuf> {
+    if let Ok(path) = path.canonicalize() {
+        return Some(path);
+    }
+    Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::args::Cli;
+    use super::*;
+    use crate::error::ErrorKind;
+
+    fn configure(folder: &Path, line: &str) -> Result<RecordConfig> {
+        let line = line.replace("DIR", folder.to_str().unwrap());
+        let words = ["record-minmax"].into_iter().chain(line.split_whitespace());
+        RecordConfig::new(Cli::try_parse_from(words).expect("it parses").record, true)
+    }
+
+    fn refusal(line: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let error = configure(folder.path(), line).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage, "{line}: {error}");
+        format!("{error} ({})", error.hint().unwrap_or_default())
+    }
+
+    #[test]
+    fn a_plain_line_gives_the_documented_defaults() {
+        let folder = tempfile::tempdir().unwrap();
+        let line = "--input-model DIR/m.circle --input-data DIR/d.h5 --output-model DIR/o.circle";
+        let config = configure(folder.path(), line).unwrap();
+        assert_eq!(config.recording, folder.path().join("o.rmm"));
+        assert_eq!(config.existing, Existing::Refuse);
+        assert_eq!(config.options.on_bad_record, BadRecord::Stop);
+        assert_eq!(config.moving_average, MovingAverageSettings { batch: 16, constant: 0.1 });
+        assert!(config.threads >= 1);
+    }
+
+    #[test]
+    fn the_positional_form_is_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = configure(folder.path(), "DIR/m.circle DIR/d.h5 DIR/o.circle").unwrap();
+        assert_eq!(config.model, folder.path().join("m.circle"));
+        assert_eq!(config.data, [folder.path().join("d.h5").to_str().unwrap()]);
+        assert_eq!(config.output, Some(folder.path().join("o.circle")));
+    }
+
+    #[test]
+    fn missing_and_contradicting_files_are_refused() {
+        for (line, expected) in [
+            ("", "no model is given"),
+            ("--input-model m", "no output model is given"),
+            ("a b", "`a b` is neither"),
+            ("a b c --input-model d", "not both"),
+            ("--input-model m inspect m", "`inspect m` is neither"),
+            ("--input-model m --output-model m", "overwrite the input model"),
+            ("--input-model DIR/m --output-model DIR/./m", "overwrite the input model"),
+            ("--input-model m --output-model o --checkpoint m", "overwrite the input model"),
+            ("--input-model m --checkpoint c.rmm", "no output model is given"),
+            ("--input-model m --output-model o --checkpoint ./o", "are the same file"),
+            ("--input-model m --input-data d --output-model d", "d would be overwritten"),
+            ("--input-model m --input-data DIR/o.rmm -o DIR/o.circle", "would be overwritten"),
+            ("--input-model m --output-model o.rmm", "are the same file"),
+        ] {
+            let text = refusal(line);
+            assert!(text.contains(expected), "{line}: {text}");
+        }
+    }
+
+    #[test]
+    fn settings_are_checked_before_any_work() {
+        for (options, expected) in [
+            ("--num-threads 0", "between 1 and 4096"),
+            ("--num-threads 100000", "between 1 and 4096"),
+            ("--isa mmx", "mmx"),
+            ("--mode percentile --min-percentile 101", "100"),
+            ("--moving-avg-batch 0", "batch"),
+            ("--generate_profile_data", "not supported"),
+        ] {
+            let text = refusal(&format!("--input-model m -o DIR/o.circle {options}"));
+            assert!(text.contains(expected), "{options}: {text}");
+        }
+    }
+
+    #[test]
+    fn folders_must_exist() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = configure(folder.path(), "--input-model m -o DIR/none/o.circle").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert!(error.to_string().contains("none"), "{error}");
+    }
+
+    #[test]
+    fn one_file_under_two_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let (a, b) = (folder.path().join("a"), folder.path().join("./x/../a"));
+        std::fs::create_dir(folder.path().join("x")).unwrap();
+        assert!(is_same_file(&a, &b));
+        assert!(!is_same_file(&a, &folder.path().join("b")));
+    }
+}

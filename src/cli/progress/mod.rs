@@ -1,0 +1,220 @@
+//! How a run is shown while it goes on: as a bar, as lines, as JSON, or not at all.
+
+mod bar;
+mod json;
+mod plain;
+
+use std::time::{Duration, Instant};
+
+use indicatif::HumanCount;
+
+use crate::pipeline::{Event, Note};
+
+use super::args::Progress as Style;
+use super::printer::{Printer, is_capable_terminal};
+
+/// Unusable records that are warned about one by one; the rest is only counted.
+const WARNED_RECORDS: u64 = 20;
+
+/// A way to show progress.
+trait View {
+    /// Something changed.
+    fn update(&mut self, status: &Status, change: Change);
+    /// Nothing will change any more.
+    fn finish(&mut self, _status: &Status) {}
+}
+
+/// What has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    /// It is known what there is to do.
+    Scheduled,
+    /// Another shard is being recorded.
+    Shard,
+    /// One more record is done.
+    Record,
+    /// What was done is durable.
+    Commit,
+}
+
+/// How far a run is.
+#[derive(Debug)]
+struct Status {
+    /// When it began.
+    started: Instant,
+    /// Records of the dataset.
+    total: u64,
+    /// Records that were done before.
+    known: u64,
+    /// Records done in this run, unusable ones included.
+    done: u64,
+    /// Unusable records in this run.
+    skipped: u64,
+    /// Name, position from 1 and number of shards.
+    shard: Option<(String, usize, usize)>,
+    /// Records of the dataset that are durable.
+    committed: u64,
+    /// Size of the recording at the last commit, in bytes.
+    byte_len: u64,
+}
+
+impl Status {
+    fn new() -> Self {
+        Self {
+            started: Instant::now(),
+            total: 0,
+            known: 0,
+            done: 0,
+            skipped: 0,
+            shard: None,
+            committed: 0,
+            byte_len: 0,
+        }
+    }
+
+    /// Records done, earlier runs included.
+    fn position(&self) -> u64 {
+        self.known + self.done
+    }
+
+    /// Records per second in this run.
+    fn rate(&self) -> f64 {
+        self.done as f64 / self.started.elapsed().as_secs_f64().max(1e-9)
+    }
+
+    /// How much longer it takes at this rate.
+    fn remaining(&self) -> Option<Duration> {
+        let left = self.total.saturating_sub(self.position());
+        Duration::try_from_secs_f64(left as f64 / self.rate()).ok()
+    }
+
+    /// For instance `shard 3 of 12 (data-3.h5), 5,120 records committed`.
+    fn place(&self) -> String {
+        let committed = format!("{} records committed", HumanCount(self.committed));
+        match &self.shard {
+            Some((name, number, of)) => format!("shard {number} of {of} ({name}), {committed}"),
+            None => committed,
+        }
+    }
+}
+
+/// Shows a run's events.
+pub(super) struct Progress {
+    view: Option<Box<dyn View>>,
+    status: Status,
+    printer: Printer,
+}
+
+impl Progress {
+    /// `style` as asked for; a bar needs a terminal and is a line now and then elsewhere.
+    pub fn new(style: Style, printer: &Printer) -> Self {
+        let view: Option<Box<dyn View>> = match style {
+            Style::Auto | Style::Bar if is_capable_terminal() => {
+                Some(Box::new(bar::Bar::new(printer)))
+            }
+            Style::Auto | Style::Bar | Style::Plain => {
+                Some(Box::new(plain::Plain::new(printer.clone())))
+            }
+            Style::Json => Some(Box::new(json::Json::new(printer.clone()))),
+            Style::None => None,
+        };
+        Self { view, status: Status::new(), printer: printer.clone() }
+    }
+
+    /// Shows one event.
+    pub fn show(&mut self, event: &Event<'_>) {
+        let change = match event {
+            Event::Scheduled(schedule) => {
+                for note in &schedule.notes {
+                    self.note(note);
+                }
+                self.status.started = Instant::now();
+                self.status.known = schedule.known;
+                self.status.committed = schedule.known;
+                self.status.total = schedule.known + schedule.records();
+                if schedule.records() == 0 {
+                    return;
+                }
+                Change::Scheduled
+            }
+            Event::ShardStarted { shard, index, of } => {
+                self.status.shard = Some((shard.name.clone(), index + 1, *of));
+                Change::Shard
+            }
+            Event::Recorded => {
+                self.status.done += 1;
+                Change::Record
+            }
+            Event::Skipped { reason, .. } => {
+                self.status.done += 1;
+                self.status.skipped += 1;
+                if self.status.skipped <= WARNED_RECORDS {
+                    self.printer.warn(format_args!("left out: {reason}"));
+                }
+                if self.status.skipped == WARNED_RECORDS {
+                    self.printer.warn("more unusable records are left out without a word");
+                }
+                Change::Record
+            }
+            Event::Committed(commit) => {
+                self.status.committed = self.status.position();
+                self.status.byte_len = commit.byte_len;
+                Change::Commit
+            }
+        };
+        if let Some(view) = &mut self.view {
+            view.update(&self.status, change);
+        }
+    }
+
+    /// Ends the display, and tells how long the run took.
+    pub fn finish(mut self) -> Duration {
+        if let Some(view) = &mut self.view {
+            view.finish(&self.status);
+        }
+        self.status.started.elapsed()
+    }
+
+    fn note(&self, note: &Note) {
+        let printer = &self.printer;
+        match note {
+            // There may be thousands of these.
+            Note::Known { name } => {
+                printer.detail(format_args!("{name}: already recorded"));
+            }
+            Note::Continued { name, done, records } => {
+                printer.say(format_args!("{name}: continuing after {done} of {records} records"));
+            }
+            Note::Grown { name, before, records } => printer.say(format_args!(
+                "{name}: has grown from {before} to {records} records; recording the new ones"
+            )),
+            Note::Repeated { name, first } => printer
+                .warn(format_args!("{name} has the same records as {first} and is counted once")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_speaks_of_the_whole_dataset() {
+        let mut status = Status::new();
+        (status.total, status.known, status.done) = (1000, 400, 100);
+        status.started = Instant::now().checked_sub(Duration::from_secs(10)).unwrap();
+        assert_eq!(status.position(), 500);
+        assert!((status.rate() - 10.0).abs() < 0.1);
+        assert_eq!(status.remaining().unwrap().as_secs_f64().round(), 50.0);
+        status.shard = Some(("a.h5".to_owned(), 3, 12));
+        status.committed = 5120;
+        assert_eq!(status.place(), "shard 3 of 12 (a.h5), 5,120 records committed");
+    }
+
+    #[test]
+    fn nothing_done_means_no_estimate() {
+        let mut status = Status::new();
+        status.total = 10;
+        assert_eq!(status.remaining(), None);
+    }
+}

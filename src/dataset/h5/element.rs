@@ -1,0 +1,124 @@
+//! Element types in HDF5 files.
+
+use std::fmt;
+
+use hdf5::datatype::ByteOrder;
+use hdf5::types::{FloatSize, IntSize, TypeDescriptor};
+use hdf5::{Dataset, Datatype};
+
+use crate::tensor::{AlignedBuffer, DType};
+
+/// Bytes of the largest element whose type is taken to pieces. No type that can be read is larger,
+/// and the `hdf5` crate puts the values of an enumeration, whatever their size, into eight bytes.
+const LARGEST_DESCRIBED: usize = 8;
+
+/// The type of a stored dataset, as far as messages need it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum StoredType {
+    /// One that tensors have too.
+    Tensor(DType),
+    /// Any other, described.
+    Other(String),
+}
+
+impl StoredType {
+    pub fn of(dtype: &Datatype) -> Self {
+        let size = dtype.size();
+        if size > LARGEST_DESCRIBED {
+            return Self::Other(format!("with {size}-byte elements (text, compounds, ...)"));
+        }
+        let descriptor = match dtype.to_descriptor() {
+            Ok(descriptor) => descriptor,
+            Err(error) => return Self::Other(unknown(dtype, &error)),
+        };
+        Self::Tensor(match descriptor {
+            TypeDescriptor::Integer(IntSize::U1) => DType::I8,
+            TypeDescriptor::Integer(IntSize::U2) => DType::I16,
+            TypeDescriptor::Integer(IntSize::U4) => DType::I32,
+            TypeDescriptor::Integer(IntSize::U8) => DType::I64,
+            TypeDescriptor::Unsigned(IntSize::U1) => DType::U8,
+            TypeDescriptor::Unsigned(IntSize::U2) => DType::U16,
+            TypeDescriptor::Unsigned(IntSize::U4) => DType::U32,
+            TypeDescriptor::Unsigned(IntSize::U8) => DType::U64,
+            TypeDescriptor::Float(FloatSize::U4) if is_ieee_f32(dtype) => DType::F32,
+            // The library would convert it by value, perhaps with a loss.
+            TypeDescriptor::Float(FloatSize::U4) => {
+                return Self::Other("32-bit float that is not IEEE 754".to_owned());
+            }
+            TypeDescriptor::Float(FloatSize::U8) => DType::F64,
+            TypeDescriptor::Boolean => DType::Bool,
+            other => return Self::Other(other.to_string()),
+        })
+    }
+}
+
+impl fmt::Display for StoredType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tensor(dtype) => dtype.fmt(f),
+            Self::Other(description) => f.write_str(description),
+        }
+    }
+}
+
+/// A big-endian type cannot be compared with IEEE 754's through the library's safe interface;
+/// nothing but IEEE 754 is known to be written in that order.
+fn is_ieee_f32(dtype: &Datatype) -> bool {
+    dtype.is::<f32>() || dtype.byte_order() == ByteOrder::BigEndian
+}
+
+/// Describes a type that has no descriptor.
+fn unknown(dtype: &Datatype, error: &hdf5::Error) -> String {
+    let is_float = matches!(error, hdf5::Error::Internal(text) if text.contains("float"));
+    let kind = if is_float { "float" } else { "element of another kind" };
+    format!("{}-bit {kind}", dtype.size().saturating_mul(8))
+}
+
+/// How the elements of a dataset are read: the types that the library converts to, each only from
+/// stored types that hold the same values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Element {
+    F32,
+    I32,
+    I64,
+    /// One byte that is checked to be 0 or 1 after reading.
+    Bool,
+    /// Raw bytes, stored as unsigned numbers.
+    U8,
+    /// Raw bytes, stored as signed numbers. Reading them as unsigned ones would clamp them.
+    I8,
+}
+
+impl Element {
+    /// How typed data of this type is read, if it can be.
+    pub fn typed(dtype: DType) -> Option<Self> {
+        match dtype {
+            DType::F32 => Some(Self::F32),
+            DType::I32 => Some(Self::I32),
+            DType::I64 => Some(Self::I64),
+            DType::Bool => Some(Self::Bool),
+            _ => None,
+        }
+    }
+
+    /// How raw data of this type is read: it must be bytes.
+    pub fn raw(stored: &StoredType) -> Option<Self> {
+        match stored {
+            StoredType::Tensor(DType::U8) => Some(Self::U8),
+            StoredType::Tensor(DType::I8) => Some(Self::I8),
+            _ => None,
+        }
+    }
+
+    /// Reads a whole dataset into `buffer`, and tells how many elements that were.
+    pub fn read(self, dataset: &Dataset, buffer: &mut AlignedBuffer) -> hdf5::Result<usize> {
+        match self {
+            Self::F32 => dataset.read_into_raw(buffer.as_mut_slice::<f32>()),
+            Self::I32 => dataset.read_into_raw(buffer.as_mut_slice::<i32>()),
+            Self::I64 => dataset.read_into_raw(buffer.as_mut_slice::<i64>()),
+            // The library reads an enumeration as the integer it is stored as.
+            Self::Bool | Self::U8 => dataset.read_into_raw(buffer.bytes_mut()),
+            Self::I8 => dataset.read_into_raw(buffer.as_mut_slice::<i8>()),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! A dataset of HDF5 shards.
+
+use std::path::{Path, PathBuf};
+
+use super::file::H5File;
+use crate::dataset::problems::{Problems, ShardReport};
+use crate::dataset::{BadRecords, InputSpec, Record, RecordSource, check_buffers, identity};
+use crate::error::{Error, Result};
+use crate::shard::{SAMPLE_SIZE, ShardInfo};
+
+/// Records of the whole dataset whose headers are checked at open, shared among the shards. It
+/// takes about 0.1 s when the files are cached, and some seconds on a slow disk.
+const CHECKED_RECORDS: u64 = 4096;
+
+/// HDF5 shards, of which one is open at a time.
+pub(in crate::dataset) struct H5Source {
+    inputs: Vec<InputSpec>,
+    shards: Vec<ShardInfo>,
+    paths: Vec<PathBuf>,
+    current: Option<(usize, H5File)>,
+    scratch: Record,
+}
+
+impl H5Source {
+    /// Checks all files and computes their identities; `problems` are those known so far.
+    ///
+    /// # Errors
+    /// A list of all problems, see [`open_with`](crate::dataset::open_with).
+    pub fn open(
+        paths: Vec<PathBuf>,
+        inputs: &[InputSpec],
+        bad_records: BadRecords,
+        mut problems: Problems,
+    ) -> Result<Self> {
+        let mut scratch = Record::for_inputs(inputs)?;
+        let checked = (CHECKED_RECORDS / paths.len().max(1) as u64).max(SAMPLE_SIZE);
+        let mut shards = Vec::with_capacity(paths.len());
+        for path in &paths {
+            let mut report = ShardReport::default();
+            let file = open_checked(path, inputs, checked, bad_records, &mut report);
+            problems.add_report(&path.display().to_string(), &report, inputs);
+            // Once there is a problem, only more problems are of interest.
+            if let (Some(file), true) = (file, problems.is_empty()) {
+                shards.push(describe_shard(path, file, inputs, &mut scratch)?);
+            }
+        }
+        problems.into_result()?;
+        Ok(Self { inputs: inputs.to_vec(), shards, paths, current: None, scratch })
+    }
+
+    /// The open file of a shard, opened if it is not the one that was read last.
+    fn file(&mut self, shard: usize) -> Result<(&mut H5File, &Path, u64)> {
+        let (Some(path), Some(info)) = (self.paths.get(shard), self.shards.get(shard)) else {
+            return Err(Error::internal(format!("there is no shard {shard}")));
+        };
+        let records = info.identity.records;
+        let current = match self.current.take() {
+            Some((open, file)) if open == shard => (open, file),
+            // The previous file is closed before the next one is opened.
+            previous => {
+                drop(previous);
+                let file = H5File::open(path, &self.inputs).map_err(|problem| {
+                    Error::dataset(format!("{}: {problem}", path.display())).with_hint(
+                        "the file was good when the run started: restore it, then resume",
+                    )
+                })?;
+                if file.records() < records {
+                    return Err(Error::dataset(format!(
+                        "{}: has {} records now, but had {records} when the run started",
+                        path.display(),
+                        file.records()
+                    )));
+                }
+                (shard, file)
+            }
+        };
+        let (_, file) = self.current.insert(current);
+        Ok((file, path, records))
+    }
+}
+
+impl RecordSource for H5Source {
+    fn shards(&self) -> &[ShardInfo] {
+        &self.shards
+    }
+
+    fn read(&mut self, shard: usize, record: u64, into: &mut Record) -> Result<()> {
+        check_buffers(&self.inputs, into)?;
+        let (file, path, records) = self.file(shard)?;
+        if record >= records {
+            return Err(Error::dataset(format!(
+                "{}: has {records} records, so there is no record {record}",
+                path.display()
+            )));
+        }
+        file.read(record, into).map_err(|fault| {
+            let place = self.paths.get(shard).map(|p| p.display().to_string()).unwrap_or_default();
+            Error::record(format!("{place}: {}", fault.describe(record, &self.inputs)))
+        })
+    }
+
+    fn hash_sample(&mut self, shard: usize, positions: &[u64]) -> Result<[u8; 32]> {
+        // Taken out while `self` reads into it.
+        let empty = Record { inputs: Vec::new() };
+        let mut scratch = std::mem::replace(&mut self.scratch, empty);
+        let mut read = |record, into: &mut Record| self.read(shard, record, into);
+        let hash = identity::hash_records(positions, &mut scratch, &mut read);
+        self.scratch = scratch;
+        hash
+    }
+}
+
+/// Opens a file and adds what is wrong with it to the report.
+fn open_checked(
+    path: &Path,
+    inputs: &[InputSpec],
+    checked: u64,
+    bad_records: BadRecords,
+    report: &mut ShardReport,
+) -> Option<H5File> {
+    let mut file = match H5File::open(path, inputs) {
+        Ok(file) => file,
+        Err(problem) => {
+            report.add(problem);
+            return None;
+        }
+    };
+    file.check_names(report);
+    let mut faults = ShardReport::default();
+    let (mut good, mut bad) = (0_u64, 0_u64);
+    for record in evenly_spaced(file.records(), checked) {
+        match file.check_record(record) {
+            // A gap in the numbering, which is reported.
+            None => {}
+            Some(found) if found.is_empty() => good += 1,
+            Some(found) => {
+                bad += 1;
+                for fault in found {
+                    faults.add_fault(record, fault);
+                }
+            }
+        }
+    }
+    if bad > 0 && (bad_records == BadRecords::Refuse || good == 0) {
+        report.append_faults(faults, good > 0);
+    }
+    Some(file)
+}
+
+fn describe_shard(
+    path: &Path,
+    mut file: H5File,
+    inputs: &[InputSpec],
+    scratch: &mut Record,
+) -> Result<ShardInfo> {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let kind = if file.is_raw() { "h5-raw" } else { "h5" };
+    let byte_len = path.metadata().map_err(|error| Error::io("read", path, error))?.len();
+    let records = file.records();
+    let mut read = |record, into: &mut Record| {
+        file.read(record, into).map_err(|f| Error::record(f.describe(record, inputs)))
+    };
+    let identity = identity::identify(inputs, records, scratch, &mut read)?;
+    Ok(ShardInfo { name, kind: kind.to_owned(), byte_len, identity })
+}
+
+/// At most `count` (at least 2) of the positions below `records`: both ends and evenly spaced ones.
+pub(super) fn evenly_spaced(records: u64, count: u64) -> impl Iterator<Item = u64> {
+    let count = count.max(2).min(records);
+    let last = u128::from(records.saturating_sub(1));
+    let steps = u128::from(count.saturating_sub(1)).max(1);
+    (0..count).map(move |i| (u128::from(i) * last / steps) as u64)
+}

@@ -1,0 +1,180 @@
+//! All problems of a dataset in one error.
+
+use std::fmt::Write;
+
+use super::InputSpec;
+use crate::error::{Error, Result};
+
+/// Distinct problems listed for one place (a shard, a value of `--input-data`).
+const LISTED_PER_PLACE: usize = 8;
+/// Places whose problems are listed.
+const LISTED_PLACES: usize = 25;
+
+/// What is wrong with one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    /// The input it is about, by position.
+    pub input: Option<usize>,
+    /// For instance `has shape [1], the model expects [2]`.
+    pub message: String,
+}
+
+impl Fault {
+    /// A fault of the record as a whole.
+    pub fn of_record(message: impl Into<String>) -> Self {
+        Self { input: None, message: message.into() }
+    }
+
+    /// A fault of one input.
+    pub fn of_input(input: usize, message: impl Into<String>) -> Self {
+        Self { input: Some(input), message: message.into() }
+    }
+
+    /// `record 3, input 0 ("x"): has shape ..`
+    pub fn describe(&self, record: u64, inputs: &[InputSpec]) -> String {
+        let mut text = format!("record {record}");
+        if let Some(index) = self.input {
+            let _ = write!(text, ", input {index}");
+            if let Some(input) = inputs.get(index) {
+                let _ = write!(text, " (\"{}\")", input.name);
+            }
+        }
+        let separator = if self.input.is_some() { ":" } else { "" };
+        let _ = write!(text, "{separator} {}", self.message);
+        text
+    }
+}
+
+/// The problems of one shard. The same fault in many records is one problem.
+#[derive(Default)]
+pub(super) struct ShardReport {
+    problems: Vec<String>,
+    faults: Vec<FaultGroup>,
+    omitted: u64,
+    skippable: bool,
+}
+
+struct FaultGroup {
+    fault: Fault,
+    first: u64,
+    records: u64,
+}
+
+impl ShardReport {
+    /// Adds a problem of the shard as a whole.
+    pub fn add(&mut self, problem: impl Into<String>) {
+        if self.listed() < LISTED_PER_PLACE {
+            self.problems.push(problem.into());
+        } else {
+            self.omitted += 1;
+        }
+    }
+
+    /// Adds a fault of one record.
+    pub fn add_fault(&mut self, record: u64, fault: Fault) {
+        let listed = self.listed();
+        if let Some(group) = self.faults.iter_mut().find(|group| group.fault == fault) {
+            group.records += 1;
+        } else if listed < LISTED_PER_PLACE {
+            self.faults.push(FaultGroup { fault, first: record, records: 1 });
+        } else {
+            self.omitted += 1;
+        }
+    }
+
+    /// Adds the faults of records that `other` has; `skippable` if there are good records too.
+    pub fn append_faults(&mut self, other: Self, skippable: bool) {
+        self.skippable = skippable;
+        for group in other.faults {
+            if self.listed() < LISTED_PER_PLACE {
+                self.faults.push(group);
+            } else {
+                self.omitted += group.records;
+            }
+        }
+        self.omitted += other.omitted;
+    }
+
+    /// Whether the shard could be used without its bad records.
+    fn is_skippable(&self) -> bool {
+        self.skippable && self.problems.is_empty()
+    }
+
+    fn listed(&self) -> usize {
+        self.problems.len() + self.faults.len()
+    }
+
+    fn lines(&self, inputs: &[InputSpec]) -> Vec<String> {
+        let mut lines = self.problems.clone();
+        for FaultGroup { fault, first, records } in &self.faults {
+            let mut line = fault.describe(*first, inputs);
+            match records - 1 {
+                0 => {}
+                1 => line.push_str(" (the same in 1 more record)"),
+                more => {
+                    let _ = write!(line, " (the same in {more} more records)");
+                }
+            }
+            lines.push(line);
+        }
+        if self.omitted > 0 {
+            lines.push(format!("... and {} more", self.omitted));
+        }
+        lines
+    }
+}
+
+/// The problems of all shards.
+#[derive(Default)]
+pub(super) struct Problems {
+    text: String,
+    places: usize,
+    /// Whether all problems are of records that could be left out.
+    skippable: bool,
+}
+
+impl Problems {
+    /// Adds one problem of a place (a path as it was given).
+    pub fn add(&mut self, place: &str, problem: impl Into<String>) {
+        let mut report = ShardReport::default();
+        report.add(problem);
+        self.add_report(place, &report, &[]);
+    }
+
+    /// Adds the problems of a shard, if there are any.
+    pub fn add_report(&mut self, place: &str, report: &ShardReport, inputs: &[InputSpec]) {
+        if report.listed() == 0 {
+            return;
+        }
+        self.skippable = report.is_skippable() && (self.skippable || self.places == 0);
+        self.places += 1;
+        if self.places > LISTED_PLACES {
+            return;
+        }
+        for line in report.lines(inputs) {
+            let _ = write!(self.text, "\n  {place}: {line}");
+        }
+    }
+
+    /// Whether nothing was added.
+    pub fn is_empty(&self) -> bool {
+        self.places == 0
+    }
+
+    /// The error that lists them all, if there are any.
+    pub fn into_result(self) -> Result<()> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        let mut text = format!("the dataset cannot be used as it is:{}", self.text);
+        if let Some(more @ 1..) = self.places.checked_sub(LISTED_PLACES) {
+            let _ = write!(text, "\n  ... and {more} more files with problems");
+        }
+        let error = Error::dataset(text);
+        Err(if self.skippable {
+            error.with_hint("`--on-bad-record skip` leaves such records out")
+        } else {
+            error
+        })
+    }
+}

@@ -1,0 +1,51 @@
+use crate::error::Result;
+use crate::observation::RecordObservations;
+use crate::recording::{Commit, RecordedShard, Writer};
+use crate::shard::ShardInfo;
+
+/// Where observations go, in record order: a recording, or a stand-in in tests.
+pub trait Sink {
+    /// What it has already.
+    fn shards(&self) -> &[RecordedShard];
+
+    /// Makes a new shard the current one.
+    fn begin_shard(&mut self, info: &ShardInfo) -> Result<()>;
+
+    /// Makes the known shard at position `shard` the current one; it goes on at its `done`.
+    fn continue_shard(&mut self, shard: usize, info: &ShardInfo) -> Result<()>;
+
+    /// Adds the next record of the current shard.
+    fn push(&mut self, observations: &RecordObservations) -> Result<()>;
+
+    /// Notes that the next record of the current shard is left out.
+    fn skip(&mut self, reason: &str) -> Result<()>;
+
+    /// Makes everything so far durable.
+    fn commit(&mut self) -> Result<Commit>;
+}
+
+impl Sink for Writer {
+    fn shards(&self) -> &[RecordedShard] {
+        self.shards()
+    }
+
+    fn begin_shard(&mut self, info: &ShardInfo) -> Result<()> {
+        self.begin_shard(info).map(drop)
+    }
+
+    fn continue_shard(&mut self, shard: usize, info: &ShardInfo) -> Result<()> {
+        self.continue_shard(shard, info)
+    }
+
+    fn push(&mut self, observations: &RecordObservations) -> Result<()> {
+        self.push(observations)
+    }
+
+    fn skip(&mut self, reason: &str) -> Result<()> {
+        self.skip(reason)
+    }
+
+    fn commit(&mut self) -> Result<Commit> {
+        self.commit()
+    }
+}

@@ -1,0 +1,223 @@
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use super::block::{Block, ColumnBuffer};
+use super::codec;
+use super::contents::Contents;
+use super::frame::Log;
+use super::walk::{Depth, Step, Walk};
+use super::{Header, RecordedShard, SkippedRecord, Storage, estimate};
+use crate::error::{Error, Result};
+use crate::observation::Observation;
+use crate::shard::ShardIdentity;
+use crate::stats::{Accumulator, Estimator, MovingAverageSettings};
+
+/// Reads what is committed in a recording.
+///
+/// A reader takes no lock and needs none: a writer only adds, and what it cuts was never committed.
+/// Beside a running writer, a reader sees the last commit at the time when it was opened.
+///
+/// Opening looks at the header, the last commit and the shards. Everything else is checked when it is
+/// read: by [`check`](Self::check), [`blocks`](Self::blocks) and [`ranges`](Self::ranges).
+pub struct Reader {
+    log: Log,
+    contents: Contents,
+    byte_len: u64,
+    uncommitted: u64,
+}
+
+/// What [`Reader::check`] found to be whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Blocks.
+    pub blocks: u64,
+    /// Commits.
+    pub commits: u64,
+    /// Observations of all tensors.
+    pub observations: u64,
+}
+
+impl Reader {
+    /// Opens a recording.
+    ///
+    /// # Errors
+    /// [`Recording`](crate::error::ErrorKind::Recording) if it is damaged or not a recording,
+    /// [`Io`](crate::error::ErrorKind::Io) if it cannot be opened or read.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+        Self::open_in(Box::new(file), path)
+    }
+
+    /// Opens a recording in storage; `name` is for messages.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_in(storage: Box<dyn Storage>, name: &Path) -> Result<Self> {
+        let nothing = || {
+            Error::recording(format!("{}: holds nothing, it was cut short", name.display()))
+                .with_hint("record with --resume to start it again")
+        };
+        let mut log = Log::open(storage, name)?.ok_or_else(nothing)?;
+        let contents = Contents::read(&log)?.ok_or_else(nothing)?;
+        let uncommitted = log.end() - contents.end;
+        log.set_end(contents.end);
+        Ok(Self { byte_len: contents.end, log, contents, uncommitted })
+    }
+
+    /// What the recording is about.
+    pub fn header(&self) -> &Header {
+        &self.contents.header
+    }
+
+    /// Settings of the moving average with which it was last recorded.
+    pub fn settings(&self) -> MovingAverageSettings {
+        self.contents.commit.state.settings()
+    }
+
+    /// The shards in the order in which they were begun.
+    pub fn shards(&self) -> &[RecordedShard] {
+        &self.contents.shards
+    }
+
+    /// Records observed.
+    pub fn records(&self) -> u64 {
+        self.contents.commit.records
+    }
+
+    /// Records left out.
+    pub fn skipped(&self) -> u64 {
+        self.contents.commit.skipped
+    }
+
+    /// Length in bytes, up to the last commit.
+    pub fn byte_len(&self) -> u64 {
+        self.byte_len
+    }
+
+    /// Bytes after the last commit: a writer is at work, or one was interrupted.
+    pub fn uncommitted(&self) -> u64 {
+        self.uncommitted
+    }
+
+    /// Number of observations of each tensor. More than [`records`](Self::records) for tensors in
+    /// loops, fewer for those in branches.
+    pub fn observation_counts(&self) -> Vec<u64> {
+        let state = &self.contents.commit.state;
+        (0..state.len()).map(|tensor| state.count(tensor)).collect()
+    }
+
+    /// The range of each tensor; `None` for a tensor that was never observed. All blocks are read and
+    /// checked, whatever the estimator. Percentiles take about `memory_budget` bytes, and the longer
+    /// the less they get.
+    ///
+    /// # Errors
+    /// [`Usage`](crate::error::ErrorKind::Usage) for settings out of range,
+    /// [`Recording`](crate::error::ErrorKind::Recording) for damage, and for a range that is not a
+    /// number, [`Io`](crate::error::ErrorKind::Io) if the recording cannot be read.
+    pub fn ranges(
+        &self,
+        estimator: &Estimator,
+        memory_budget: usize,
+    ) -> Result<Vec<Option<Observation>>> {
+        estimator.validate()?;
+        estimate::from_blocks(&self.log, &self.header().tensors, estimator, memory_budget)
+    }
+
+    /// The blocks in order, each checked as it is read.
+    pub fn blocks(&self) -> Blocks<'_> {
+        let walk = Walk::new(&self.log, self.header().tensors.len(), Depth::All);
+        Blocks { log: &self.log, walk, failed: false }
+    }
+
+    /// The records that were left out, in order.
+    ///
+    /// # Errors
+    /// [`Recording`](crate::error::ErrorKind::Recording) for damage,
+    /// [`Io`](crate::error::ErrorKind::Io) if the recording cannot be read.
+    pub fn skipped_records(&self) -> Result<Vec<SkippedRecord>> {
+        let mut skipped = Vec::new();
+        if self.skipped() == 0 {
+            return Ok(skipped);
+        }
+        let mut walk = Walk::new(&self.log, self.header().tensors.len(), Depth::Blocks);
+        while let Some(block) = walk.next_block()? {
+            let shard = block.frame.shard as usize;
+            skipped.extend(block.frame.skipped.into_iter().map(|it| SkippedRecord {
+                shard,
+                record: it.record,
+                reason: it.reason,
+            }));
+        }
+        Ok(skipped)
+    }
+
+    /// Reads and checks every byte, and computes the state of the last commit again.
+    ///
+    /// # Errors
+    /// [`Recording`](crate::error::ErrorKind::Recording) for damage, with its offset,
+    /// [`Io`](crate::error::ErrorKind::Io) if the recording cannot be read.
+    pub fn check(&self) -> Result<Summary> {
+        let tensors = self.header().tensors.len();
+        let mut summary = Summary { blocks: 0, commits: 0, observations: 0 };
+        let mut state = Accumulator::new(tensors, self.settings());
+        let mut buffer = ColumnBuffer::default();
+        let mut walk = Walk::new(&self.log, tensors, Depth::All);
+        while let Some(step) = walk.next()? {
+            let Step::Block(block) = step else {
+                summary.commits += 1;
+                continue;
+            };
+            summary.blocks += 1;
+            block.columns(&self.log, 0..tensors, &mut buffer, &mut |tensor, column| {
+                summary.observations += column.min.len() as u64;
+                state.observe_column(tensor, column.min, column.max);
+                Ok(())
+            })?;
+        }
+        // Encoded, because NaN is to equal itself.
+        let same = codec::encode(&state) == codec::encode(&self.contents.commit.state);
+        if !same || walk.shards() != self.shards() {
+            let problem = "the last commit does not hold what the blocks give";
+            return Err(self.log.damaged(self.contents.offset, problem));
+        }
+        Ok(summary)
+    }
+
+    /// Every identity that a shard has or had before it grew, with the shard's position.
+    pub(super) fn identities(&self) -> impl Iterator<Item = (usize, &ShardIdentity)> {
+        let now = self.shards().iter().map(|it| &it.info.identity).enumerate();
+        now.chain(self.contents.former.iter().map(|(position, identity)| (*position, identity)))
+    }
+
+    /// For messages.
+    pub(super) fn name(&self) -> PathBuf {
+        self.log.name().to_owned()
+    }
+}
+
+/// Iterator over the blocks of a recording; ends after the first error.
+pub struct Blocks<'a> {
+    log: &'a Log,
+    walk: Walk<'a>,
+    failed: bool,
+}
+
+impl Blocks<'_> {
+    /// The shards as they are where the last block was.
+    pub(super) fn shards(&self) -> &[RecordedShard] {
+        self.walk.shards()
+    }
+}
+
+impl Iterator for Blocks<'_> {
+    type Item = Result<Block>;
+
+    fn next(&mut self) -> Option<Result<Block>> {
+        if self.failed {
+            return None;
+        }
+        let block = self.walk.next_block().transpose()?.and_then(|block| block.load(self.log));
+        self.failed = block.is_err();
+        Some(block)
+    }
+}

@@ -1,0 +1,457 @@
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::block::BlockBuilder;
+use super::codec::{CommitFrame, HeaderFrame, PreviousSegment, ShardFrame};
+use super::contents::Contents;
+use super::frame::{Kind, Log, trailer};
+use super::{Commit, Header, RecordedShard, Storage, estimate, place};
+use crate::error::{Error, Result};
+use crate::observation::{Observation, RecordObservations};
+use crate::shard::{ShardIdentity, ShardInfo};
+use crate::stats::{Accumulator, Estimator, MovingAverageSettings};
+
+/// Memory for the ranges of a run that has just recorded, in bytes.
+const MEMORY_BUDGET: usize = 256 << 20;
+
+/// Adds to a recording. Nobody else can meanwhile: the file is locked as long as this lives.
+///
+/// Records come in the order in which they count. Nothing is durable, nor visible to a
+/// [`Reader`](super::Reader), before [`commit`](Self::commit); dropping a writer without a commit
+/// leaves what the last one made durable. After an error of the file system a writer refuses to
+/// go on: what was committed is safe, and resuming goes on from there.
+pub struct Writer {
+    log: Log,
+    header: Header,
+    pending: BlockBuilder,
+    state: Accumulator,
+    shards: Vec<RecordedShard>,
+    /// Every identity that a shard has or had before it grew, by its hash, and the shard's position.
+    known: HashMap<[u8; 32], Vec<(ShardIdentity, usize)>>,
+    /// Offset of the last Shard frame, and the position of its shard.
+    segment: Option<(u64, usize)>,
+    records: u64,
+    skipped: u64,
+    blocks: u64,
+    last_commit: Option<u64>,
+    /// Whether there is anything that the last commit does not hold.
+    uncommitted: bool,
+    /// Whether an error left the file in an unknown condition.
+    failed: bool,
+    recovered: u64,
+}
+
+impl Writer {
+    /// Starts a recording in a new file. It appears complete, with an empty commit, or not at all.
+    ///
+    /// # Errors
+    /// [`Usage`](crate::error::ErrorKind::Usage) for settings out of range,
+    /// [`Recording`](crate::error::ErrorKind::Recording) if there is a file already,
+    /// [`Io`](crate::error::ErrorKind::Io) if it cannot be written.
+    pub fn create(path: &Path, header: Header, settings: MovingAverageSettings) -> Result<Self> {
+        Self::create_file(path, header, settings, false)
+    }
+
+    /// Starts a recording, in place of the one that may be there.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create); [`Recording`](crate::error::ErrorKind::Recording) if another
+    /// process writes to the one that is there.
+    pub fn overwrite(path: &Path, header: Header, settings: MovingAverageSettings) -> Result<Self> {
+        Self::create_file(path, header, settings, true)
+    }
+
+    fn create_file(
+        path: &Path,
+        header: Header,
+        settings: MovingAverageSettings,
+        replace: bool,
+    ) -> Result<Self> {
+        settings.validate()?;
+        let (file, unpublished) = place::create_locked(path, replace)?;
+        let writer = Self::create_in(Box::new(file), path, header, settings)?;
+        unpublished.publish()?;
+        Ok(writer)
+    }
+
+    /// Goes on with a recording after its last commit; what a crash left after that is cut off. With
+    /// other settings of the moving average than before, its state is computed again from the
+    /// blocks. A file that was never completely created becomes a new recording.
+    ///
+    /// # Errors
+    /// [`Usage`](crate::error::ErrorKind::Usage) for settings out of range,
+    /// [`Recording`](crate::error::ErrorKind::Recording) if the file is damaged, in use, not a
+    /// recording, or of another model, [`Io`](crate::error::ErrorKind::Io) if it cannot be opened,
+    /// read or cut.
+    pub fn resume(path: &Path, header: &Header, settings: MovingAverageSettings) -> Result<Self> {
+        settings.validate()?;
+        let file = place::open_locked(path)?;
+        if let Some(writer) = Self::resume_in(Box::new(file), path, header, settings)? {
+            return Ok(writer);
+        }
+        Self::overwrite(path, header.clone(), settings)
+    }
+
+    /// Starts a recording in empty storage; `name` is for messages.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_in(
+        storage: Box<dyn Storage>,
+        name: &Path,
+        header: Header,
+        settings: MovingAverageSettings,
+    ) -> Result<Self> {
+        settings.validate()?;
+        let mut log = Log::create(storage, name)?;
+        let content = HeaderFrame { header };
+        log.append(Kind::Header, &content, &[])?;
+        let HeaderFrame { header } = content;
+        let tensors = header.tensors.len();
+        let mut writer = Self {
+            log,
+            header,
+            pending: BlockBuilder::new(tensors),
+            state: Accumulator::new(tensors, settings),
+            shards: Vec::new(),
+            known: HashMap::new(),
+            segment: None,
+            records: 0,
+            skipped: 0,
+            blocks: 0,
+            last_commit: None,
+            uncommitted: true,
+            failed: false,
+            recovered: 0,
+        };
+        writer.commit()?;
+        Ok(writer)
+    }
+
+    /// Goes on with a recording in storage that nobody else writes to; `name` is for messages.
+    /// `None` if its creation did not finish.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume).
+    pub fn resume_in(
+        storage: Box<dyn Storage>,
+        name: &Path,
+        header: &Header,
+        settings: MovingAverageSettings,
+    ) -> Result<Option<Self>> {
+        settings.validate()?;
+        let Some(mut log) = Log::open(storage, name)? else { return Ok(None) };
+        let Some(contents) = Contents::read(&log)? else { return Ok(None) };
+        let Contents { header: recorded, commit, offset, end, shards, former, current } = contents;
+        recorded.check_same(header).map_err(|error| error.context(name.display()))?;
+        // From here on the file is changed.
+        let recovered = log.cut(end)?;
+        let tensors = recorded.tensors.len();
+        let same = commit.state.settings() == settings;
+        let state = if same { commit.state } else { estimate::replay(&log, tensors, settings)? };
+        let mut writer = Self {
+            log,
+            header: recorded,
+            pending: BlockBuilder::new(tensors),
+            state,
+            shards: Vec::new(),
+            known: HashMap::new(),
+            segment: commit.segment.map(|it| it.offset).zip(current),
+            records: commit.records,
+            skipped: commit.skipped,
+            blocks: commit.blocks,
+            last_commit: Some(offset),
+            uncommitted: !same,
+            failed: false,
+            recovered,
+        };
+        for (position, shard) in shards.iter().enumerate() {
+            writer.remember(&shard.info.identity, position);
+        }
+        for (position, identity) in &former {
+            writer.remember(identity, *position);
+        }
+        writer.shards = shards;
+        Ok(Some(writer))
+    }
+
+    fn remember(&mut self, identity: &ShardIdentity, position: usize) {
+        let known = self.known.entry(identity.hash).or_default();
+        known.push((identity.clone(), position));
+    }
+
+    /// What the recording is about.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The shards in the order in which they were begun.
+    pub fn shards(&self) -> &[RecordedShard] {
+        &self.shards
+    }
+
+    /// Position of the shard that the next record belongs to.
+    pub fn current_shard(&self) -> Option<usize> {
+        self.segment.map(|(_, shard)| shard)
+    }
+
+    /// Records observed, from the beginning of the recording.
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// Records left out, from the beginning of the recording.
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// Length of the recording in bytes, without records that wait to be written.
+    pub fn byte_len(&self) -> u64 {
+        self.log.end()
+    }
+
+    /// Bytes that [`resume`](Self::resume) cut off because they came after the last commit.
+    pub fn recovered(&self) -> u64 {
+        self.recovered
+    }
+
+    /// Makes a new shard the current one and gives its position.
+    ///
+    /// # Errors
+    /// [`Recording`](crate::error::ErrorKind::Recording) if it is in the recording already,
+    /// [`Io`](crate::error::ErrorKind::Io) if the recording cannot be written.
+    pub fn begin_shard(&mut self, info: &ShardInfo) -> Result<usize> {
+        let known = self.known.get(&info.identity.hash).into_iter().flatten();
+        let same = known.filter(|(identity, _)| *identity == info.identity).next_back();
+        if let Some(same) = same.and_then(|&(_, position)| self.shards.get(position)) {
+            return Err(Error::recording(format!(
+                "{}: shard {} has the content of shard {}, which is recorded already",
+                self.log.name().display(),
+                info.name,
+                same.info.name
+            ))
+            .with_hint("give each shard once"));
+        }
+        let shard = self.shards.len();
+        self.start_segment(shard, 0, info)?;
+        self.shards.push(RecordedShard { info: info.clone(), done: 0 });
+        self.remember(&info.identity, shard);
+        Ok(shard)
+    }
+
+    /// Makes the shard at a position the current one; it goes on after its
+    /// [`done`](RecordedShard::done) records. `info` may say that it has grown, which the caller has
+    /// checked.
+    ///
+    /// # Errors
+    /// [`Recording`](crate::error::ErrorKind::Recording) if it is another shard,
+    /// [`Internal`](crate::error::ErrorKind::Internal) for a position that is not there,
+    /// [`Io`](crate::error::ErrorKind::Io) if the recording cannot be written.
+    pub fn continue_shard(&mut self, shard: usize, info: &ShardInfo) -> Result<()> {
+        let recorded = self.shards.get(shard).ok_or_else(|| {
+            Error::internal(format!("shard {shard} is to be continued, and there is none"))
+        })?;
+        let (old, new) = (&recorded.info.identity, &info.identity);
+        if old != new && (old.inputs != new.inputs || old.records >= new.records) {
+            return Err(Error::recording(format!(
+                "{}: shard {} is not the one recorded as {}: {} records, not {}, or other content",
+                self.log.name().display(),
+                info.name,
+                recorded.info.name,
+                new.records,
+                old.records
+            ))
+            .with_hint("record changed shards into another recording"));
+        }
+        if recorded.info == *info && self.segment.is_some_and(|(_, current)| current == shard) {
+            return Ok(());
+        }
+        self.start_segment(shard, recorded.done, info)?;
+        if let Some(recorded) = self.shards.get_mut(shard) {
+            let grown = recorded.info.identity != info.identity;
+            recorded.info.clone_from(info);
+            if grown {
+                self.remember(&info.identity, shard);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a Shard frame. Records that wait belong to the shard before.
+    fn start_segment(&mut self, shard: usize, first_record: u64, info: &ShardInfo) -> Result<()> {
+        self.write_block()?;
+        let frame = ShardFrame {
+            shard: u32::try_from(shard).map_err(|_| Error::recording("too many shards"))?,
+            first_record,
+            info: info.clone(),
+            previous: self.previous_segment(),
+        };
+        let offset = self.append(Kind::Shard, &frame, &[])?;
+        self.segment = Some((offset, shard));
+        self.uncommitted = true;
+        Ok(())
+    }
+
+    fn previous_segment(&self) -> Option<PreviousSegment> {
+        let (offset, shard) = self.segment?;
+        let next_record = self.shards.get(shard)?.done;
+        Some(PreviousSegment { offset, next_record })
+    }
+
+    /// Adds the next record of the current shard.
+    ///
+    /// # Errors
+    /// [`Internal`](crate::error::ErrorKind::Internal) for observations that do not fit the tensor
+    /// table, or more records than the shard has; [`Io`](crate::error::ErrorKind::Io) if the
+    /// recording cannot be written.
+    pub fn push(&mut self, observations: &RecordObservations) -> Result<()> {
+        check_observations(observations, self.header.tensors.len())?;
+        self.next_record()?;
+        self.pending.push(observations);
+        self.state.observe_record(observations);
+        self.records += 1;
+        self.write_block_if_full()
+    }
+
+    /// Leaves out the next record of the current shard.
+    ///
+    /// # Errors
+    /// [`Internal`](crate::error::ErrorKind::Internal) for more records than the shard has,
+    /// [`Io`](crate::error::ErrorKind::Io) if the recording cannot be written.
+    pub fn skip(&mut self, reason: &str) -> Result<()> {
+        self.next_record()?;
+        self.pending.skip(reason);
+        self.skipped += 1;
+        self.write_block_if_full()
+    }
+
+    /// Counts one more record of the current shard.
+    fn next_record(&mut self) -> Result<()> {
+        self.check_usable()?;
+        let shard = self.segment.and_then(|(_, shard)| self.shards.get_mut(shard));
+        let shard = shard.ok_or_else(|| Error::internal("a record without a shard"))?;
+        if shard.done >= shard.info.identity.records {
+            return Err(Error::internal(format!(
+                "shard {} has only {} records, and one more is to be recorded",
+                shard.info.name, shard.info.identity.records
+            )));
+        }
+        if self.pending.is_empty() {
+            self.pending.start(shard.done);
+        }
+        shard.done += 1;
+        self.uncommitted = true;
+        Ok(())
+    }
+
+    fn write_block_if_full(&mut self) -> Result<()> {
+        if self.pending.is_full() { self.write_block() } else { Ok(()) }
+    }
+
+    fn write_block(&mut self) -> Result<()> {
+        let Some((_, shard)) = self.segment.filter(|_| !self.pending.is_empty()) else {
+            return Ok(());
+        };
+        let (frame, body) = self.pending.finish(shard as u32);
+        self.append(Kind::Block, &frame, &body)?;
+        self.blocks += 1;
+        Ok(())
+    }
+
+    /// Makes everything so far durable. Costs two syncs of the file: only when the blocks are
+    /// durable is it written that they are.
+    ///
+    /// # Errors
+    /// [`Io`](crate::error::ErrorKind::Io) if the recording cannot be written or synced.
+    pub fn commit(&mut self) -> Result<Commit> {
+        self.check_usable()?;
+        if self.uncommitted {
+            self.write_block()?;
+            self.sync()?;
+            let frame = CommitFrame {
+                previous: self.last_commit,
+                segment: self.previous_segment(),
+                shards: self.shards.len() as u32,
+                records: self.records,
+                skipped: self.skipped,
+                blocks: self.blocks,
+                state: self.state.clone(),
+            };
+            let offset = self.append(Kind::Commit, &frame, &trailer(self.log.end()))?;
+            self.sync()?;
+            self.last_commit = Some(offset);
+            self.uncommitted = false;
+        }
+        Ok(Commit { records: self.records, byte_len: self.log.end() })
+    }
+
+    /// The range of each tensor over all records so far; `None` for a tensor that was never observed.
+    /// Percentiles, and moving averages with other settings than the recording's, read the blocks.
+    ///
+    /// # Errors
+    /// [`Usage`](crate::error::ErrorKind::Usage) for settings out of range,
+    /// [`Recording`](crate::error::ErrorKind::Recording) for damage, and for a range that is not a
+    /// number, [`Io`](crate::error::ErrorKind::Io) if the recording cannot be written or read.
+    pub fn ranges(&mut self, estimator: &Estimator) -> Result<Vec<Option<Observation>>> {
+        estimator.validate()?;
+        let tensors = &self.header.tensors;
+        match *estimator {
+            Estimator::MovingAverage(settings) if settings == self.state.settings() => {
+                estimate::from_state(&self.state, true, tensors)
+            }
+            Estimator::MinMax => estimate::from_state(&self.state, false, tensors),
+            Estimator::MovingAverage(_) | Estimator::Percentile { .. } => {
+                self.write_block()?;
+                let tensors = &self.header.tensors;
+                estimate::from_blocks(&self.log, tensors, estimator, MEMORY_BUDGET)
+            }
+        }
+    }
+
+    fn append<T: serde::Serialize>(&mut self, kind: Kind, frame: &T, body: &[u8]) -> Result<u64> {
+        self.check_usable()?;
+        let appended = self.log.append(kind, frame, body);
+        self.failed |= appended.is_err();
+        appended.map_err(with_resume_hint)
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        let synced = self.log.sync();
+        // Which bytes a failed sync has written is unknown, and syncing again does not tell.
+        self.failed |= synced.is_err();
+        synced.map_err(with_resume_hint)
+    }
+
+    fn check_usable(&self) -> Result<()> {
+        if !self.failed {
+            return Ok(());
+        }
+        Err(with_resume_hint(Error::recording(format!(
+            "{}: not written any further after an earlier error",
+            self.log.name().display()
+        ))))
+    }
+}
+
+fn with_resume_hint(error: Error) -> Error {
+    error.with_hint("what was committed is safe: make room or repair the disk, then --resume")
+}
+
+/// Checks that observations fit the tensor table and are ranges.
+fn check_observations(record: &RecordObservations, tensors: usize) -> Result<()> {
+    let mut repeated = record.repeated.iter();
+    let mut valid = record.single.len() == tensors;
+    for (tensor, observation) in (0_u32..).zip(&record.single) {
+        // Not a comparison the other way round: NaN is not a range either.
+        if observation.min <= observation.max {
+            continue;
+        }
+        let several = repeated.next().filter(|(position, _)| *position == tensor);
+        let ranges = |(_, all): &(u32, Vec<Observation>)| all.iter().all(|it| it.min <= it.max);
+        valid &= observation.is_empty() && several.is_some_and(ranges);
+    }
+    if valid && repeated.next().is_none() {
+        return Ok(());
+    }
+    Err(Error::internal("observations that do not fit the recording's tensors"))
+}

@@ -1,0 +1,66 @@
+//! Runs that are stopped, and go on.
+
+use crate::support::Folder;
+
+const LINE: &str = "--input-model model.tflite --input-data data.h5 -o out.circle --resume";
+
+fn folder_with_data() -> (Folder, Vec<u8>) {
+    let folder = Folder::new();
+    folder.make_data("data.h5", 500, 0);
+    let line = LINE.replace("out.circle", "whole.circle");
+    folder.run(&line).succeeds();
+    let whole = folder.read("whole.circle");
+    (folder, whole)
+}
+
+#[test]
+fn signals_commit_and_tell_how_to_go_on() {
+    let (folder, whole) = folder_with_data();
+    for (objects, signal, code) in [(3, "INT", 130), (1, "TERM", 143), (4, "HUP", 129)] {
+        let started = folder.start(LINE, objects);
+        started.signal(signal);
+        let run = started.finish().exits_with(code);
+        assert!(run.stderr.contains("hint: go on with: "), "{}", run.stderr);
+        assert!(run.stderr.contains(&format!("stopped by SIG{signal}")), "{}", run.stderr);
+        assert!(!folder.exists("out.circle"));
+    }
+    folder.run(LINE).succeeds().says("data.h5: continuing after ");
+    assert_eq!(folder.read("out.circle"), whole);
+}
+
+#[test]
+fn the_second_signal_ends_at_once() {
+    let (folder, whole) = folder_with_data();
+    let started = folder.start(LINE, 2);
+    // It waits for its reader, so the first signal cannot end it.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    started.signal("INT");
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    started.signal("INT");
+    started.finish().exits_with(130);
+    folder.run(LINE).succeeds();
+    assert_eq!(folder.read("out.circle"), whole);
+}
+
+#[test]
+fn killed_three_times_and_resumed_is_the_same() {
+    let (folder, whole) = folder_with_data();
+    for objects in [2, 40, 17] {
+        let started = folder.start(LINE, objects);
+        started.signal("KILL");
+        assert_eq!(started.finish().code, None);
+    }
+    folder.run(LINE).succeeds();
+    assert_eq!(folder.read("out.circle"), whole);
+    folder.run("verify --model out.circle --recording out.rmm").succeeds();
+}
+
+#[test]
+fn a_recording_in_use_is_not_touched() {
+    let (folder, whole) = folder_with_data();
+    let started = folder.start(LINE, 2);
+    folder.run(LINE).exits_with(1).says("out.rmm");
+    folder.run(&LINE.replace("--resume", "--overwrite")).exits_with(1).says("out.rmm");
+    started.finish().succeeds();
+    assert_eq!(folder.read("out.circle"), whole);
+}

@@ -1,0 +1,85 @@
+//! What is done with recordings: embed, merge, inspect, verify.
+
+use std::fs;
+use std::process::Stdio;
+
+use crate::support::{Folder, sample_data};
+
+const MODEL: &str = "--input-model model.tflite";
+
+#[test]
+fn embedding_is_the_same_as_recording_in_that_mode() {
+    let folder = Folder::new();
+    folder.make_data("data.h5", 40, 0);
+    folder.run(&format!("record {MODEL} --input-data data.h5 --checkpoint r.rmm")).succeeds();
+    for (name, mode) in [
+        ("average", "--mode moving_average"),
+        ("slow", "--moving-avg-batch 3 --moving-avg-const 0.5"),
+        ("percentile", "--mode percentile --min-percentile 5 --max-percentile 90"),
+        ("minmax", "--mode minmax"),
+    ] {
+        let embed = format!("embed {MODEL} --recording r.rmm -o {name}.circle {mode}");
+        folder.run(&embed).succeeds();
+        folder
+            .run(&format!("{MODEL} --input-data data.h5 -o whole-{name}.circle {mode}"))
+            .succeeds();
+        let (embedded, whole) = (format!("{name}.circle"), format!("whole-{name}.circle"));
+        assert_eq!(folder.read(&embedded), folder.read(&whole), "{name}");
+        folder.run(&format!("verify --model {embedded} --recording r.rmm {mode}")).succeeds();
+    }
+    let wrong = "verify --model minmax.circle --recording r.rmm --mode percentile";
+    folder.run(wrong).exits_with(1);
+}
+
+#[test]
+fn shards_recorded_apart_and_merged_are_the_same() {
+    let folder = Folder::new();
+    folder.make_data("a.h5", 21, 1);
+    folder.make_data("b.h5", 34, 2);
+    for name in ["a", "b"] {
+        let line = format!("record {MODEL} --input-data {name}.h5 --checkpoint {name}.rmm");
+        folder.run(&line).succeeds();
+    }
+    folder.run("merge a.rmm b.rmm -o all.rmm").succeeds();
+    folder.run("merge a.rmm b.rmm -o all.rmm").exits_with(1).says("--overwrite");
+    folder.run(&format!("embed {MODEL} --recording all.rmm -o merged.circle")).succeeds();
+    let both = format!("{MODEL} --input-data a.h5 --input-data b.h5 -o whole.circle");
+    folder.run(&both).succeeds();
+    assert_eq!(folder.read("merged.circle"), folder.read("whole.circle"));
+}
+
+#[test]
+fn verify_sees_a_changed_byte() {
+    let folder = Folder::new();
+    folder.run(&format!("{MODEL} -o out.circle")).succeeds();
+    let verify = "verify --model out.circle --recording out.rmm";
+    folder.run(verify).succeeds();
+    let mut bytes = folder.read("out.circle");
+    // A weight: far from tables and offsets.
+    let weights = bytes.windows(64).position(|it| it.iter().all(|&b| b != 0)).unwrap();
+    bytes[weights + 32] ^= 1;
+    fs::write(folder.path("out.circle"), bytes).unwrap();
+    folder.run(verify).exits_with(1);
+}
+
+#[test]
+fn inspect_lists_models_and_recordings() {
+    let folder = Folder::new();
+    let line = format!("{MODEL} --input-data {} -o out.circle", sample_data().display());
+    folder.run(&line).succeeds();
+    insta::assert_snapshot!("inspect-model", folder.run("inspect out.circle").succeeds().stdout);
+    let recording = folder.run("inspect out.rmm").succeeds().stdout;
+    insta::assert_snapshot!("inspect-recording", recording);
+    for file in ["out.circle", "out.rmm", "model.tflite"] {
+        let json = folder.run(&format!("inspect {file} --json")).succeeds().stdout;
+        serde_json::from_str::<serde_json::Value>(&json).expect("it is JSON");
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    let folder = Folder::new();
+    let mut child = folder.command("inspect model.tflite").stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
+}

@@ -1,0 +1,151 @@
+//! Running the program in a folder of its own.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// The model of `testdata/sample`.
+pub fn sample_model() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/sample/sample.tflite")
+}
+
+/// The dataset of `testdata/sample`.
+pub fn sample_data() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/sample/sample.h5")
+}
+
+/// A folder in which a test runs the program; removed at its end.
+pub struct Folder(TempDir);
+
+impl Folder {
+    pub fn new() -> Self {
+        let folder = Self(tempfile::tempdir().expect("a temporary folder"));
+        fs::copy(sample_model(), folder.path("model.tflite")).expect("a copy of the model");
+        folder
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    pub fn exists(&self, name: &str) -> bool {
+        self.path(name).exists()
+    }
+
+    /// Makes a dataset of random records.
+    pub fn make_data(&self, name: &str, records: u64, seed: u64) {
+        let line = format!(
+            "dataset random --input-model model.tflite -o {name} -n {records} --seed {seed}"
+        );
+        self.run(&line).succeeds();
+    }
+
+    /// The program with arguments, not yet started.
+    pub fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_record-minmax"));
+        command
+            .args(line.split_whitespace())
+            .current_dir(self.0.path())
+            .env_remove("TERM")
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the program to its end.
+    pub fn run(&self, line: &str) -> Run {
+        Run::new(line, &self.command(line).output().expect("the program runs"))
+    }
+
+    /// Starts the program with progress as JSON, and returns when it has told of `objects` objects.
+    ///
+    /// With a commit and so an object for every record, the program soon waits for its reader: after
+    /// about two hundred records it is certainly still running.
+    pub fn start(&self, line: &str, objects: usize) -> Started {
+        let line = format!("{line} --progress json --checkpoint-interval 0s");
+        let mut command = self.command(&line);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut stdout = BufReader::with_capacity(1, child.stdout.take().expect("a pipe"));
+        for _ in 0..objects {
+            let mut object = String::new();
+            stdout.read_line(&mut object).expect("an object");
+            assert!(object.starts_with('{'), "{object:?}");
+        }
+        child.stdout = Some(stdout.into_inner());
+        Started { child, line }
+    }
+}
+
+/// A program that is running.
+pub struct Started {
+    child: Child,
+    line: String,
+}
+
+impl Started {
+    /// Sends a signal, such as `INT`.
+    pub fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().expect("a shell").success());
+    }
+
+    /// Reads everything it still says, and waits for its end.
+    pub fn finish(self) -> Run {
+        Run::new(&self.line, &self.child.wait_with_output().expect("the program ends"))
+    }
+}
+
+/// How a run of the program ended.
+#[derive(Debug)]
+pub struct Run {
+    pub line: String,
+    /// `None` if it was killed.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Run {
+    fn new(line: &str, output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self {
+            line: line.to_owned(),
+            code: output.status.code(),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+        }
+    }
+
+    pub fn succeeds(self) -> Self {
+        self.exits_with(0)
+    }
+
+    pub fn exits_with(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{}\n{}{}", self.line, self.stdout, self.stderr);
+        self
+    }
+
+    pub fn says(self, text: &str) -> Self {
+        assert!(self.stderr.contains(text), "{}: {text:?} is not in\n{}", self.line, self.stderr);
+        self
+    }
+
+    /// What was said, with the parts replaced that differ from run to run.
+    pub fn steady_stderr(&self) -> String {
+        let program = Path::new(env!("CARGO_BIN_EXE_record-minmax"));
+        let name = program.file_name().unwrap_or(OsStr::new("")).to_string_lossy();
+        self.stderr.replace(&*program.to_string_lossy(), &name)
+    }
+}
