@@ -9,7 +9,7 @@ use crate::graph::{
     Constant, Model, Node, OperatorCode, Quantization, SharedBytes, Subgraph, Tensor,
 };
 use crate::schema;
-use crate::tensor::DType;
+use crate::tensor::{AlignedBuffer, DType};
 
 /// How many problems are listed.
 const LISTED: usize = 20;
@@ -109,12 +109,25 @@ impl Reader<'_> {
                 nodes.push(node);
             }
         }
-        self.check_producers(i, &tensors, &inputs, &nodes);
+        let origins = self.origins(i, &tensors, &inputs, &nodes);
+        for (tensor, origin) in tensors.iter_mut().zip(&origins) {
+            // A constant without elements has no bytes by which it could be told.
+            let is_empty = known_elements(&tensor.shape) == Some(Some(0));
+            if origin.is_none() && is_empty && !tensor.is_variable {
+                tensor.data = Some(AlignedBuffer::zeroed(0).into());
+            }
+        }
         Subgraph { name, tensors, inputs, outputs, nodes }
     }
 
-    /// Every tensor has one origin at most.
-    fn check_producers(&mut self, i: usize, tensors: &[Tensor], inputs: &[usize], nodes: &[Node]) {
+    /// Where each tensor's value comes from; there is one origin at most.
+    fn origins(
+        &mut self,
+        i: usize,
+        tensors: &[Tensor],
+        inputs: &[usize],
+        nodes: &[Node],
+    ) -> Vec<Option<String>> {
         let mut origin: Vec<Option<String>> = vec![None; tensors.len()];
         for (t, tensor) in tensors.iter().enumerate() {
             if tensor.data.is_some() {
@@ -136,6 +149,7 @@ impl Reader<'_> {
             }
             origin[t] = Some(what);
         }
+        origin
     }
 
     fn node(
@@ -343,3 +357,6 @@ pub(super) fn resolve(deprecated: i8, code: schema::BuiltinOperator) -> schema::
         other => schema::BuiltinOperator(i32::from(other)),
     }
 }
+
+#[cfg(test)]
+mod tests;
