@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use record_minmax::kernel::gemm::{Clamp, PackedWeights, Target, WeightLayout, multiply};
+use record_minmax::kernel::gemm::{Clamp, PackedWeights, Rows, Target, WeightLayout, multiply};
 use record_minmax::kernel::{Isa, peak};
 use record_minmax::tensor::AlignedBuffer;
 
@@ -58,13 +58,15 @@ fn main() {
             let reached = rate(|| {
                 multiply(
                     &packed,
-                    &input,
-                    m,
-                    row_bytes,
-                    |row, offsets| {
-                        for (segment, offset) in offsets.iter_mut().enumerate() {
-                            *offset = (row + segment) * segment_len;
-                        }
+                    Rows {
+                        input: &input,
+                        count: m,
+                        row_bytes,
+                        offsets: |row: usize, offsets: &mut [usize]| {
+                            for (segment, offset) in offsets.iter_mut().enumerate() {
+                                *offset = (row + segment) * segment_len;
+                            }
+                        },
                     },
                     Clamp { low: 0.0, high: 6.0 },
                     Target { values: &mut output, row_stride: n, column: 0 },

@@ -186,7 +186,7 @@ proptest! {
                     any::<u32>(),
                     Just(i32::MAX as u32),
                     Just(i32::MIN as u32),
-                    (0..64_u32).prop_map(|it| it.wrapping_neg()),
+                    (0..64_u32).prop_map(u32::wrapping_neg),
                 ],
             ),
             1..4,

@@ -1,6 +1,6 @@
 //! The declared schema and the code generated from it are those of the published circle schema.
 //!
-//! `testdata/schema/circle-0.10.1.json` holds the facts of the PyPI package `circle-schema`;
+//! `testdata/schema/circle-0.10.1.json` holds the facts of the `PyPI` package `circle-schema`;
 //! `tests/reference/check_schema.py` has written it.
 #![forbid(unsafe_code)]
 

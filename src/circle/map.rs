@@ -94,7 +94,7 @@ impl SharedBytes for ModelBytes {
     }
 }
 
-/// Bytes over which the FlatBuffer verifier has run.
+/// Bytes over which the `FlatBuffer` verifier has run.
 #[derive(Debug)]
 pub(super) struct VerifiedModel(ModelBytes);
 
@@ -126,7 +126,7 @@ impl SharedBytes for VerifiedModel {
     }
 }
 
-/// Runs the FlatBuffer verifier.
+/// Runs the `FlatBuffer` verifier.
 pub(super) fn verify(bytes: &[u8]) -> Result<()> {
     // A model is a few levels deep; its tables are many. Sharing of tables (empty quantization
     // parameters, say) makes the apparent size larger than the file.

@@ -4,10 +4,10 @@ use flatbuffers::FlatBufferBuilder;
 
 use super::model_file::ModelFile;
 use crate::schema::{
-    AddOptionsT, BlockwiseQuantizationT, BufferT, BuiltinOperator, BuiltinOptionsT,
-    DimensionMetadataT, DimensionType, Int32VectorT, MetadataT, ModelT, OperatorCodeT, OperatorT,
-    QuantizationDetailsT, QuantizationParametersT, SignatureDefT, SparseIndexVectorT,
-    SparsityParametersT, SubGraphT, TensorT, TensorType, Uint8VectorT, VariantSubTypeT,
+    BlockwiseQuantizationT, BufferT, BuiltinOperator, BuiltinOptionsT, DimensionMetadataT,
+    DimensionType, Int32VectorT, MetadataT, ModelT, OperatorCodeT, OperatorT, QuantizationDetailsT,
+    QuantizationParametersT, SignatureDefT, SparseIndexVectorT, SparsityParametersT, SubGraphT,
+    TensorT, TensorType, Uint8VectorT, VariantSubTypeT,
 };
 
 /// A tensor of shape `[1, 4]`.
@@ -88,7 +88,7 @@ pub(super) fn floats(values: &[f32]) -> Vec<u8> {
 /// quantization parameters, `sum` has empty ones, `out` has all.
 pub(super) fn model() -> ModelT {
     let add = OperatorT {
-        builtin_options: BuiltinOptionsT::AddOptions(Box::new(AddOptionsT::default())),
+        builtin_options: BuiltinOptionsT::AddOptions(Box::default()),
         ..operator(0, &[0, 1], &[2])
     };
     let sum = TensorT {
@@ -148,7 +148,7 @@ fn finish(model: &ModelT, identifier: &str) -> Vec<u8> {
     builder.finished_data().to_vec()
 }
 
-/// A circle file with `behind` following the FlatBuffer, where the last buffer stands.
+/// A circle file with `behind` following the `FlatBuffer`, where the last buffer stands.
 pub(super) fn with_external_buffer(model: &ModelT, behind: &[u8]) -> Vec<u8> {
     let mut model = model.clone();
     let place = |model: &mut ModelT, offset: u64| {

@@ -79,20 +79,19 @@ impl<'a> Builder<'a> {
         for &i in &self.subgraph.inputs {
             let tensor = &self.subgraph.tensors[i];
             let chosen = self.options.input_shapes.iter().find(|(name, _)| *name == tensor.name);
-            let shape = match chosen {
-                Some((_, shape)) => self.check_chosen(shape, i)?,
-                None => {
-                    let mut dims = tensor.shape.clone();
-                    // An unknown batch is one record.
-                    if let Some(batch @ None) = dims.first_mut() {
-                        *batch = Some(1);
-                    }
-                    match dims.iter().copied().collect::<Option<Vec<_>>>() {
-                        Some(shape) if tensor.has_rank => shape,
-                        _ => {
-                            unknown.push(tensor.name.clone());
-                            continue;
-                        }
+            let shape = if let Some((_, shape)) = chosen {
+                self.check_chosen(shape, i)?
+            } else {
+                let mut dims = tensor.shape.clone();
+                // An unknown batch is one record.
+                if let Some(batch @ None) = dims.first_mut() {
+                    *batch = Some(1);
+                }
+                match dims.iter().copied().collect::<Option<Vec<_>>>() {
+                    Some(shape) if tensor.has_rank => shape,
+                    _ => {
+                        unknown.push(tensor.name.clone());
+                        continue;
                     }
                 }
             };
@@ -198,7 +197,7 @@ impl<'a> Builder<'a> {
             return Ok(None);
         }
         if let Compute::Alias(from) = prepared.compute {
-            let from = self.required(node, from)?;
+            let from = Self::required(node, from)?;
             for &output in &node.outputs {
                 self.root[output] = self.root[from];
             }
@@ -206,7 +205,7 @@ impl<'a> Builder<'a> {
         Ok(Some(prepared))
     }
 
-    fn required(&self, node: &Node, input: usize) -> Result<usize> {
+    fn required(node: &Node, input: usize) -> Result<usize> {
         node.inputs
             .get(input)
             .copied()
@@ -275,7 +274,7 @@ impl<'a> Builder<'a> {
     fn fold(&mut self, node: &Node, outputs: &[TensorType], prepared: &Prepared) -> Result<()> {
         match &prepared.compute {
             Compute::Alias(from) => {
-                let from = self.required(node, *from)?;
+                let from = Self::required(node, *from)?;
                 for &output in &node.outputs {
                     self.constants[output] = self.constants[from].clone();
                 }
@@ -348,10 +347,10 @@ impl<'a> Builder<'a> {
     }
 
     fn observe_constant(&mut self, tensor: usize) {
-        if self.subgraph.tensors[tensor].dtype == DType::F32 {
-            if let Some(constant) = &self.constants[tensor] {
-                self.observations[tensor] = minmax::scan(self.options.isa, constant.as_slice());
-            }
+        if self.subgraph.tensors[tensor].dtype == DType::F32
+            && let Some(constant) = &self.constants[tensor]
+        {
+            self.observations[tensor] = minmax::scan(self.options.isa, constant.as_slice());
         }
     }
 
@@ -420,7 +419,6 @@ impl<'a> Builder<'a> {
     }
 
     /// Where each tensor is during a run, the arena's length, and the constants that are read.
-    #[expect(clippy::type_complexity, reason = "three parts of one layout, used once")]
     fn place(&self, planned: &[Planned]) -> Result<(Vec<Option<Location>>, usize, Vec<Constant>)> {
         let n = self.subgraph.tensors.len();
         let mut locations: Vec<Option<Location>> = vec![None; n];

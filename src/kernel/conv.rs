@@ -4,7 +4,7 @@
 //! input channels; taps that lie side by side in memory are one segment. Images with few channels
 //! are first copied between horizontal borders of zeros, so that a whole filter row is one segment.
 
-use super::gemm::{Clamp, PackedWeights, Target, WeightLayout, ZEROS, multiply};
+use super::gemm::{Clamp, PackedWeights, Rows, Target, WeightLayout, ZEROS, multiply};
 use super::isa::Isa;
 use super::window::Window;
 use crate::observation::Observation;
@@ -142,7 +142,7 @@ impl Convolution {
         let mut observed = Observation::EMPTY;
         for (group, weights) in self.groups.iter().enumerate() {
             let channel = group * group_channels;
-            let row_offsets = |row: usize, offsets: &mut [usize]| {
+            let offsets = |row: usize, offsets: &mut [usize]| {
                 let (oy, ox) = (row / x.output, row % x.output);
                 if self.layout == Layout::Taps {
                     for (tap, offset) in offsets.iter_mut().enumerate() {
@@ -163,10 +163,9 @@ impl Convolution {
                 row_stride: self.output_channels,
                 column: group * weights.columns(),
             };
-            let (rows, row_bytes) = (self.rows(), self.row_bytes());
-            let folded =
-                multiply(weights, input, rows, row_bytes, row_offsets, clamp, target, pointers);
-            observed = observed.union(folded);
+            let (count, row_bytes) = (self.rows(), self.row_bytes());
+            let rows = Rows { input, count, row_bytes, offsets };
+            observed = observed.union(multiply(weights, rows, clamp, target, pointers));
         }
         observed
     }

@@ -161,45 +161,52 @@ pub struct Target<'a> {
     pub column: usize,
 }
 
-/// Multiplies `rows` rows of `input` with the packed weights, clamps, and folds the extremes.
+/// The left matrix: rows that lie, segment by segment, somewhere in an input.
+#[derive(Clone, Copy)]
+pub struct Rows<'a, F> {
+    /// What the segments lie in.
+    pub input: &'a [f32],
+    /// Number of rows.
+    pub count: usize,
+    /// How many bytes a further row brings into the cache: a hint for blocking.
+    pub row_bytes: usize,
+    /// `offsets(row, segments)` stores where each segment of a row starts, or [`ZEROS`].
+    pub offsets: F,
+}
+
+/// Multiplies rows with the packed weights, clamps, and folds the extremes.
 ///
-/// `row_offsets(m, offsets)` gives where in `input` each segment of row `m` starts, or [`ZEROS`].
-/// `row_bytes` is how many bytes a further row brings into the cache (a blocking hint). `scratch`
-/// has at least [`PackedWeights::scratch_len`] bytes for the same arguments and starts on a
+/// `scratch` has at least [`PackedWeights::scratch_len`] bytes for the same rows and starts on a
 /// boundary of 8 bytes. The result has not been looked at for the lowest float: see
 /// [`Observation::needs_rescan`].
 ///
 /// # Panics
 /// If a segment or a result row lies outside its buffer, or the scratch memory is too small.
-pub fn multiply(
+pub fn multiply<F: Fn(usize, &mut [usize])>(
     weights: &PackedWeights,
-    input: &[f32],
-    rows: usize,
-    row_bytes: usize,
-    row_offsets: impl Fn(usize, &mut [usize]),
+    rows: Rows<'_, F>,
     clamp: Clamp,
     target: Target<'_>,
     scratch: &mut [u8],
 ) -> Observation {
-    if rows == 0 || weights.n == 0 {
+    if rows.count == 0 || weights.n == 0 {
         return Observation::EMPTY;
     }
-    let end = (rows - 1) * target.row_stride + target.column + weights.n;
+    let end = (rows.count - 1) * target.row_stride + target.column + weights.n;
     assert!(target.values.len() >= end, "the output holds every row");
-    assert!(target.column + weights.n <= target.row_stride || rows == 1, "rows do not overlap");
-    assert!(scratch.len() >= weights.scratch_len(rows, row_bytes), "scratch memory suffices");
+    let is_apart = target.column + weights.n <= target.row_stride || rows.count == 1;
+    assert!(is_apart, "rows do not overlap");
+    let needed = weights.scratch_len(rows.count, rows.row_bytes);
+    assert!(scratch.len() >= needed, "scratch memory suffices");
+    #[expect(clippy::cast_ptr_alignment, reason = "checked in the next line")]
     let pointers = scratch.as_mut_ptr().cast::<*const f32>();
     assert!(pointers.is_aligned(), "scratch memory is aligned");
-    let product = Product { weights, input, rows, row_bytes, row_offsets, clamp, target, pointers };
-    weights.isa.dispatch(product)
+    weights.isa.dispatch(Product { weights, rows, clamp, target, pointers })
 }
 
 struct Product<'a, F> {
     weights: &'a PackedWeights,
-    input: &'a [f32],
-    rows: usize,
-    row_bytes: usize,
-    row_offsets: F,
+    rows: Rows<'a, F>,
     clamp: Clamp,
     target: Target<'a>,
     /// Room for the row pointers of a block: per tile, per segment, one per row of the tile.
@@ -212,14 +219,14 @@ impl<F: Fn(usize, &mut [usize])> Task for Product<'_, F> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> Observation {
         let weights = self.weights;
-        let block = PackedWeights::block_rows(S::TILE_ROWS, self.rows, self.row_bytes);
+        let block = PackedWeights::block_rows(S::TILE_ROWS, self.rows.count, self.rows.row_bytes);
         let panel_width = weights.vectors * LANES;
         let k = weights.segments * weights.segment_len;
         let panels: &[f32] = weights.panels.as_slice();
         let bias: &[f32] = weights.bias.as_slice();
         let mut observed = Observation::EMPTY;
-        for first in (0..self.rows).step_by(block) {
-            let rows = (self.rows - first).min(block);
+        for first in (0..self.rows.count).step_by(block) {
+            let rows = (self.rows.count - first).min(block);
             self.fill_pointers::<S>(first, rows);
             for column in (0..weights.n).step_by(panel_width) {
                 let used = (weights.n - column).min(panel_width);
@@ -268,14 +275,14 @@ impl<F: Fn(usize, &mut [usize])> Product<'_, F> {
             &mut many
         };
         for row in 0..rows {
-            (self.row_offsets)(first + row, offsets);
+            (self.rows.offsets)(first + row, offsets);
             let tile_first = row - row % S::TILE_ROWS;
             let tile_rows = (rows - tile_first).min(S::TILE_ROWS);
             for (segment, &offset) in offsets.iter().enumerate() {
                 let pointer = if offset == ZEROS {
                     zeros.as_ptr()
                 } else {
-                    self.input[offset..][..len].as_ptr()
+                    self.rows.input[offset..][..len].as_ptr()
                 };
                 let at = tile_first * segments + segment * tile_rows + row - tile_first;
                 // SAFETY: `at` is below the block's rows times segments, which the scratch memory

@@ -30,7 +30,7 @@ fn pow2<S: Simd>(s: S, n: S::V) -> S::V {
 #[inline(always)]
 pub(crate) fn exp<S: Simd>(s: S, x: S::V) -> S::V {
     const LN2_HIGH: f32 = std::f32::consts::LN_2;
-    /// ln 2 - LN2_HIGH
+    /// ln 2 - `LN2_HIGH`
     const LN2_LOW: f32 = -1.904_654_3e-9;
     // Beyond these bounds the result is 0 or infinity anyway. NaN passes: it is the second operand.
     let x = s.min(s.splat(89.0), s.max(s.splat(-104.0), x));
@@ -65,7 +65,7 @@ pub(crate) fn logistic<S: Simd>(s: S, x: S::V) -> S::V {
 pub(crate) fn tanh<S: Simd>(s: S, x: S::V) -> S::V {
     const COEFFICIENTS: [f32; 7] = [
         -0.000_863_381_25,
-        0.003_307_616_1,
+        0.003_307_616,
         -0.008_791_608,
         0.021_860_018,
         -0.053_967_65,

@@ -4,6 +4,8 @@
 //! Each has one fixed arithmetic order, so that all instruction sets agree to the bit, and folds
 //! the observation of its output while the values are still in registers.
 #![allow(unsafe_code)]
+// Vector code must end up inside the function that enables its instructions: see `isa::Task`.
+#![allow(clippy::inline_always)]
 
 pub mod conv;
 pub mod depthwise;

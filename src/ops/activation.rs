@@ -16,11 +16,14 @@ pub(super) struct Activation {
 }
 
 impl Activation {
+    /// None.
+    pub(super) const NONE: Self = Self { clamp: Clamp::NONE, after: None };
+
     /// The activation of a schema value.
     pub(super) fn new(function: ActivationFunctionType) -> Result<Self> {
         let clamp = |low, high| Ok(Self { clamp: Clamp { low, high }, after: None });
         match function {
-            ActivationFunctionType::NONE => Ok(Self { clamp: Clamp::NONE, after: None }),
+            ActivationFunctionType::NONE => Ok(Self::NONE),
             ActivationFunctionType::RELU => clamp(0.0, f32::INFINITY),
             ActivationFunctionType::RELU_N1_TO_1 => clamp(-1.0, 1.0),
             ActivationFunctionType::RELU6 => clamp(0.0, 6.0),

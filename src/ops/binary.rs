@@ -23,7 +23,7 @@ macro_rules! with_activation {
         impl BinaryOperator {
             $(pub(super) fn $name(node: &Node) -> Result<Box<dyn Operator>> {
                 let options = attributes!(node, $options);
-                Self::new(Binary::$function, options.fused_activation_function)
+                Self::boxed(Binary::$function, options.fused_activation_function)
             })+
         }
     };
@@ -38,18 +38,18 @@ with_activation! {
 
 impl BinaryOperator {
     pub(super) fn minimum(_: &Node) -> Result<Box<dyn Operator>> {
-        Self::new(Binary::Minimum, ActivationFunctionType::NONE)
+        Self::boxed(Binary::Minimum, ActivationFunctionType::NONE)
     }
 
     pub(super) fn maximum(_: &Node) -> Result<Box<dyn Operator>> {
-        Self::new(Binary::Maximum, ActivationFunctionType::NONE)
+        Self::boxed(Binary::Maximum, ActivationFunctionType::NONE)
     }
 
     pub(super) fn squared_difference(_: &Node) -> Result<Box<dyn Operator>> {
-        Self::new(Binary::SquaredDifference, ActivationFunctionType::NONE)
+        Self::boxed(Binary::SquaredDifference, ActivationFunctionType::NONE)
     }
 
-    fn new(function: Binary, activation: ActivationFunctionType) -> Result<Box<dyn Operator>> {
+    fn boxed(function: Binary, activation: ActivationFunctionType) -> Result<Box<dyn Operator>> {
         Ok(Box::new(Self { function, activation: Activation::new(activation)? }))
     }
 

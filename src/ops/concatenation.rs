@@ -46,7 +46,7 @@ impl Operator for Concatenation {
                 .checked_add(next.shape[axis])
                 .ok_or_else(|| Error::model("the joined axis is too long"))?;
         }
-        if joined.dtype != DType::F32 && self.activation != Activation::new(Default::default())? {
+        if joined.dtype != DType::F32 && self.activation != Activation::NONE {
             return Err(Error::model(format!(
                 "a fused activation needs FLOAT32, not {}",
                 joined.dtype
@@ -83,7 +83,7 @@ impl Operator for Concatenation {
             }
         };
         let activation = self.activation;
-        if activation == Activation::new(Default::default())? {
+        if activation == Activation::NONE {
             return Ok(Prepared::eval(Observe::UnionOfInputs, move |context| {
                 join(context);
                 Ok(())

@@ -75,13 +75,6 @@ fn check_operands(inputs: &Inputs, output_channels: usize) -> Result<()> {
     Ok(())
 }
 
-fn constant_bias(inputs: &Inputs) -> Option<Option<Constant>> {
-    match inputs.optional(2) {
-        None => Some(None),
-        Some(info) => info.constant.clone().map(Some),
-    }
-}
-
 /// `CONV_2D`
 pub(super) struct Conv2d {
     sliding: Sliding,
@@ -138,7 +131,8 @@ impl Operator for Conv2d {
             Convolution::new(isa, shapes.window, channels, weights, bias)
         };
         let weights = inputs.required(1)?.constant.clone();
-        let (Some(weights), Some(bias)) = (weights, constant_bias(inputs)) else {
+        let bias = inputs.optional(2).map(|info| info.constant.as_ref());
+        let (Some(weights), None | Some(Some(_))) = (weights, bias) else {
             // The filter is computed from the record: packed in every evaluation.
             let has_bias = inputs.optional(2).is_some();
             let scratch = pack(
@@ -157,7 +151,7 @@ impl Operator for Conv2d {
             });
             return Ok(prepared.with_scratch(scratch));
         };
-        let convolution = pack(weights.as_slice(), bias.as_ref().map(Constant::as_slice));
+        let convolution = pack(weights.as_slice(), bias.flatten().map(Constant::as_slice));
         let (scratch, held) = (convolution.scratch_len(), convolution.byte_len());
         let prepared = Prepared::eval(Observe::Fused, move |context| {
             convolve(&convolution, &shapes, activation, context);

@@ -6,7 +6,7 @@ use super::activation::Activation;
 use super::attributes::attributes;
 use crate::error::{Error, Result};
 use crate::graph::Node;
-use crate::kernel::gemm::{PackedWeights, Target, WeightLayout, multiply};
+use crate::kernel::gemm::{PackedWeights, Rows, Target, WeightLayout, multiply};
 use crate::operator::{EvalContext, Inputs, Observe, Operator, PrepareContext, Prepared};
 use crate::schema::{BuiltinOptionsT, FullyConnectedOptionsWeightsFormat};
 use crate::tensor::{DType, TensorType, num_elements};
@@ -41,7 +41,7 @@ impl FullyConnected {
         let [n, k] = inputs.shape_of_rank(1)?;
         let shape = inputs.shape(0)?;
         let elements = num_elements(shape).unwrap_or(0);
-        if k == 0 || elements % k != 0 {
+        if k == 0 || !elements.is_multiple_of(k) {
             return Err(Error::model(format!(
                 "an input of shape {shape:?} cannot be split into rows of {k}"
             )));
@@ -120,9 +120,8 @@ fn evaluate(
     let (output, scratch) = context.output_and_scratch::<f32>();
     let offsets = |row: usize, offsets: &mut [usize]| offsets[0] = row * k;
     let target = Target { values: &mut *output, row_stride: n, column: 0 };
-    let row_bytes = k * size_of::<f32>();
-    let folded =
-        multiply(packed, input, rows, row_bytes, offsets, activation.clamp, target, scratch);
+    let rows = Rows { input, count: rows, row_bytes: k * size_of::<f32>(), offsets };
+    let folded = multiply(packed, rows, activation.clamp, target, scratch);
     let observed = activation.finish(isa, folded, output);
     context.observe(0, observed);
 }

@@ -10,6 +10,9 @@ use crate::error::{Error, Result};
 use crate::observation::Observation;
 use crate::stats::{Accumulator, Estimator, MovingAverageSettings, RadixSelect, percentile};
 
+/// Sees a tensor's minima and maxima in one block: (tensor position, minima, maxima).
+type VisitColumn<'a> = dyn FnMut(usize, &[f32], &[f32]) + 'a;
+
 /// Ranges from the state that a run keeps: one entry per tensor.
 ///
 /// # Errors
@@ -20,10 +23,8 @@ pub(super) fn from_state(
     moving_average: bool,
     tensors: &[TensorEntry],
 ) -> Result<Vec<Option<Observation>>> {
-    let range = |tensor| match moving_average {
-        true => state.moving_average(tensor),
-        false => state.extremes(tensor),
-    };
+    let range =
+        |tensor| if moving_average { state.moving_average(tensor) } else { state.extremes(tensor) };
     checked((0..tensors.len()).map(range).collect(), tensors)
 }
 
@@ -173,7 +174,7 @@ impl Percentiles<'_> {
         &self,
         range: Range<usize>,
         tensors: usize,
-        visit: &mut dyn FnMut(usize, &[f32], &[f32]),
+        visit: &mut VisitColumn<'_>,
     ) -> Result<()> {
         let mut buffer = ColumnBuffer::default();
         let mut walk = Walk::new(self.log, tensors, Depth::Blocks);

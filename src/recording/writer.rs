@@ -221,8 +221,8 @@ impl Writer {
     /// [`Recording`](crate::error::ErrorKind::Recording) if it is in the recording already,
     /// [`Io`](crate::error::ErrorKind::Io) if the recording cannot be written.
     pub fn begin_shard(&mut self, info: &ShardInfo) -> Result<usize> {
-        let known = self.known.get(&info.identity.hash).into_iter().flatten();
-        let same = known.filter(|(identity, _)| *identity == info.identity).next_back();
+        let mut known = self.known.get(&info.identity.hash).into_iter().flatten();
+        let same = known.rfind(|(identity, _)| *identity == info.identity);
         if let Some(same) = same.and_then(|&(_, position)| self.shards.get(position)) {
             return Err(Error::recording(format!(
                 "{}: shard {} has the content of shard {}, which is recorded already",

@@ -53,7 +53,7 @@ pub struct ListedOperatorCode {
 pub struct ListedBuffer {
     /// Length in bytes.
     pub byte_len: u64,
-    /// Position in the file if it stands behind the FlatBuffer.
+    /// Position in the file if it stands behind the `FlatBuffer`.
     pub offset: Option<u64>,
 }
 

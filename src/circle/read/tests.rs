@@ -5,7 +5,6 @@ use crate::schema::{
     BufferT, BuiltinOperator, BuiltinOptionsT, ModelT, OperatorCodeT, OperatorT, SubGraphT,
     TensorT, TensorType,
 };
-use crate::tensor::DType;
 
 fn graph(model: &ModelT) -> Model {
     open(&circle(model)).graph().unwrap_or_else(|e| panic!("{e}"))

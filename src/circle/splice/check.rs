@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::schema;
 
 /// Holds `after` against `before`: the tensors in `ranges` have these ranges, all else is the same,
-/// with what stands behind the FlatBuffer moved by `shift`.
+/// with what stands behind the `FlatBuffer` moved by `shift`.
 ///
 /// # Errors
 /// [`Internal`](crate::error::ErrorKind::Internal) if it is not so.

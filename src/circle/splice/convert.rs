@@ -2,6 +2,7 @@
 //! `schema/README.md` lists the differences.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 
 use super::edit::Edit;
 use super::slots::{model, operator, quantization, subgraph, tensor};
@@ -22,7 +23,7 @@ const QUANT_SPEC: usize = 5;
 /// How many problems are listed.
 const LISTED: usize = 20;
 
-/// Makes a TFLite FlatBuffer a circle one, but for [`Conversion::move_debug_indexes`].
+/// Makes a TFLite `FlatBuffer` a circle one, but for [`Conversion::move_debug_indexes`].
 ///
 /// # Errors
 /// If the model uses what circle 0.10 does not have; all of it is listed.
@@ -76,7 +77,7 @@ impl Conversion {
             text.push_str(problem);
         }
         if let Some(more) = self.problems.len().checked_sub(LISTED).filter(|&more| more > 0) {
-            text.push_str(&format!("\n  ... and {more} more"));
+            let _ = write!(text, "\n  ... and {more} more");
         }
         Err(Error::model(text).with_hint("convert the model with an older TensorFlow"))
     }
@@ -148,8 +149,7 @@ impl Conversion {
             return Ok(());
         };
         match wire.u8(field)? {
-            0 => {}
-            1 => {}
+            0 | 1 => {}
             TFLITE_BLOCKWISE => {
                 self.blockwise.push(field);
                 if let Some(details) = wire.child(parameters, quantization::DETAILS)?

@@ -1,4 +1,4 @@
-//! Deep copies of tables. A FlatBuffer offset only leads forward, so a table that is appended cannot
+//! Deep copies of tables. A `FlatBuffer` offset only leads forward, so a table that is appended cannot
 //! refer to anything that was there before.
 
 use super::edit::Edit;

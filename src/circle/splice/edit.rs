@@ -4,7 +4,7 @@ use super::wire::{Table, Wire};
 use crate::circle::map::PrivateBytes;
 use crate::error::{Error, Result};
 
-/// FlatBuffer offsets are signed in part, so no place may be further than this.
+/// `FlatBuffer` offsets are signed in part, so no place may be further than this.
 pub(super) const MAX_FLATBUFFER: usize = i32::MAX as usize;
 
 /// What a patch has overwritten.
@@ -16,7 +16,7 @@ pub(super) struct Patch {
     pub(super) original: Vec<u8>,
 }
 
-/// A FlatBuffer that is changed: bytes are patched in place, new tables appended.
+/// A `FlatBuffer` that is changed: bytes are patched in place, new tables appended.
 ///
 /// Positions count from the start of the file, on into the appended bytes.
 pub(super) struct Edit {
@@ -41,12 +41,12 @@ impl Edit {
         &self.patches
     }
 
-    /// Length of the FlatBuffer without what has been appended.
+    /// Length of the `FlatBuffer` without what has been appended.
     pub(super) fn original_len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Length of the FlatBuffer with what has been appended.
+    /// Length of the `FlatBuffer` with what has been appended.
     pub(super) fn len(&self) -> usize {
         self.bytes.len() + self.tail.len()
     }
@@ -124,7 +124,7 @@ impl Edit {
         (0..table.slots).map(|slot| self.wire().u16(table.vtable + 4 + 2 * slot)).collect()
     }
 
-    /// The parts that the edited FlatBuffer is written from.
+    /// The parts that the edited `FlatBuffer` is written from.
     pub(super) fn parts(&self) -> [&[u8]; 2] {
         [&self.bytes, &self.tail]
     }

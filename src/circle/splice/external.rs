@@ -1,5 +1,5 @@
-//! Bytes that stand behind the FlatBuffer, at positions that tables name: weights and custom options of
-//! models that are larger than a FlatBuffer may be.
+//! Bytes that stand behind the `FlatBuffer`, at positions that tables name: weights and custom options of
+//! models that are larger than a `FlatBuffer` may be.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,11 @@ use super::slots::{buffer, model, operator, subgraph};
 use super::wire::{Table, Wire};
 use crate::error::{Error, Result};
 
-/// What is behind the FlatBuffer is moved by a multiple of this, so that every alignment stays, up to
+/// What is behind the `FlatBuffer` is moved by a multiple of this, so that every alignment stays, up to
 /// that of memory pages.
 pub(super) const ALIGNMENT: usize = 4096;
 
-/// The fields that name a position behind the FlatBuffer: their place, and the position.
+/// The fields that name a position behind the `FlatBuffer`: their place, and the position.
 pub(super) type Fields = BTreeMap<usize, u64>;
 
 /// Finds all of them. Positions 0 and 1 mean that there is nothing.
@@ -48,7 +48,7 @@ fn add(
     Ok(())
 }
 
-/// Where the FlatBuffer ends: where the first of these bytes stand, or where the file does.
+/// Where the `FlatBuffer` ends: where the first of these bytes stand, or where the file does.
 pub(super) fn flatbuffer_len(fields: &Fields, file_len: usize) -> Result<usize> {
     let Some(&first) = fields.values().min() else { return Ok(file_len) };
     usize::try_from(first).ok().filter(|&first| first <= file_len).ok_or_else(|| {

@@ -27,8 +27,8 @@ const SHORTS: Kind = Vector { element_len: 2 };
 const WORDS: Kind = Vector { element_len: 4 };
 const LONGS: Kind = Vector { element_len: 8 };
 
-/// shape, type, buffer, name, quantization, is_variable, sparsity, shape_signature, has_rank,
-/// variant_tensors, compression_type
+/// shape, type, buffer, name, quantization, `is_variable`, sparsity, `shape_signature`, `has_rank`,
+/// `variant_tensors`, `compression_type`
 pub(super) static TENSOR: Layout = Layout {
     name: "Tensor",
     fields: &[
@@ -46,7 +46,7 @@ pub(super) static TENSOR: Layout = Layout {
     ],
 };
 
-/// min, max, scale, zero_point, details, quantized_dimension
+/// min, max, scale, `zero_point`, details, `quantized_dimension`
 pub(super) static QUANTIZATION: Layout = Layout {
     name: "QuantizationParameters",
     fields: &[WORDS, WORDS, WORDS, LONGS, Scalar, Union(&[&CUSTOM, &MX, &BLOCKWISE]), Scalar],
@@ -58,15 +58,15 @@ static CUSTOM: Layout = Layout { name: "CustomQuantization", fields: &[BYTES] };
 /// axis
 static MX: Layout = Layout { name: "MXQuantization", fields: &[Scalar] };
 
-/// scales, zero_points, block_size
+/// scales, `zero_points`, `block_size`
 static BLOCKWISE: Layout =
     Layout { name: "BlockwiseQuantization", fields: &[Scalar, Scalar, Scalar] };
 
-/// traversal_order, block_map, dim_metadata
+/// `traversal_order`, `block_map`, `dim_metadata`
 static SPARSITY: Layout =
     Layout { name: "SparsityParameters", fields: &[WORDS, WORDS, Tables(&DIMENSION)] };
 
-/// format, dense_size, array_segments, array_indices
+/// format, `dense_size`, `array_segments`, `array_indices`
 static DIMENSION: Layout = Layout {
     name: "DimensionMetadata",
     fields: &[Scalar, Scalar, Scalar, Union(INDICES), Scalar, Union(INDICES)],
@@ -78,5 +78,5 @@ static INDICES: &[&Layout] = &[
     &Layout { name: "Uint8Vector", fields: &[BYTES] },
 ];
 
-/// shape, type, has_rank
+/// shape, type, `has_rank`
 static VARIANT: Layout = Layout { name: "VariantSubType", fields: &[WORDS, Scalar, Scalar] };

@@ -1,4 +1,4 @@
-//! Ranges are spliced into the model file: new tables are appended to the FlatBuffer, a few offsets
+//! Ranges are spliced into the model file: new tables are appended to the `FlatBuffer`, a few offsets
 //! patched, and everything else stays where it is, byte for byte. A record of what was overwritten goes
 //! with it, so that the file it was made from can be told, and another splice replaces the first.
 
@@ -91,7 +91,7 @@ fn edit_and_write(
     })
 }
 
-/// The changed FlatBuffer, and what stands behind it.
+/// The changed `FlatBuffer`, and what stands behind it.
 fn edit<'a>(
     original: Original<'a>,
     ranges: &[TensorRange],
@@ -109,7 +109,7 @@ fn edit<'a>(
     Ok((edit, behind))
 }
 
-/// Moves what stands behind the FlatBuffer by the length of all that is appended, and appends the
+/// Moves what stands behind the `FlatBuffer` by the length of all that is appended, and appends the
 /// record.
 fn finish(edit: &mut Edit, fields: &external::Fields, undo: Undo) -> Result<()> {
     let flatbuffer_len = edit.original_len();

@@ -9,7 +9,7 @@ use crate::fingerprint::ModelFingerprint;
 
 /// A model as it was before ranges were spliced into it; itself, if none were.
 pub(super) struct Original<'a> {
-    /// The FlatBuffer part.
+    /// The `FlatBuffer` part.
     bytes: PrivateBytes,
     /// What stands behind it.
     behind: &'a [u8],
@@ -59,13 +59,13 @@ impl<'a> Original<'a> {
         ModelFingerprint { hash: *hasher.finalize().as_bytes(), byte_len }
     }
 
-    /// The FlatBuffer part for editing, and what stands behind it.
+    /// The `FlatBuffer` part for editing, and what stands behind it.
     pub(super) fn into_edit(self) -> (Edit, &'a [u8]) {
         (Edit::new(self.bytes), self.behind)
     }
 }
 
-/// The bytes of a model, the length of its FlatBuffer part, and the trailer there.
+/// The bytes of a model, the length of its `FlatBuffer` part, and the trailer there.
 fn parts(model: &ModelFile) -> Result<(&[u8], usize, Option<Trailer>)> {
     let whole = model.bytes();
     let end = external::flatbuffer_len(&external::fields(Wire(whole))?, whole.len())?;
@@ -96,7 +96,7 @@ pub fn source_fingerprint(model: &ModelFile) -> Result<ModelFingerprint> {
 }
 
 /// `model` as it was before ranges were spliced into it. Only its tables may be used: positions behind
-/// the FlatBuffer do not fit.
+/// the `FlatBuffer` do not fit.
 pub(super) fn without_splice(model: &ModelFile) -> Result<ModelFile> {
     let (_, _, trailer) = parts(model)?;
     match trailer {

@@ -127,7 +127,7 @@ fn alignment_is_kept() {
         let tensor = root.subgraphs().unwrap().get(0).tensors().unwrap().get(3);
         let zero_points = tensor.quantization().unwrap().zero_point().unwrap();
         let at = zero_points.bytes().as_ptr().addr() - after.bytes().as_ptr().addr();
-        assert!(at > bytes.len() && at % 8 == 0);
+        assert!(at > bytes.len() && at.is_multiple_of(8));
     }
 }
 

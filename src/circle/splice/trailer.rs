@@ -1,4 +1,4 @@
-//! The undo record: what a splice has overwritten. It stands at the end of the FlatBuffer part, and
+//! The undo record: what a splice has overwritten. It stands at the end of the `FlatBuffer` part, and
 //! nothing in the model refers to it. `docs/output.md` describes it byte by byte.
 
 use super::edit::Patch;
@@ -15,7 +15,7 @@ const FOOTER: usize = 8 + 8 + 4 + 4 + 8;
 /// What a spliced file was made from.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Trailer {
-    /// Length of the FlatBuffer part before; everything from there to the end of the trailer was added.
+    /// Length of the `FlatBuffer` part before; everything from there to the end of the trailer was added.
     pub(super) flatbuffer_len: usize,
     /// What was overwritten, in this order.
     pub(super) patches: Vec<Patch>,

@@ -1,11 +1,11 @@
-//! FlatBuffer tables by position. What is patched is a place in the file, and the generated accessors
+//! `FlatBuffer` tables by position. What is patched is a place in the file, and the generated accessors
 //! do not tell places; nor do they see fields that only TFLite has.
 
 use std::ops::Range;
 
 use crate::error::{Error, Result};
 
-/// Bytes of a FlatBuffer; every access is checked.
+/// Bytes of a `FlatBuffer`; every access is checked.
 #[derive(Clone, Copy)]
 pub(super) struct Wire<'a>(pub(super) &'a [u8]);
 

@@ -61,13 +61,15 @@ impl Case {
         let mut scratch = AlignedBuffer::zeroed(packed.scratch_len(m, row_bytes));
         let observed = multiply(
             &packed,
-            &input,
-            m,
-            row_bytes,
-            |row, offsets| {
-                for (segment, offset) in offsets.iter_mut().enumerate() {
-                    *offset = self.offset(row, segment);
-                }
+            Rows {
+                input: &input,
+                count: m,
+                row_bytes,
+                offsets: |row: usize, offsets: &mut [usize]| {
+                    for (segment, offset) in offsets.iter_mut().enumerate() {
+                        *offset = self.offset(row, segment);
+                    }
+                },
             },
             clamp,
             Target { values: &mut out, row_stride, column: 2 },

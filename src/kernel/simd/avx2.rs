@@ -1,6 +1,11 @@
 //! AVX2 and FMA: two registers a vector.
 
-use std::arch::x86_64::*;
+use std::arch::x86_64::{
+    __m256, _CMP_LT_OQ, _mm_cvtsi32_si128, _mm256_add_ps, _mm256_and_ps, _mm256_blendv_ps,
+    _mm256_castps_si256, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_div_ps, _mm256_fmadd_ps,
+    _mm256_loadu_ps, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_or_ps, _mm256_set1_ps,
+    _mm256_sll_epi32, _mm256_sqrt_ps, _mm256_storeu_ps, _mm256_sub_ps,
+};
 
 use super::{LANES, Simd};
 
@@ -138,10 +143,6 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn or(self, a: Self::V, b: Self::V) -> Self::V {
         both!(_mm256_or_ps(a, b))
-    }
-    #[inline(always)]
-    fn add_bits(self, a: Self::V, b: Self::V) -> Self::V {
-        both_bits!(|a, b| _mm256_add_epi32(a, b))
     }
     #[inline(always)]
     fn shl_bits<const N: u32>(self, a: Self::V) -> Self::V {

@@ -72,8 +72,6 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn and(self, a: Self::V, b: Self::V) -> Self::V;
     /// Bitwise or.
     fn or(self, a: Self::V, b: Self::V) -> Self::V;
-    /// Sum of the lanes' bits as wrapping 32-bit integers.
-    fn add_bits(self, a: Self::V, b: Self::V) -> Self::V;
     /// The lanes' bits, shifted left by `N`.
     fn shl_bits<const N: u32>(self, a: Self::V) -> Self::V;
 

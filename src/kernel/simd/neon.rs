@@ -141,13 +141,6 @@ impl Simd for Neon {
         )))
     }
     #[inline(always)]
-    fn add_bits(self, a: Self::V, b: Self::V) -> Self::V {
-        all!(|a, b| vreinterpretq_f32_u32(vaddq_u32(
-            vreinterpretq_u32_f32(a),
-            vreinterpretq_u32_f32(b)
-        )))
-    }
-    #[inline(always)]
     fn shl_bits<const N: u32>(self, a: Self::V) -> Self::V {
         all!(|a| vreinterpretq_f32_u32(vshlq_u32(vreinterpretq_u32_f32(a), vdupq_n_s32(N as i32))))
     }

@@ -99,10 +99,6 @@ impl Simd for Portable {
         map2_bits(a, b, |a, b| a | b)
     }
     #[inline(always)]
-    fn add_bits(self, a: Self::V, b: Self::V) -> Self::V {
-        map2_bits(a, b, u32::wrapping_add)
-    }
-    #[inline(always)]
     fn shl_bits<const N: u32>(self, a: Self::V) -> Self::V {
         a.map(|a| f32::from_bits(a.to_bits() << N))
     }

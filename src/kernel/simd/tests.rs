@@ -48,7 +48,6 @@ impl Task for AllOperations {
                 s.select(s.first(rotation), a, b),
                 s.and(a, b),
                 s.or(a, b),
-                s.add_bits(a, b),
                 s.shl_bits::<23>(b),
                 s.neg(a),
                 s.load_partial(&other[..rotation]),
@@ -58,7 +57,7 @@ impl Task for AllOperations {
                 let mut lanes = [0.0; LANES];
                 s.store_partial(v, &mut lanes[..LANES - rotation / 2]);
                 // The bits of a NaN that arithmetic makes are not defined by IEEE 754; moved ones are.
-                let moved = matches!(i, 5 | 6 | 8..=13 | 15);
+                let moved = matches!(i, 5 | 6 | 8..=12 | 14);
                 let canonical = |x: f32| if x.is_nan() && !moved { f32::NAN } else { x };
                 results.push(lanes.map(|x| canonical(x).to_bits()));
             }

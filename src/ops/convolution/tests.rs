@@ -64,7 +64,9 @@ fn assert_close(found: &[f32], expected: &[f64], what: &str) {
     }
 }
 
-const ACTIVATIONS: [(ActivationFunctionType, fn(f64) -> f64); 5] = [
+type Function = fn(f64) -> f64;
+
+const ACTIVATIONS: [(ActivationFunctionType, Function); 5] = [
     (ActivationFunctionType::NONE, |x| x),
     (ActivationFunctionType::RELU, |x| x.max(0.0)),
     (ActivationFunctionType::RELU6, |x| x.clamp(0.0, 6.0)),
