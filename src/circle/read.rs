@@ -1,6 +1,7 @@
 //! From FlatBuffer tables to plain data. Everything in the file is untrusted: each position, size and
 //! type is checked here, so that nothing behind needs to.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::tensor_type::dtype;
@@ -9,7 +10,7 @@ use crate::graph::{
     Constant, Model, Node, OperatorCode, Quantization, SharedBytes, Subgraph, Tensor,
 };
 use crate::schema;
-use crate::tensor::{AlignedBuffer, DType};
+use crate::tensor::{AlignedBuffer, DType, num_elements};
 
 /// How many problems are listed.
 const LISTED: usize = 20;
@@ -57,7 +58,9 @@ impl Reader<'_> {
             text.push_str(problem);
         }
         if self.count > self.problems.len() {
-            text.push_str(&format!("\n  ... and {} more", self.count - self.problems.len()));
+            let more = self.count - self.problems.len();
+            // Writing to a string cannot fail.
+            let _ = write!(text, "\n  ... and {more} more");
         }
         Err(Error::model(text))
     }
@@ -112,7 +115,7 @@ impl Reader<'_> {
         let origins = self.origins(i, &tensors, &inputs, &nodes);
         for (tensor, origin) in tensors.iter_mut().zip(&origins) {
             // A constant without elements has no bytes by which it could be told.
-            let is_empty = known_elements(&tensor.shape) == Some(Some(0));
+            let is_empty = tensor.shape.contains(&Some(0));
             if origin.is_none() && is_empty && !tensor.is_variable {
                 tensor.data = Some(AlignedBuffer::zeroed(0).into());
             }
@@ -187,15 +190,13 @@ impl Reader<'_> {
         if outputs.contains(&None) {
             self.problem(format!("an output of operator {o} {code} in subgraph {i} is left out"));
         }
-        let custom_options = match operator.custom_options() {
-            Some(options) => options.bytes().to_vec(),
-            None => {
-                let range =
-                    (operator.large_custom_options_offset(), operator.large_custom_options_size());
-                self.behind(range, &format!("the options of operator {o} {code}"))
-                    .map(|range| self.file.bytes()[range].to_vec())
-                    .unwrap_or_default()
-            }
+        let custom_options = if let Some(options) = operator.custom_options() {
+            options.bytes().to_vec()
+        } else {
+            let place =
+                (operator.large_custom_options_offset(), operator.large_custom_options_size());
+            let range = self.behind(place, &format!("the options of operator {o} {code}"));
+            range.map(|range| self.file.bytes()[range].to_vec()).unwrap_or_default()
         };
         let unpacked = operator.unpack();
         Some(Node {
@@ -316,7 +317,8 @@ impl Reader<'_> {
         if tensor.is_variable() {
             self.problem(format!("{what} is a variable, but has a constant value"));
         }
-        if let (None, Some(elements)) = (tensor.sparsity(), known_elements(shape)) {
+        if let (None, Some(dims)) = (tensor.sparsity(), known_dimensions(shape)) {
+            let elements = num_elements(&dims);
             let needed = match dtype {
                 DType::I4 | DType::U4 => elements.map(|n| n.div_ceil(2)),
                 _ => dtype.byte_len().and_then(|b| elements?.checked_mul(b)),
@@ -324,9 +326,8 @@ impl Reader<'_> {
             let has_size = needed.is_some() || dtype.byte_len().is_some();
             if has_size && needed != Some(range.len()) {
                 self.problem(format!(
-                    "{what}, {dtype} {shape:?}, has a value of {} bytes",
-                    range.len(),
-                    shape = shape.iter().flatten().collect::<Vec<_>>()
+                    "{what}, {dtype} {dims:?}, has a value of {} bytes",
+                    range.len()
                 ));
                 return None;
             }
@@ -341,19 +342,17 @@ impl Reader<'_> {
     }
 }
 
-/// Number of elements: `None` if a dimension is unknown, `Some(None)` on overflow.
-fn known_elements(shape: &[Option<usize>]) -> Option<Option<usize>> {
-    let dims = shape.iter().copied().collect::<Option<Vec<_>>>()?;
-    Some(crate::tensor::num_elements(&dims))
+/// The shape, if no dimension is unknown.
+fn known_dimensions(shape: &[Option<usize>]) -> Option<Vec<usize>> {
+    shape.iter().copied().collect()
 }
 
 /// The operator that two fields stand for. Old files have only the byte, in which 127 stands for
 /// codes that do not fit; circle's negative codes fit the byte.
 pub(super) fn resolve(deprecated: i8, code: schema::BuiltinOperator) -> schema::BuiltinOperator {
     match deprecated {
-        127 => code,
         // A file without the byte has a zero there, which is also ADD.
-        0 => code,
+        127 | 0 => code,
         other => schema::BuiltinOperator(i32::from(other)),
     }
 }
