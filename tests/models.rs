@@ -159,8 +159,8 @@ fn no_truncation_panics() {
 #[test]
 fn no_changed_byte_panics() {
     let folder = tempfile::tempdir().expect("a folder");
-    let external = spliced_bytes("conv-external.circle", folder.path());
-    for bytes in [external, bytes("extensions.circle"), bytes("old.tflite")] {
+    let spliced = spliced_bytes("extensions.circle", folder.path());
+    for bytes in [spliced, bytes("conv-external.circle"), bytes("old.tflite")] {
         for at in 0..bytes.len() {
             for change in [0x01, 0xff] {
                 let mut damaged = bytes.clone();
@@ -172,7 +172,7 @@ fn no_changed_byte_panics() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
     /// Several words at once, with values that are likely to mean something.
     #[test]
