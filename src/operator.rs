@@ -126,7 +126,7 @@ pub struct PrepareContext<'a> {
 /// How an output's observation comes about. Derived ones must equal a scan to the bit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Observe {
-    /// The kernel folds it and stores it in [`EvalContext::observations`].
+    /// The kernel folds it and stores it with [`EvalContext::observe`].
     Fused,
     /// That of an input: the output has the same elements.
     SameAs(usize),

@@ -16,4 +16,6 @@ pub use listing::{
 };
 pub use model_file::{Format, ModelFile};
 pub use ranges::ranges;
-pub use splice::{TensorRange, import, original_fingerprint, source_fingerprint, splice};
+pub use splice::{
+    TensorRange, check_splice, import, original_fingerprint, source_fingerprint, splice,
+};

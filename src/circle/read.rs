@@ -1,4 +1,4 @@
-//! From `FlatBuffer` tables to plain data. Everything in the file is untrusted: each position, size and
+//! From FlatBuffer tables to plain data. Everything in the file is untrusted: each position, size and
 //! type is checked here, so that nothing behind needs to.
 
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use crate::graph::{
     Constant, Model, Node, OperatorCode, Quantization, SharedBytes, Subgraph, Tensor,
 };
 use crate::schema;
-use crate::tensor::{AlignedBuffer, DType};
+use crate::tensor::{AlignedBuffer, DType, num_elements};
 
 /// How many problems are listed.
 const LISTED: usize = 20;
@@ -58,7 +58,9 @@ impl Reader<'_> {
             text.push_str(problem);
         }
         if self.count > self.problems.len() {
-            let _ = write!(text, "\n  ... and {} more", self.count - self.problems.len());
+            let more = self.count - self.problems.len();
+            // Writing to a string cannot fail.
+            let _ = write!(text, "\n  ... and {more} more");
         }
         Err(Error::model(text))
     }
@@ -113,7 +115,7 @@ impl Reader<'_> {
         let origins = self.origins(i, &tensors, &inputs, &nodes);
         for (tensor, origin) in tensors.iter_mut().zip(&origins) {
             // A constant without elements has no bytes by which it could be told.
-            let is_empty = known_elements(&tensor.shape) == Some(0);
+            let is_empty = tensor.shape.contains(&Some(0));
             if origin.is_none() && is_empty && !tensor.is_variable {
                 tensor.data = Some(AlignedBuffer::zeroed(0).into());
             }
@@ -191,11 +193,10 @@ impl Reader<'_> {
         let custom_options = if let Some(options) = operator.custom_options() {
             options.bytes().to_vec()
         } else {
-            let range =
+            let place =
                 (operator.large_custom_options_offset(), operator.large_custom_options_size());
-            self.behind(range, &format!("the options of operator {o} {code}"))
-                .map(|range| self.file.bytes()[range].to_vec())
-                .unwrap_or_default()
+            let range = self.behind(place, &format!("the options of operator {o} {code}"));
+            range.map(|range| self.file.bytes()[range].to_vec()).unwrap_or_default()
         };
         let unpacked = operator.unpack();
         Some(Node {
@@ -210,7 +211,7 @@ impl Reader<'_> {
         })
     }
 
-    /// A range of the file behind the `FlatBuffer`, if there is one.
+    /// A range of the file behind the FlatBuffer, if there is one.
     fn behind(&mut self, (offset, size): (u64, u64), what: &str) -> Option<std::ops::Range<usize>> {
         if offset <= 1 {
             return None;
@@ -316,17 +317,17 @@ impl Reader<'_> {
         if tensor.is_variable() {
             self.problem(format!("{what} is a variable, but has a constant value"));
         }
-        if let (None, Some(elements)) = (tensor.sparsity(), known_elements(shape)) {
+        if let (None, Some(dims)) = (tensor.sparsity(), known_dimensions(shape)) {
+            let elements = num_elements(&dims);
             let needed = match dtype {
-                DType::I4 | DType::U4 => Some(elements.div_ceil(2)),
-                _ => dtype.byte_len().and_then(|b| elements.checked_mul(b)),
+                DType::I4 | DType::U4 => elements.map(|n| n.div_ceil(2)),
+                _ => dtype.byte_len().and_then(|b| elements?.checked_mul(b)),
             };
             let has_size = needed.is_some() || dtype.byte_len().is_some();
             if has_size && needed != Some(range.len()) {
                 self.problem(format!(
-                    "{what}, {dtype} {shape:?}, has a value of {} bytes",
-                    range.len(),
-                    shape = shape.iter().flatten().collect::<Vec<_>>()
+                    "{what}, {dtype} {dims:?}, has a value of {} bytes",
+                    range.len()
                 ));
                 return None;
             }
@@ -341,18 +342,17 @@ impl Reader<'_> {
     }
 }
 
-/// Number of elements, `usize::MAX` if there are more; `None` if a dimension is unknown.
-fn known_elements(shape: &[Option<usize>]) -> Option<usize> {
-    let dims = shape.iter().copied().collect::<Option<Vec<_>>>()?;
-    Some(crate::tensor::num_elements(&dims).unwrap_or(usize::MAX))
+/// The shape, if no dimension is unknown.
+fn known_dimensions(shape: &[Option<usize>]) -> Option<Vec<usize>> {
+    shape.iter().copied().collect()
 }
 
 /// The operator that two fields stand for. Old files have only the byte, in which 127 stands for
 /// codes that do not fit; circle's negative codes fit the byte.
 pub(super) fn resolve(deprecated: i8, code: schema::BuiltinOperator) -> schema::BuiltinOperator {
     match deprecated {
-        // A file without the byte reads as a zero there, which is also ADD.
-        0 | 127 => code,
+        // A file without the byte has a zero there, which is also ADD.
+        127 | 0 => code,
         other => schema::BuiltinOperator(i32::from(other)),
     }
 }

@@ -1,6 +1,6 @@
 //! Hand-written machine loops; the only module with `unsafe` (beside the mapping of model files).
 //!
-//! Kernels are written once over sixteen lanes ([`simd`]) and compiled for every instruction set.
+//! Kernels are written once over sixteen lanes (`simd`) and compiled for every instruction set.
 //! Each has one fixed arithmetic order, so that all instruction sets agree to the bit, and folds
 //! the observation of its output while the values are still in registers.
 #![allow(unsafe_code)]

@@ -5,11 +5,12 @@ Needs: pip install circle-schema==0.10.1
 Run:   python check_output.py IN OUT [--ranges RANGES.json]
 
 Reads both with the published circle classes and checks that
-* exactly the float activations have a range: a minimum and a maximum of length 1. These are the FLOAT32
-  tensors that are an input of subgraph 0 or the output of an operator in it, without a constant value,
-  and not variables. In other subgraphs, which a run need not enter, such tensors may have a range.
-* everything else is equal, field by field and buffer by buffer. Positions of buffers that stand behind
-  the FlatBuffer may differ, their bytes may not.
+* exactly the float activations have a range: a minimum and a maximum of length 1, in order. These
+  are the FLOAT32 tensors that are an input of subgraph 0 or the output of an operator in it, without
+  a constant value, and not variables. In other subgraphs, which a run need not enter, such tensors
+  may have a range.
+* everything else is equal, field by field and buffer by buffer. Positions of buffers that stand
+  behind the FlatBuffer may differ, their bytes may not.
 IN may be a TFLite model: then OUT is compared with its meaning in circle.
 With --ranges, a list of [subgraph, tensor, min, max], the ranges are compared to the bit.
 """
@@ -124,6 +125,8 @@ def quantization_differences(before, after, has_range, path):
     if after is None or any(len(listed(it)) != 1 for it in (after.min, after.max)):
         yield f"{path}: no range"
         return
+    if not after.min[0] <= after.max[0]:
+        yield f"{path}: {after.min[0]} to {after.max[0]} is no range"
     blank = type(after)() if before is None else before
     for name in after.__dict__:
         if name not in ("min", "max"):

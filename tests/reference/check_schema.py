@@ -3,8 +3,8 @@
 
 Needs: pip install circle-schema==0.10.1
 Run:   python check_schema.py           compares; exits with 1 and a list where something differs
-       python check_schema.py --write   also writes testdata/schema/circle-0.10.1.json, the facts that
-                                        the Rust test `schema` compares with, without Python
+       python check_schema.py --write   also writes testdata/schema/circle-0.10.1.json, the facts
+                                        that the Rust test `schema` compares with, without Python
 
 The facts are taken from the package's generated classes: slots and defaults from their builder
 functions, element types from their accessors, and the members of unions from the functions that
@@ -84,7 +84,8 @@ def package_target(field, source):
     elif made := re.search(r"obj = (\w+)\(\)", body):
         target = made.group(1)
     else:
-        target = re.search(r"_tab\.Get\(flatbuffers\.number_types\.(\w+)Flags", body).group(1).lower()
+        target = re.search(r"_tab\.Get\(flatbuffers\.number_types\.(\w+)Flags", body).group(1)
+        target = target.lower()
     return f"[{target}]" if is_vector else target
 
 
@@ -173,8 +174,8 @@ def main():
     fields = sum(len(table["fields"]) for table in published["tables"].values())
     values = sum(len(v) for kind in ("enums", "unions") for v in published[kind].values())
     print(
-        f"{len(published['tables'])} tables, {fields} fields, {len(published['enums'])} enumerations, "
-        f"{len(published['unions'])} unions, {values} values: {len(found)} differences"
+        f"{len(published['tables'])} tables, {fields} fields, "
+        f"{len(published['enums'])} enumerations, {len(published['unions'])} unions, {values} values: {len(found)} differences"
     )
     sys.exit(bool(found))
 

@@ -4,8 +4,8 @@
 Needs: pip install circle-schema==0.10.1
 Run:   python make_external_buffers.py IN OUT
 
-IN is a circle model, or a TFLite model that uses nothing circle does not have; OUT keeps its format.
-Custom operators' options move as well.
+IN is a circle model, or a TFLite model that uses nothing circle does not have; OUT keeps its
+format. Custom operators' options move as well.
 """
 import sys
 from pathlib import Path

@@ -208,7 +208,8 @@ fn sizes_of_constants() {
 
 #[test]
 fn contradictions_name_the_place() {
-    let cases: [(&str, &dyn Fn(&mut ModelT)); 14] = [
+    type Case<'a> = (&'a str, &'a dyn Fn(&mut ModelT));
+    let cases: [Case<'_>; 14] = [
         ("there is no subgraph", &|m| m.subgraphs = None),
         ("an input of subgraph 0 is tensor 5", &|m| main(m).inputs = Some(vec![5])),
         ("an output of subgraph 0 is tensor -1", &|m| main(m).outputs = Some(vec![-1])),

@@ -55,6 +55,18 @@ pub fn splice(model: &ModelFile, ranges: &[TensorRange], output: &Path) -> Resul
     edit_and_write(model, ranges, Undo::Recorded, output)
 }
 
+/// Whether [`splice`] has a place in `model` for ranges of these tensors, given as (subgraph, tensor):
+/// a run of days should not end with a model that cannot be written. Nothing is written.
+///
+/// # Errors
+/// Those of [`splice`] that depend on neither the values of the ranges nor the output.
+pub fn check_splice(model: &ModelFile, tensors: &[(u32, u32)]) -> Result<()> {
+    let any_range = |&(subgraph, tensor)| TensorRange { subgraph, tensor, min: 0.0, max: 0.0 };
+    let ranges: Vec<TensorRange> = tensors.iter().map(any_range).collect();
+    let edited = Original::of(model).and_then(|it| edit(it, &ranges, Undo::Recorded).map(|_| ()));
+    edited.map_err(|e| e.context(model.path().display()))
+}
+
 /// Writes a TFLite model as circle to `output`. A circle model is copied as it is.
 ///
 /// The output counts as a model of its own: it holds no record of the TFLite file.
