@@ -21,4 +21,6 @@ mod reshape;
 mod softmax;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod unary;

@@ -1,0 +1,339 @@
+//! Every operator of the registry against its formula in double, on every instruction set, observed
+//! as declared and by a scan (see `testing::run`). Convolutions have tests of their own.
+
+use std::collections::BTreeSet;
+
+use half::f16;
+
+use super::registry::BUILTIN;
+use super::testing::{Operand, run};
+use crate::graph::Quantization;
+use crate::observation::LOWEST;
+use crate::schema::*;
+use crate::tensor::{AlignedBuffer, DType};
+
+/// One operator at work.
+struct Case {
+    code: BuiltinOperator,
+    options: BuiltinOptionsT,
+    operands: Vec<Operand>,
+    expected: Vec<f64>,
+}
+
+impl Case {
+    fn new(code: BuiltinOperator, operands: Vec<Operand>, expected: Vec<f64>) -> Self {
+        Self { code, options: BuiltinOptionsT::NONE, operands, expected }
+    }
+
+    fn with(mut self, options: BuiltinOptionsT) -> Self {
+        self.options = options;
+        self
+    }
+
+    fn check(self) {
+        let operands: Vec<_> = self.operands.into_iter().map(Some).collect();
+        let output = run(self.code, self.options, &operands).unwrap();
+        let output: &[f32] = output.as_slice();
+        assert_eq!(output.len(), self.expected.len(), "{:?}", self.code);
+        for (i, (&found, &expected)) in output.iter().zip(&self.expected).enumerate() {
+            let found = f64::from(found);
+            let is_close = (found - expected).abs() <= 1.0e-5 * expected.abs() + 1.0e-6;
+            let is_same = found == expected || (found.is_nan() && expected.is_nan());
+            assert!(is_close || is_same, "{:?}: value {i} is {found}, not {expected}", self.code);
+        }
+    }
+}
+
+/// Values of both signs between -6 and 6, with the special ones that observations must handle.
+fn values(n: usize) -> Vec<f32> {
+    let mut values: Vec<f32> = (0..n).map(|i| ((i * 61) % 121) as f32 / 10.0 - 6.0).collect();
+    for (i, special) in [f32::NAN, LOWEST, -0.0, f32::NEG_INFINITY].into_iter().enumerate() {
+        if let Some(value) = values.get_mut(i * 7 + 3) {
+            *value = special;
+        }
+    }
+    values
+}
+
+/// Finite values between -6 and 6.
+fn finite(n: usize) -> Vec<f32> {
+    (0..n).map(|i| ((i * 67) % 121) as f32 / 10.0 - 5.95).collect()
+}
+
+fn map(values: &[f32], f: impl Fn(f64) -> f64) -> Vec<f64> {
+    // The result is a float, as special values need it.
+    values.iter().map(|&v| f64::from(f(f64::from(v)) as f32)).collect()
+}
+
+fn clamp(low: f64, high: f64) -> impl Fn(f64) -> f64 {
+    move |x| if x.is_nan() { x } else { x.max(low).min(high) }
+}
+
+fn unary_cases() -> Vec<Case> {
+    use BuiltinOperator as Code;
+    let (any, positive) =
+        (values(37), finite(37).iter().map(|x| x.abs() + 0.1).collect::<Vec<_>>());
+    let case = |code, values: &[f32], f: &dyn Fn(f64) -> f64| {
+        let n = values.len();
+        Case::new(code, vec![Operand::input(&[1, n], values)], map(values, f))
+    };
+    let leaky = BuiltinOptionsT::LeakyReluOptions(Box::new(LeakyReluOptionsT { alpha: 0.25 }));
+    vec![
+        case(Code::RELU, &any, &clamp(0.0, f64::INFINITY)),
+        case(Code::RELU6, &any, &clamp(0.0, 6.0)),
+        case(Code::RELU_N1_TO_1, &any, &clamp(-1.0, 1.0)),
+        case(Code::RELU_0_TO_1, &any, &clamp(0.0, 1.0)),
+        case(Code::LEAKY_RELU, &any, &|x| if x < 0.0 { x * 0.25 } else { x }).with(leaky),
+        case(Code::HARD_SWISH, &finite(37), &|x| x * (x + 3.0).clamp(0.0, 6.0) / 6.0),
+        case(Code::LOGISTIC, &any, &|x| 1.0 / (1.0 + (-x).exp())),
+        case(Code::TANH, &any, &f64::tanh),
+        case(Code::EXP, &any, &f64::exp),
+        case(Code::NEG, &any, &|x| -x),
+        case(Code::ABS, &any, &f64::abs),
+        case(Code::SQUARE, &finite(37), &|x| x * x),
+        case(Code::SQRT, &positive, &f64::sqrt),
+        case(Code::RSQRT, &positive, &|x| 1.0 / x.sqrt()),
+    ]
+}
+
+fn binary_cases() -> Vec<Case> {
+    use BuiltinOperator as Code;
+    let (a, b) = (values(2 * 3 * 20), finite(20));
+    let relu6 = ActivationFunctionType::RELU6;
+    let case = |code, f: &dyn Fn(f64, f64) -> f64| {
+        let operands = vec![Operand::input(&[2, 3, 20], &a), Operand::constant(&[20], &b)];
+        let pairs = a.iter().zip(b.iter().cycle());
+        let expected = pairs.map(|(&a, &b)| f64::from(f(a.into(), b.into()) as f32)).collect();
+        Case::new(code, operands, expected)
+    };
+    let add = BuiltinOptionsT::AddOptions(Box::new(AddOptionsT {
+        fused_activation_function: relu6,
+        ..Default::default()
+    }));
+    let sub = BuiltinOptionsT::SubOptions(Box::new(SubOptionsT {
+        fused_activation_function: relu6,
+        ..Default::default()
+    }));
+    let mul =
+        BuiltinOptionsT::MulOptions(Box::new(MulOptionsT { fused_activation_function: relu6 }));
+    let div =
+        BuiltinOptionsT::DivOptions(Box::new(DivOptionsT { fused_activation_function: relu6 }));
+    let clamp = clamp(0.0, 6.0);
+    vec![
+        case(Code::ADD, &|a, b| a + b),
+        case(Code::ADD, &|a, b| clamp(a + b)).with(add),
+        case(Code::SUB, &|a, b| clamp(a - b)).with(sub),
+        case(Code::MUL, &|a, b| clamp(a * b)).with(mul),
+        case(Code::DIV, &|a, b| clamp(a / b)).with(div),
+        case(Code::MINIMUM, &|a, b| if b < a { b } else { a }),
+        case(Code::MAXIMUM, &|a, b| if a < b { b } else { a }),
+        case(Code::SQUARED_DIFFERENCE, &|a, b| (a - b) * (a - b)),
+    ]
+}
+
+fn reduction_cases() -> Vec<Case> {
+    use BuiltinOperator as Code;
+    let x = finite(2 * 3 * 17);
+    let rows = |f: &dyn Fn(&[f64]) -> f64| -> Vec<f64> {
+        let doubles: Vec<f64> = x.iter().map(|&v| v.into()).collect();
+        // Over axes 0 and 2 of [2, 3, 17].
+        (0..3)
+            .map(|j| {
+                let row = [&doubles[j * 17..][..17], &doubles[51 + j * 17..][..17]].concat();
+                f(&row)
+            })
+            .collect()
+    };
+    let case = |code, f: &dyn Fn(&[f64]) -> f64| {
+        let operands = vec![Operand::input(&[2, 3, 17], &x), Operand::indices(&[2], &[0, -1])];
+        let keep = ReducerOptionsT { keep_dims: true };
+        Case::new(code, operands, rows(f)).with(BuiltinOptionsT::ReducerOptions(Box::new(keep)))
+    };
+    vec![
+        case(Code::SUM, &|r| r.iter().sum()),
+        case(Code::MEAN, &|r| r.iter().sum::<f64>() / 34.0),
+        case(Code::REDUCE_MAX, &|r| r.iter().copied().fold(f64::MIN, f64::max)),
+        case(Code::REDUCE_MIN, &|r| r.iter().copied().fold(f64::MAX, f64::min)),
+    ]
+}
+
+fn pooling_cases() -> Vec<Case> {
+    let x = finite(5 * 5 * 3);
+    // 2x2 windows with stride 2 over 5x5, the last row and column half padding.
+    let pooled = |f: &dyn Fn(&[f64]) -> f64| -> Vec<f64> {
+        let mut out = Vec::new();
+        for (oy, ox, c) in (0..27).map(|i| (i / 9, i / 3 % 3, i % 3)) {
+            let mut window = Vec::new();
+            for (y, xx) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+                let (iy, ix) = (oy * 2 + y, ox * 2 + xx);
+                if iy < 5 && ix < 5 {
+                    window.push(f64::from(x[(iy * 5 + ix) * 3 + c]));
+                }
+            }
+            out.push(f(&window).max(0.0));
+        }
+        out
+    };
+    let options = || {
+        BuiltinOptionsT::Pool2DOptions(Box::new(Pool2DOptionsT {
+            padding: Padding::SAME,
+            stride_w: 2,
+            stride_h: 2,
+            filter_width: 2,
+            filter_height: 2,
+            fused_activation_function: ActivationFunctionType::RELU,
+        }))
+    };
+    let input = || vec![Operand::input(&[1, 5, 5, 3], &x)];
+    let max = pooled(&|w| w.iter().copied().fold(f64::MIN, f64::max));
+    let average = pooled(&|w| w.iter().sum::<f64>() / w.len() as f64);
+    vec![
+        Case::new(BuiltinOperator::MAX_POOL_2D, input(), max).with(options()),
+        Case::new(BuiltinOperator::AVERAGE_POOL_2D, input(), average).with(options()),
+    ]
+}
+
+fn product_cases() -> Vec<Case> {
+    let (x, w, bias) = (finite(2 * 3 * 10), finite(5 * 10), finite(5));
+    let mut expected = Vec::new();
+    for (row, n) in (0..6).flat_map(|row| (0..5).map(move |n| (row, n))) {
+        let terms = (0..10).map(|k| f64::from(x[row * 10 + k]) * f64::from(w[n * 10 + k]));
+        expected.push((terms.sum::<f64>() + f64::from(bias[n])).max(0.0));
+    }
+    let options = |keep_num_dims| {
+        BuiltinOptionsT::FullyConnectedOptions(Box::new(FullyConnectedOptionsT {
+            fused_activation_function: ActivationFunctionType::RELU,
+            keep_num_dims,
+            ..Default::default()
+        }))
+    };
+    let code = BuiltinOperator::FULLY_CONNECTED;
+    let operands =
+        |weights| vec![Operand::input(&[2, 3, 10], &x), weights, Operand::constant(&[5], &bias)];
+    let constant = operands(Operand::constant(&[5, 10], &w));
+    let late = operands(Operand::input(&[5, 10], &w));
+    vec![
+        Case::new(code, constant, expected.clone()).with(options(true)),
+        Case::new(code, late, expected).with(options(false)),
+    ]
+}
+
+fn movement_cases() -> Vec<Case> {
+    use BuiltinOperator as Code;
+    let (x, y) = (values(2 * 3 * 5), finite(2 * 4 * 5));
+    let plain = map(&x, |v| v);
+    let input = || Operand::input(&[2, 3, 5], &x);
+    let mut joined = Vec::new();
+    for i in 0..2 {
+        joined.extend(map(&x[i * 15..][..15], |v| v));
+        joined.extend(map(&y[i * 20..][..20], |v| v));
+    }
+    let concatenation = |fused_activation_function| {
+        BuiltinOptionsT::ConcatenationOptions(Box::new(ConcatenationOptionsT {
+            axis: -2,
+            fused_activation_function,
+        }))
+    };
+    let both = || vec![input(), Operand::input(&[2, 4, 5], &y)];
+    let capped = joined.iter().map(|&v| clamp(0.0, 6.0)(v)).collect();
+    let borders = || Operand::indices(&[3, 2], &[0, 0, 1, 0, 0, 2]);
+    let bordered = |value: f64| {
+        let mut out = Vec::new();
+        for i in 0..2 {
+            out.extend([value; 7]);
+            for row in plain[i * 15..][..15].chunks(5) {
+                out.extend_from_slice(row);
+                out.extend([value; 2]);
+            }
+        }
+        out
+    };
+    let mut mirrored = Vec::new();
+    for row in plain.chunks(5) {
+        mirrored.extend([row[2], row[1], row[0], row[1], row[2], row[3], row[4], row[3]]);
+    }
+    let mirror = MirrorPadOptionsT { mode: MirrorPadMode::REFLECT };
+    let reshape = ReshapeOptionsT { new_shape: Some(vec![6, -1]) };
+    vec![
+        Case::new(Code::RESHAPE, vec![input()], plain.clone())
+            .with(BuiltinOptionsT::ReshapeOptions(Box::new(reshape))),
+        Case::new(Code::SQUEEZE, vec![Operand::input(&[1, 30], &x)], plain.clone()),
+        Case::new(Code::EXPAND_DIMS, vec![input(), Operand::indices(&[1], &[-1])], plain.clone()),
+        Case::new(Code::CONCATENATION, both(), joined)
+            .with(concatenation(ActivationFunctionType::NONE)),
+        Case::new(Code::CONCATENATION, both(), capped)
+            .with(concatenation(ActivationFunctionType::RELU6)),
+        Case::new(Code::PAD, vec![input(), borders()], bordered(0.0)),
+        Case::new(
+            Code::PADV2,
+            vec![input(), borders(), Operand::constant(&[], &[-7.5])],
+            bordered(-7.5),
+        ),
+        Case::new(
+            Code::MIRROR_PAD,
+            vec![input(), Operand::indices(&[3, 2], &[0, 0, 0, 0, 2, 1])],
+            mirrored,
+        )
+        .with(BuiltinOptionsT::MirrorPadOptions(Box::new(mirror))),
+    ]
+}
+
+fn other_cases() -> Vec<Case> {
+    let x = finite(3 * 18);
+    let mut softmax = Vec::new();
+    for row in x.chunks(18) {
+        let e: Vec<f64> = row.iter().map(|&v| (0.5 * f64::from(v)).exp()).collect();
+        softmax.extend(e.iter().map(|v| v / e.iter().sum::<f64>()));
+    }
+    let halves = [1.5, -0.25, 65504.0].map(f16::from_f32);
+    let bits = halves.map(f16::to_bits);
+    let half = Operand::typed(DType::F16, &[3], AlignedBuffer::copy_of(&bits), None);
+    let per_axis = Quantization {
+        scale: vec![0.5, 2.0],
+        zero_point: vec![1, -1],
+        axis: 1,
+        ..Quantization::default()
+    };
+    let bytes = AlignedBuffer::copy_of(&[3_i8, 3, -128, 127]);
+    let quantized = Operand::typed(DType::I8, &[2, 2], bytes, Some(per_axis));
+    let options = SoftmaxOptionsT { beta: 0.5 };
+    let dequantize = BuiltinOperator::DEQUANTIZE;
+    vec![
+        Case::new(BuiltinOperator::SOFTMAX, vec![Operand::input(&[3, 18], &x)], softmax)
+            .with(BuiltinOptionsT::SoftmaxOptions(Box::new(options))),
+        Case::new(dequantize, vec![half], vec![1.5, -0.25, 65504.0]),
+        Case::new(dequantize, vec![quantized], vec![1.0, 8.0, -64.5, 256.0]),
+    ]
+}
+
+#[test]
+fn every_operator_equals_its_formula() {
+    let cases = [
+        unary_cases(),
+        binary_cases(),
+        reduction_cases(),
+        pooling_cases(),
+        product_cases(),
+        movement_cases(),
+        other_cases(),
+    ];
+    let mut tested: BTreeSet<BuiltinOperator> =
+        [BuiltinOperator::CONV_2D, BuiltinOperator::DEPTHWISE_CONV_2D].into();
+    for case in cases.into_iter().flatten() {
+        tested.insert(case.code);
+        case.check();
+    }
+    let known: BTreeSet<BuiltinOperator> = BUILTIN.iter().map(|(code, _)| *code).collect();
+    assert_eq!(tested, known, "every operator of the registry has a case");
+}
+
+#[test]
+fn a_record_with_nothing_to_observe_is_an_error() {
+    let masked = Operand::input(&[1, 2], &[f32::NAN, LOWEST]);
+    let error = run(BuiltinOperator::NEG, BuiltinOptionsT::NONE, &[Some(masked)]).unwrap_err();
+    assert_eq!(error.kind(), crate::error::ErrorKind::Record);
+    assert_eq!(
+        error.to_string(),
+        "nothing to observe: tensor `in0` has only elements that are NaN or the lowest float"
+    );
+}
