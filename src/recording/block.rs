@@ -402,6 +402,25 @@ impl Block {
         Some(Column { counts, min, max })
     }
 
+    /// Shows the observed records in order: (number in the shard, observations).
+    ///
+    /// # Errors
+    /// Those of `visit`.
+    pub fn for_each_observed(
+        &self,
+        visit: &mut dyn FnMut(u64, &RecordObservations) -> Result<()>,
+    ) -> Result<()> {
+        let mut number = self.first_record;
+        self.for_each_record(&mut |record| {
+            let this = number;
+            number += 1;
+            match record {
+                BlockRecord::Observed(observations) => visit(this, observations),
+                BlockRecord::Skipped(_) => Ok(()),
+            }
+        })
+    }
+
     /// Shows the records in order, as they were pushed.
     pub(super) fn for_each_record(
         &self,

@@ -110,6 +110,9 @@ pub(super) struct InspectArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Print every observation of a recording, a line each, separated by tabs
+    #[arg(long, conflicts_with = "json")]
+    pub observations: bool,
     /// How the ranges of a recording are estimated
     #[command(flatten)]
     pub estimator: EstimatorArgs,

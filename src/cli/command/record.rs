@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use indicatif::HumanBytes;
 
-use crate::circle::{ModelFile, source_fingerprint, splice};
+use crate::circle::{ModelFile, check_splice, source_fingerprint, splice};
 use crate::dataset::{self, BadRecords, DEFAULT_RANDOM_RECORDS, InputSpec, RecordSource};
 use crate::error::Result;
 use crate::interpreter::{Interpreter, Plan, PlanOptions};
@@ -38,6 +38,11 @@ pub(in crate::cli) fn run(
 
     let model = ModelFile::open(&config.model)?;
     let plan = Arc::new(build_plan(&model, &config, printer)?);
+    if config.output.is_some() {
+        // What cannot be written at the end is better known now.
+        let observed: Vec<_> = plan.observed().iter().map(|t| (t.subgraph, t.index)).collect();
+        check_splice(&model, &observed)?;
+    }
     let inputs = input_specs(&plan);
     let source = open_source(&config, &inputs, printer)?;
     let header = Header {

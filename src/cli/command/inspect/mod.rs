@@ -1,3 +1,4 @@
+mod observations;
 mod recording;
 
 use std::fs::File;
@@ -17,6 +18,10 @@ use super::super::printer::Printer;
 /// Lists the content of a model or a recording on standard output.
 pub(in crate::cli) fn run(args: &InspectArgs, printer: &Printer) -> Result<ExitStatus> {
     let estimator = args.estimator.estimator()?;
+    if args.observations {
+        observations::print(&args.file, printer)?;
+        return Ok(ExitStatus::Success);
+    }
     let text = if is_model(&args.file)? {
         let listing = listing(&ModelFile::open(&args.file)?);
         if args.json { json(&listing)? } else { listing.to_string() }
