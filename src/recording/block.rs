@@ -87,10 +87,11 @@ impl BlockBuilder {
     /// Leaves the next record out.
     pub fn skip(&mut self, reason: &str) {
         let record = self.first_record + (self.observed + self.skipped.len()) as u64;
-        let mut reason = reason.to_owned();
-        if reason.len() > MAX_REASON {
-            reason.truncate(reason.floor_char_boundary(MAX_REASON));
+        let mut len = reason.len().min(MAX_REASON);
+        while !reason.is_char_boundary(len) {
+            len -= 1;
         }
+        let reason = reason[..len].to_owned();
         self.reason_bytes += reason.len() + size_of::<SkippedEntry>();
         self.skipped.push(SkippedEntry { record, reason });
     }
@@ -229,8 +230,8 @@ impl StoredBlock {
         if columns.iter().any(|it| !it.counted && it.observations != *observed) {
             return Some("wrong number of observations");
         }
-        let lens = columns.iter().map(|it| it.byte_len(*observed));
-        let body_len = lens.fold(Some(0_u64), |sum, len| sum?.checked_add(len));
+        let mut lens = columns.iter().map(|it| it.byte_len(*observed));
+        let body_len = lens.try_fold(0_u64, u64::checked_add);
         (body_len != Some(self.head.body_len)).then_some("columns do not fill it")
     }
 

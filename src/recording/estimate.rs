@@ -20,9 +20,8 @@ pub(super) fn from_state(
     moving_average: bool,
     tensors: &[TensorEntry],
 ) -> Result<Vec<Option<Observation>>> {
-    let range = |tensor| match moving_average {
-        true => state.moving_average(tensor),
-        false => state.extremes(tensor),
+    let range = |tensor| {
+        if moving_average { state.moving_average(tensor) } else { state.extremes(tensor) }
     };
     checked((0..tensors.len()).map(range).collect(), tensors)
 }
@@ -70,6 +69,9 @@ pub(super) fn replay(
     }
     Ok(state)
 }
+
+/// Takes a tensor's position and some of its minima and maxima.
+type VisitColumn<'a> = dyn FnMut(usize, &[f32], &[f32]) + 'a;
 
 struct Percentiles<'a> {
     log: &'a Log,
@@ -173,7 +175,7 @@ impl Percentiles<'_> {
         &self,
         range: Range<usize>,
         tensors: usize,
-        visit: &mut dyn FnMut(usize, &[f32], &[f32]),
+        visit: &mut VisitColumn<'_>,
     ) -> Result<()> {
         let mut buffer = ColumnBuffer::default();
         let mut walk = Walk::new(self.log, tensors, Depth::Blocks);

@@ -47,7 +47,8 @@ pub fn merge(inputs: &[PathBuf], output: &Path, overwrite: bool) -> Result<Merge
     }
     let same_names = check_disjoint(&readers)?;
 
-    let (file, unpublished) = place::create_locked(output, overwrite)?;
+    let replaced = if overwrite { place::lock_existing(output)? } else { None };
+    let (file, unpublished) = place::create_locked(output, replaced)?;
     let header = first.header().clone();
     let mut writer = Writer::create_in(Box::new(file), output, header, first.settings())?;
     for reader in &readers {

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::Path;
 
 use super::block::BlockBuilder;
@@ -49,7 +50,7 @@ impl Writer {
     /// [`Recording`](crate::error::ErrorKind::Recording) if there is a file already,
     /// [`Io`](crate::error::ErrorKind::Io) if it cannot be written.
     pub fn create(path: &Path, header: Header, settings: MovingAverageSettings) -> Result<Self> {
-        Self::create_file(path, header, settings, false)
+        Self::create_file(path, header, settings, None)
     }
 
     /// Starts a recording, in place of the one that may be there.
@@ -58,17 +59,19 @@ impl Writer {
     /// As [`create`](Self::create); [`Recording`](crate::error::ErrorKind::Recording) if another
     /// process writes to the one that is there.
     pub fn overwrite(path: &Path, header: Header, settings: MovingAverageSettings) -> Result<Self> {
-        Self::create_file(path, header, settings, true)
+        settings.validate()?;
+        let replaced = place::lock_existing(path)?;
+        Self::create_file(path, header, settings, replaced)
     }
 
     fn create_file(
         path: &Path,
         header: Header,
         settings: MovingAverageSettings,
-        replace: bool,
+        replaced: Option<File>,
     ) -> Result<Self> {
         settings.validate()?;
-        let (file, unpublished) = place::create_locked(path, replace)?;
+        let (file, unpublished) = place::create_locked(path, replaced)?;
         let writer = Self::create_in(Box::new(file), path, header, settings)?;
         unpublished.publish()?;
         Ok(writer)
@@ -86,10 +89,12 @@ impl Writer {
     pub fn resume(path: &Path, header: &Header, settings: MovingAverageSettings) -> Result<Self> {
         settings.validate()?;
         let file = place::open_locked(path)?;
-        if let Some(writer) = Self::resume_in(Box::new(file), path, header, settings)? {
-            return Ok(writer);
+        // Both have the one lock, which must last until the file is replaced if that must be.
+        let same = file.try_clone().map_err(|error| Error::io("open", path, error))?;
+        match Self::resume_in(Box::new(file), path, header, settings)? {
+            Some(writer) => Ok(writer),
+            None => Self::create_file(path, header.clone(), settings, Some(same)),
         }
-        Self::overwrite(path, header.clone(), settings)
     }
 
     /// Starts a recording in empty storage; `name` is for messages.
@@ -221,8 +226,8 @@ impl Writer {
     /// [`Recording`](crate::error::ErrorKind::Recording) if it is in the recording already,
     /// [`Io`](crate::error::ErrorKind::Io) if the recording cannot be written.
     pub fn begin_shard(&mut self, info: &ShardInfo) -> Result<usize> {
-        let known = self.known.get(&info.identity.hash).into_iter().flatten();
-        let same = known.filter(|(identity, _)| *identity == info.identity).next_back();
+        let mut known = self.known.get(&info.identity.hash).into_iter().flatten();
+        let same = known.find(|(identity, _)| *identity == info.identity);
         if let Some(same) = same.and_then(|&(_, position)| self.shards.get(position)) {
             return Err(Error::recording(format!(
                 "{}: shard {} has the content of shard {}, which is recorded already",

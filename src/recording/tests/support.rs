@@ -1,5 +1,6 @@
 //! Small recordings with observations that depend on shard and record only.
 
+use std::fmt::Write;
 use std::path::Path;
 
 use super::super::{Header, MemoryStorage, Reader, TensorEntry, Writer};
@@ -70,7 +71,7 @@ pub fn record(seed: u8, record: u64) -> RecordObservations {
         repeated: Vec::new(),
     };
     let choice = (observation().min * 7.0).abs() as usize;
-    if choice % 3 == 0 {
+    if choice.is_multiple_of(3) {
         record.single[1] = Observation::EMPTY;
         record.repeated.push((1, Vec::new()));
     }
@@ -179,7 +180,7 @@ pub fn everything(reader: &Reader) -> String {
     reader.check().unwrap();
     let mut text = format!("{:?} {:?}\n", reader.header(), reader.shards());
     for block in reader.blocks() {
-        text += &format!("{:?}\n", block.unwrap());
+        writeln!(text, "{:?}", block.unwrap()).unwrap();
     }
     text + &format!("{:?}", all_ranges(reader))
 }
