@@ -27,7 +27,8 @@ pub struct Writer {
     pending: BlockBuilder,
     state: Accumulator,
     shards: Vec<RecordedShard>,
-    /// Every identity that a shard has or had before it grew, by its hash, and the shard's position.
+    /// Every identity that a shard has or had before it grew, by its hash, and the shard's
+    /// position.
     known: HashMap<[u8; 32], Vec<(ShardIdentity, usize)>>,
     /// Offset of the last Shard frame, and the position of its shard.
     segment: Option<(u64, usize)>,
@@ -77,8 +78,8 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Goes on with a recording after its last commit; what a crash left after that is cut off. With
-    /// other settings of the moving average than before, its state is computed again from the
+    /// Goes on with a recording after its last commit; what a crash left after that is cut off.
+    /// With other settings of the moving average than before, its state is computed again from the
     /// blocks. A file that was never completely created becomes a new recording.
     ///
     /// # Errors
@@ -245,8 +246,8 @@ impl Writer {
     }
 
     /// Makes the shard at a position the current one; it goes on after its
-    /// [`done`](RecordedShard::done) records. `info` may say that it has grown, which the caller has
-    /// checked.
+    /// [`done`](RecordedShard::done) records. `info` may say that it has grown, which the caller
+    /// has checked.
     ///
     /// # Errors
     /// [`Recording`](crate::error::ErrorKind::Recording) if it is another shard,
@@ -390,8 +391,9 @@ impl Writer {
         Ok(Commit { records: self.records, byte_len: self.log.end() })
     }
 
-    /// The range of each tensor over all records so far; `None` for a tensor that was never observed.
-    /// Percentiles, and moving averages with other settings than the recording's, read the blocks.
+    /// The range of each tensor over all records so far; `None` for a tensor that was never
+    /// observed. Percentiles, and moving averages with other settings than the recording's, read
+    /// the blocks.
     ///
     /// # Errors
     /// [`Usage`](crate::error::ErrorKind::Usage) for settings out of range,

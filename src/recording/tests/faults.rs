@@ -142,10 +142,13 @@ fn a_long_tail_is_searched_through() {
     assert_eq!(storage.durable().len() as u64, len);
 }
 
+/// Durable and live bytes after each operation.
+type History = Arc<Mutex<Vec<(Vec<u8>, Vec<u8>)>>>;
+
 /// Storage that remembers what it held after every operation.
 struct Watched {
     inner: MemoryStorage,
-    history: Arc<Mutex<Vec<(Vec<u8>, Vec<u8>)>>>,
+    history: History,
 }
 
 impl Watched {
@@ -185,7 +188,7 @@ impl Storage for Watched {
 fn any_sectors_may_survive_a_crash() {
     const SECTOR: usize = 128;
     let (bytes, commits) = sample();
-    let history = Arc::new(Mutex::new(Vec::new()));
+    let history = History::default();
     let storage = Watched { inner: MemoryStorage::default(), history: history.clone() };
     let path = Path::new(NAME);
     let mut writer = Writer::create_in(Box::new(storage), path, header(), SETTINGS).unwrap();

@@ -1,4 +1,5 @@
-//! Behaviour of writers and readers; faults, merging and random operations are in files of their own.
+//! Behaviour of writers and readers; faults, merging and random operations are in files of their
+//! own.
 
 mod faults;
 mod merging;
