@@ -1,4 +1,5 @@
-//! Blocks: the observations of many records, turned from one row per record to one column per tensor.
+//! Blocks: the observations of many records, turned from one row per record to one column per
+//! tensor.
 //!
 //! A column is all that an estimator needs of a tensor, so a tensor can be read without the others.
 //! Each column has its own checksum, which the block's checksum covers: what is read is checked,
@@ -87,11 +88,11 @@ impl BlockBuilder {
     /// Leaves the next record out.
     pub fn skip(&mut self, reason: &str) {
         let record = self.first_record + (self.observed + self.skipped.len()) as u64;
-        let mut reason = reason.to_owned();
-        if reason.len() > MAX_REASON {
-            let end = (0..=MAX_REASON).rev().find(|&end| reason.is_char_boundary(end));
-            reason.truncate(end.unwrap_or(0));
+        let mut len = reason.len().min(MAX_REASON);
+        while !reason.is_char_boundary(len) {
+            len -= 1;
         }
+        let reason = reason[..len].to_owned();
         self.reason_bytes += reason.len() + size_of::<SkippedEntry>();
         self.skipped.push(SkippedEntry { record, reason });
     }
@@ -135,8 +136,7 @@ impl BlockBuilder {
         let rows = self.rows.get(tensor..).unwrap_or_default();
         let single = rows.iter().step_by(self.tensors.max(1));
         let observations = if repeated.is_empty() {
-            put(body, single.clone().map(|it| it.min));
-            put(body, single.map(|it| it.max));
+            put(body, self.observed, single);
             self.observed as u32
         } else {
             self.write_counted(single, repeated, body)
@@ -163,15 +163,21 @@ impl BlockBuilder {
             }
             body.extend_from_slice(&((all.len() - before) as u32).to_le_bytes());
         }
-        put(body, all.iter().map(|it| it.min));
-        put(body, all.iter().map(|it| it.max));
+        put(body, all.len(), all.iter());
         all.len() as u32
     }
 }
 
-fn put(body: &mut Vec<u8>, values: impl Iterator<Item = f32>) {
-    for value in values {
-        body.extend_from_slice(&value.to_le_bytes());
+/// Appends the minima of `count` observations, then their maxima, in one walk: the observations of
+/// a column are far apart.
+fn put<'a>(body: &mut Vec<u8>, count: usize, observations: impl Iterator<Item = &'a Observation>) {
+    let start = body.len();
+    body.resize(start + count * size_of::<Observation>(), 0);
+    let (minima, maxima) = body[start..].split_at_mut(count * size_of::<f32>());
+    let (minima, maxima) = (minima.as_chunks_mut::<4>().0, maxima.as_chunks_mut::<4>().0);
+    for ((observation, min), max) in observations.zip(minima).zip(maxima) {
+        *min = observation.min.to_le_bytes();
+        *max = observation.max.to_le_bytes();
     }
 }
 
@@ -347,7 +353,7 @@ impl StoredBlock {
     }
 }
 
-fn fill<T>(values: &mut Vec<T>, bytes: &[u8], from_le_bytes: fn([u8; 4]) -> T) {
+fn fill<T>(values: &mut Vec<T>, bytes: &[u8], from_le_bytes: impl Fn([u8; 4]) -> T) {
     values.clear();
     values.extend(bytes.as_chunks::<4>().0.iter().map(|&it| from_le_bytes(it)));
 }

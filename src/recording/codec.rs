@@ -14,7 +14,8 @@ use super::Header;
 use crate::shard::ShardInfo;
 use crate::stats::Accumulator;
 
-/// Longest encoded part of a frame, in bytes. Decoding stops there whatever lengths the bytes claim.
+/// Longest encoded part of a frame, in bytes. Decoding stops there whatever lengths the bytes
+/// claim.
 pub(super) const MAX_ENCODED: usize = 256 << 20;
 
 /// The Header frame.

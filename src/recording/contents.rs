@@ -26,8 +26,8 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    /// Finds the last commit and the shards. `None` if the recording was cut before its first commit
-    /// was complete, so that it never held anything.
+    /// Finds the last commit and the shards. `None` if the recording was cut before its first
+    /// commit was complete, so that it never held anything.
     pub fn read(log: &Log) -> Result<Option<Self>> {
         let Some((header, first)) = read_header(log)? else { return Ok(None) };
         let Some((head, commit)) = find_last_commit(log, &header)? else {

@@ -10,9 +10,6 @@ use crate::error::{Error, Result};
 use crate::observation::Observation;
 use crate::stats::{Accumulator, Estimator, MovingAverageSettings, RadixSelect, percentile};
 
-/// Sees a tensor's minima and maxima in one block: (tensor position, minima, maxima).
-type VisitColumn<'a> = dyn FnMut(usize, &[f32], &[f32]) + 'a;
-
 /// Ranges from the state that a run keeps: one entry per tensor.
 ///
 /// # Errors
@@ -23,8 +20,9 @@ pub(super) fn from_state(
     moving_average: bool,
     tensors: &[TensorEntry],
 ) -> Result<Vec<Option<Observation>>> {
-    let range =
-        |tensor| if moving_average { state.moving_average(tensor) } else { state.extremes(tensor) };
+    let range = |tensor| {
+        if moving_average { state.moving_average(tensor) } else { state.extremes(tensor) }
+    };
     checked((0..tensors.len()).map(range).collect(), tensors)
 }
 
@@ -71,6 +69,9 @@ pub(super) fn replay(
     }
     Ok(state)
 }
+
+/// Takes a tensor's position and some of its minima and maxima.
+type VisitColumn<'a> = dyn FnMut(usize, &[f32], &[f32]) + 'a;
 
 struct Percentiles<'a> {
     log: &'a Log,

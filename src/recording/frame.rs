@@ -165,7 +165,8 @@ impl Log {
         }
         self.storage.read_at(buffer, offset).map_err(|error| {
             if error.kind() == io::ErrorKind::UnexpectedEof {
-                self.damaged(offset, "the file was cut while it was read")
+                Error::recording(format!("{}: was cut while it was read", self.name.display()))
+                    .with_hint("another process has recovered it: try again")
             } else {
                 Error::io("read", &self.name, error)
             }

@@ -24,15 +24,15 @@ pub struct MergeSummary {
 
 /// Joins recordings of the same model in the order given, into what recording all shards in that
 /// order would have made: the same shards and observations, and ranges with the same bits. Blocks
-/// are of full size, whatever the inputs' commits were. The settings of the moving average are those
-/// of the first input.
+/// are of full size, whatever the inputs' commits were. The settings of the moving average are
+/// those of the first input.
 ///
 /// The output appears complete or not at all, and may replace one of the inputs.
 ///
 /// # Errors
 /// [`Usage`](crate::error::ErrorKind::Usage) without inputs,
-/// [`Recording`](crate::error::ErrorKind::Recording) if the models differ, a shard is in two inputs,
-/// an input is damaged, or the output exists and is not to be overwritten,
+/// [`Recording`](crate::error::ErrorKind::Recording) if the models differ, a shard is in two
+/// inputs, an input is damaged, or the output exists and is not to be overwritten,
 /// [`Io`](crate::error::ErrorKind::Io) if something cannot be read or written.
 pub fn merge(inputs: &[PathBuf], output: &Path, overwrite: bool) -> Result<MergeSummary> {
     let readers = inputs.iter().map(|path| Reader::open(path)).collect::<Result<Vec<_>>>()?;
@@ -47,7 +47,8 @@ pub fn merge(inputs: &[PathBuf], output: &Path, overwrite: bool) -> Result<Merge
     }
     let same_names = check_disjoint(&readers)?;
 
-    let (file, unpublished) = place::create_locked(output, overwrite)?;
+    let replaced = if overwrite { place::lock_existing(output)? } else { None };
+    let (file, unpublished) = place::create_locked(output, replaced)?;
     let header = first.header().clone();
     let mut writer = Writer::create_in(Box::new(file), output, header, first.settings())?;
     for reader in &readers {

@@ -2,8 +2,8 @@
 //!
 //! A [`Writer`] adds the observations of records, in order, and makes them durable with
 //! [`commit`](Writer::commit). After a crash, [`Writer::resume`] goes on after the last commit. A
-//! [`Reader`] sees what is committed, also beside a running writer. [`merge`] joins recordings of the
-//! same model.
+//! [`Reader`] sees what is committed, also beside a running writer. [`merge`] joins recordings of
+//! the same model.
 //!
 //! The bytes and the argument why nothing is lost are in `docs/recording.md`. The parts:
 //!

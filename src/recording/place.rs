@@ -36,18 +36,24 @@ pub(super) fn open_locked(path: &Path) -> Result<File> {
     Err(in_use(path))
 }
 
-/// Makes an empty, locked file which [`Unpublished::publish`] will put at `target`.
+/// Opens the recording that is to be replaced, if there is one, so that nobody writes to it.
+///
+/// # Errors
+/// As [`open_locked`].
+pub(super) fn lock_existing(path: &Path) -> Result<Option<File>> {
+    path.symlink_metadata().is_ok().then(|| open_locked(path)).transpose()
+}
+
+/// Makes an empty, locked file which [`Unpublished::publish`] will put at `target`, in place of the
+/// file `replaced`.
 ///
 /// # Errors
 /// [`Recording`](crate::error::ErrorKind::Recording) if there is a recording and it is not to be
-/// replaced, or another process has it; [`Io`](crate::error::ErrorKind::Io) if the file cannot be
-/// made.
-pub(super) fn create_locked(target: &Path, replace: bool) -> Result<(File, Unpublished)> {
-    let exists = target.symlink_metadata().is_ok();
-    if exists && !replace {
+/// replaced; [`Io`](crate::error::ErrorKind::Io) if the file cannot be made.
+pub(super) fn create_locked(target: &Path, replaced: Option<File>) -> Result<(File, Unpublished)> {
+    if replaced.is_none() && target.symlink_metadata().is_ok() {
         return Err(already_there(target));
     }
-    let replaced = if exists { Some(open_locked(target)?) } else { None };
     let name = target.file_name().ok_or_else(|| {
         Error::usage(format!("{} is not a file name for a recording", target.display()))
     })?;

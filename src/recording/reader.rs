@@ -17,8 +17,8 @@ use crate::stats::{Accumulator, Estimator, MovingAverageSettings};
 /// A reader takes no lock and needs none: a writer only adds, and what it cuts was never committed.
 /// Beside a running writer, a reader sees the last commit at the time when it was opened.
 ///
-/// Opening looks at the header, the last commit and the shards. Everything else is checked when it is
-/// read: by [`check`](Self::check), [`blocks`](Self::blocks) and [`ranges`](Self::ranges).
+/// Opening looks at the header, the last commit and the shards. Everything else is checked when it
+/// is read: by [`check`](Self::check), [`blocks`](Self::blocks) and [`ranges`](Self::ranges).
 pub struct Reader {
     log: Log,
     contents: Contents,
@@ -106,9 +106,9 @@ impl Reader {
         (0..state.len()).map(|tensor| state.count(tensor)).collect()
     }
 
-    /// The range of each tensor; `None` for a tensor that was never observed. All blocks are read and
-    /// checked, whatever the estimator. Percentiles take about `memory_budget` bytes, and the longer
-    /// the less they get.
+    /// The range of each tensor; `None` for a tensor that was never observed. All blocks are read
+    /// and checked, whatever the estimator. Percentiles take about `memory_budget` bytes, and the
+    /// longer the less they get.
     ///
     /// # Errors
     /// [`Usage`](crate::error::ErrorKind::Usage) for settings out of range,

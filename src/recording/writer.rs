@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::Path;
 
 use super::block::BlockBuilder;
@@ -26,7 +27,8 @@ pub struct Writer {
     pending: BlockBuilder,
     state: Accumulator,
     shards: Vec<RecordedShard>,
-    /// Every identity that a shard has or had before it grew, by its hash, and the shard's position.
+    /// Every identity that a shard has or had before it grew, by its hash, and the shard's
+    /// position.
     known: HashMap<[u8; 32], Vec<(ShardIdentity, usize)>>,
     /// Offset of the last Shard frame, and the position of its shard.
     segment: Option<(u64, usize)>,
@@ -49,7 +51,7 @@ impl Writer {
     /// [`Recording`](crate::error::ErrorKind::Recording) if there is a file already,
     /// [`Io`](crate::error::ErrorKind::Io) if it cannot be written.
     pub fn create(path: &Path, header: Header, settings: MovingAverageSettings) -> Result<Self> {
-        Self::create_file(path, header, settings, false)
+        Self::create_file(path, header, settings, None)
     }
 
     /// Starts a recording, in place of the one that may be there.
@@ -58,24 +60,26 @@ impl Writer {
     /// As [`create`](Self::create); [`Recording`](crate::error::ErrorKind::Recording) if another
     /// process writes to the one that is there.
     pub fn overwrite(path: &Path, header: Header, settings: MovingAverageSettings) -> Result<Self> {
-        Self::create_file(path, header, settings, true)
+        settings.validate()?;
+        let replaced = place::lock_existing(path)?;
+        Self::create_file(path, header, settings, replaced)
     }
 
     fn create_file(
         path: &Path,
         header: Header,
         settings: MovingAverageSettings,
-        replace: bool,
+        replaced: Option<File>,
     ) -> Result<Self> {
         settings.validate()?;
-        let (file, unpublished) = place::create_locked(path, replace)?;
+        let (file, unpublished) = place::create_locked(path, replaced)?;
         let writer = Self::create_in(Box::new(file), path, header, settings)?;
         unpublished.publish()?;
         Ok(writer)
     }
 
-    /// Goes on with a recording after its last commit; what a crash left after that is cut off. With
-    /// other settings of the moving average than before, its state is computed again from the
+    /// Goes on with a recording after its last commit; what a crash left after that is cut off.
+    /// With other settings of the moving average than before, its state is computed again from the
     /// blocks. A file that was never completely created becomes a new recording.
     ///
     /// # Errors
@@ -86,10 +90,12 @@ impl Writer {
     pub fn resume(path: &Path, header: &Header, settings: MovingAverageSettings) -> Result<Self> {
         settings.validate()?;
         let file = place::open_locked(path)?;
-        if let Some(writer) = Self::resume_in(Box::new(file), path, header, settings)? {
-            return Ok(writer);
+        // Both have the one lock, which must last until the file is replaced if that must be.
+        let same = file.try_clone().map_err(|error| Error::io("open", path, error))?;
+        match Self::resume_in(Box::new(file), path, header, settings)? {
+            Some(writer) => Ok(writer),
+            None => Self::create_file(path, header.clone(), settings, Some(same)),
         }
-        Self::overwrite(path, header.clone(), settings)
     }
 
     /// Starts a recording in empty storage; `name` is for messages.
@@ -222,7 +228,7 @@ impl Writer {
     /// [`Io`](crate::error::ErrorKind::Io) if the recording cannot be written.
     pub fn begin_shard(&mut self, info: &ShardInfo) -> Result<usize> {
         let mut known = self.known.get(&info.identity.hash).into_iter().flatten();
-        let same = known.rfind(|(identity, _)| *identity == info.identity);
+        let same = known.find(|(identity, _)| *identity == info.identity);
         if let Some(same) = same.and_then(|&(_, position)| self.shards.get(position)) {
             return Err(Error::recording(format!(
                 "{}: shard {} has the content of shard {}, which is recorded already",
@@ -240,8 +246,8 @@ impl Writer {
     }
 
     /// Makes the shard at a position the current one; it goes on after its
-    /// [`done`](RecordedShard::done) records. `info` may say that it has grown, which the caller has
-    /// checked.
+    /// [`done`](RecordedShard::done) records. `info` may say that it has grown, which the caller
+    /// has checked.
     ///
     /// # Errors
     /// [`Recording`](crate::error::ErrorKind::Recording) if it is another shard,
@@ -385,8 +391,9 @@ impl Writer {
         Ok(Commit { records: self.records, byte_len: self.log.end() })
     }
 
-    /// The range of each tensor over all records so far; `None` for a tensor that was never observed.
-    /// Percentiles, and moving averages with other settings than the recording's, read the blocks.
+    /// The range of each tensor over all records so far; `None` for a tensor that was never
+    /// observed. Percentiles, and moving averages with other settings than the recording's, read
+    /// the blocks.
     ///
     /// # Errors
     /// [`Usage`](crate::error::ErrorKind::Usage) for settings out of range,

@@ -6,8 +6,9 @@ use crate::observation::{Observation, RecordObservations};
 /// Moving averages and absolute extremes of all tensors of a recording.
 ///
 /// The observations of a tensor are taken in batches, in order. Batches are counted per tensor,
-/// because the body of a loop is observed several times per record. With `a = 1 - constant`, rounded
-/// to `f32`, and `b = 1 - a` in `f64`, a batch with the extreme `m` moves the average `s` to
+/// because the body of a loop is observed several times per record. With `a = 1 - constant`,
+/// rounded to `f32`, and `b = 1 - a` in `f64`, a batch with the extreme `m` moves the average `s`
+/// to
 ///
 /// ```text
 /// s = f32(f64(f32(s * a)) + f64(m) * b)

@@ -6,9 +6,9 @@
 //! | [`Estimator::Percentile`] | a percentile of all minima, and one of all maxima |
 //! | [`Estimator::MinMax`] | smallest minimum and largest maximum |
 //!
-//! The first and the last need a few numbers per tensor, which an [`Accumulator`] keeps; percentiles
-//! need every observation. All give the same bits whoever computes them: every rounding step is
-//! part of the definition.
+//! The first and the last need a few numbers per tensor, which an [`Accumulator`] keeps;
+//! percentiles need every observation. All give the same bits whoever computes them: every rounding
+//! step is part of the definition.
 #![forbid(unsafe_code)]
 
 mod accumulator;

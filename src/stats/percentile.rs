@@ -10,8 +10,9 @@
 /// fraction = f32((f64(p) / 100 - f64(q)) / (f64(i + 1) / f64(n - 1) - f64(q)))
 /// ```
 ///
-/// This is linear interpolation as `NumPy` does it by default, but in this mixture of `f32` and `f64`.
-/// Beyond 2^24 values `f32(n - 1)` is rounded and `i` with it; it never passes the last value.
+/// This is linear interpolation as most statistics libraries do it, but in this mixture of `f32`
+/// and `f64`. Beyond 2^24 values `f32(n - 1)` is rounded and `i` with it; it never passes the last
+/// value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Percentile {
     /// Rank of the lower neighbour, from 0.

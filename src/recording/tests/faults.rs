@@ -1,8 +1,8 @@
 //! Cut and damaged files, and storage that fails.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::super::{MemoryStorage, Storage, Writer};
 use super::support::*;
@@ -140,6 +140,87 @@ fn a_long_tail_is_searched_through() {
     assert_eq!(open(&storage).unwrap().byte_len(), len);
     assert_eq!(resume(&storage).unwrap().unwrap().byte_len(), len);
     assert_eq!(storage.durable().len() as u64, len);
+}
+
+/// Durable and live bytes after each operation.
+type History = Arc<Mutex<Vec<(Vec<u8>, Vec<u8>)>>>;
+
+/// Storage that remembers what it held after every operation.
+struct Watched {
+    inner: MemoryStorage,
+    history: History,
+}
+
+impl Watched {
+    fn remember(&self) {
+        self.history.lock().unwrap().push((self.inner.durable(), self.inner.live()));
+    }
+}
+
+impl Storage for Watched {
+    fn byte_len(&self) -> io::Result<u64> {
+        self.inner.byte_len()
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.inner.read_at(buffer, offset)
+    }
+
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.inner.write_at(bytes, offset)?;
+        self.remember();
+        Ok(())
+    }
+
+    fn truncate(&mut self, byte_len: u64) -> io::Result<()> {
+        self.inner.truncate(byte_len)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.inner.sync()?;
+        self.remember();
+        Ok(())
+    }
+}
+
+/// A crash keeps what was synced, and any sectors of the rest.
+#[test]
+fn any_sectors_may_survive_a_crash() {
+    const SECTOR: usize = 128;
+    let (bytes, commits) = sample();
+    let history = History::default();
+    let storage = Watched { inner: MemoryStorage::default(), history: history.clone() };
+    let path = Path::new(NAME);
+    let mut writer = Writer::create_in(Box::new(storage), path, header(), SETTINGS).unwrap();
+    apply(&mut writer, &sample_ops()).unwrap();
+    writer.commit().unwrap();
+    let expected: Vec<String> = (commits.iter())
+        .map(|&len| everything(&open(&MemoryStorage::new(bytes[..len as usize].to_vec())).unwrap()))
+        .collect();
+    let mut images = 0;
+    for (durable, live) in history.lock().unwrap().iter() {
+        let acknowledged = commits.iter().rposition(|&len| len <= durable.len() as u64);
+        for pattern in 0..32_u32 {
+            let mut image = live.clone();
+            for (number, sector) in image[durable.len()..].chunks_mut(SECTOR).enumerate() {
+                if pattern.wrapping_mul(0x9e37_79b9).rotate_left(number as u32) & 1 == 1 {
+                    sector.fill(0);
+                }
+            }
+            let image = MemoryStorage::new(image);
+            let Some(acknowledged) = acknowledged else {
+                // Not published yet: any answer but a panic.
+                let _ = resume(&image);
+                continue;
+            };
+            let found = everything(&open(&image).unwrap());
+            let found = expected.iter().position(|it| *it == found);
+            assert!(found.is_some_and(|found| found >= acknowledged), "{}", durable.len());
+            assert!(resume(&image).unwrap().is_some());
+            images += 1;
+        }
+    }
+    assert!(images > 500, "{images}");
 }
 
 /// Storage that fails from some operation on, possibly after writing a part.

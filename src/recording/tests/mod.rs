@@ -1,4 +1,5 @@
-//! Behaviour of writers and readers; faults, merging and random operations are in files of their own.
+//! Behaviour of writers and readers; faults, merging and random operations are in files of their
+//! own.
 
 mod faults;
 mod merging;
@@ -333,7 +334,8 @@ mod files {
         let path = folder.path().join("a.rmm");
         drop(Writer::create(&path, header(), SETTINGS).unwrap());
         let bytes = fs::read(&path).unwrap();
-        for len in 0..bytes.len() {
+        // Every length is tried in memory; each of these syncs several times.
+        for len in [0, 7, 23, 24, 100, bytes.len() - 1] {
             fs::write(&path, &bytes[..len]).unwrap();
             assert!(Reader::open(&path).is_err());
             let mut writer = Writer::resume(&path, &header(), SETTINGS).unwrap();

@@ -1,6 +1,6 @@
 //! Small recordings with observations that depend on shard and record only.
 
-use std::fmt::Write as _;
+use std::fmt::Write;
 use std::path::Path;
 
 use super::super::{Header, MemoryStorage, Reader, TensorEntry, Writer};
