@@ -1,0 +1,64 @@
+//! Ranges of every float activation against LiteRT's, kept in `testdata/golden` by
+//! `tests/reference/compare_litert.py` (LiteRT 2.3, no delegates, all tensors kept).
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use record_minmax::circle::ModelFile;
+use record_minmax::dataset::{self, DataFormat, InputSpec, Record};
+use record_minmax::interpreter::{Interpreter, Plan, PlanOptions};
+use record_minmax::kernel::Isa;
+use record_minmax::observation::RecordObservations;
+
+/// One a record: tensor position -> (min, max).
+type Golden = Vec<HashMap<String, (f32, f32)>>;
+
+/// Runs `model` over `data` on every instruction set and compares each record's ranges.
+fn compare(model: &str, data: &str, golden: &str) {
+    let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+    let golden: Golden =
+        serde_json::from_str(&std::fs::read_to_string(testdata.join(golden)).unwrap()).unwrap();
+    let graph = ModelFile::open(&testdata.join(model)).unwrap().graph().unwrap();
+    let data = testdata.join(data).to_str().unwrap().to_owned();
+    for isa in Isa::supported() {
+        let plan = Plan::new(&graph, &PlanOptions { isa, ..PlanOptions::new() }).unwrap();
+        let plan = Arc::new(plan);
+        let inputs: Vec<InputSpec> = plan
+            .inputs()
+            .iter()
+            .map(|i| InputSpec { name: i.name.clone(), tensor_type: i.tensor_type.clone() })
+            .collect();
+        let mut source =
+            dataset::open(std::slice::from_ref(&data), DataFormat::Auto, &inputs).unwrap();
+        assert_eq!(source.shards()[0].identity.records, golden.len() as u64);
+        let mut record = Record::for_inputs(&inputs).unwrap();
+        let mut interpreter = Interpreter::new(Arc::clone(&plan));
+        let mut observed = RecordObservations::default();
+        for (number, expected) in golden.iter().enumerate() {
+            source.read(0, number as u64, &mut record).unwrap();
+            let bytes: Vec<&[u8]> = record.inputs.iter().map(|input| input.bytes()).collect();
+            interpreter.run(&bytes, &mut observed).unwrap();
+            assert_eq!(observed.single.len(), plan.observed().len());
+            for (tensor, found) in plan.observed().iter().zip(&observed.single) {
+                let (min, max) = expected[&tensor.index.to_string()];
+                let tolerance = 1.0e-4 * (max - min) + 1.0e-6;
+                assert!(
+                    (found.min - min).abs() <= tolerance && (found.max - max).abs() <= tolerance,
+                    "{model} on {isa}, record {number}, `{}`: {found:?}, LiteRT: {min} {max}",
+                    tensor.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn sample_model() {
+    compare("sample/sample.tflite", "sample/sample.h5", "golden/sample.litert.json");
+}
+
+#[test]
+fn operators_with_many_of_their_attributes() {
+    compare("models/families.tflite", "golden/families.h5", "golden/families.litert.json");
+}
