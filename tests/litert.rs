@@ -10,6 +10,7 @@ use record_minmax::dataset::{self, DataFormat, InputSpec, Record};
 use record_minmax::interpreter::{Interpreter, Plan, PlanOptions};
 use record_minmax::kernel::Isa;
 use record_minmax::observation::RecordObservations;
+use record_minmax::tensor::AlignedBuffer;
 
 /// One a record: tensor position -> (min, max).
 type Golden = Vec<HashMap<String, (f32, f32)>>;
@@ -37,7 +38,7 @@ fn compare(model: &str, data: &str, golden: &str) {
         let mut observed = RecordObservations::default();
         for (number, expected) in golden.iter().enumerate() {
             source.read(0, number as u64, &mut record).unwrap();
-            let bytes: Vec<&[u8]> = record.inputs.iter().map(|input| input.bytes()).collect();
+            let bytes: Vec<&[u8]> = record.inputs.iter().map(AlignedBuffer::bytes).collect();
             interpreter.run(&bytes, &mut observed).unwrap();
             assert_eq!(observed.single.len(), plan.observed().len());
             for (tensor, found) in plan.observed().iter().zip(&observed.single) {
