@@ -18,8 +18,9 @@ use crate::observation::{Observation, RecordObservations};
 const MAX_RECORDS: usize = 1 << 14;
 
 /// Bytes of observations and reasons after which a block is written. One record may have more, and
-/// then is a block of its own.
-const MAX_BYTES: usize = 4 << 20;
+/// then is a block of its own. The writer holds this a few times over while it turns rows into
+/// columns, and a block of 100 records already costs little more than its observations.
+const MAX_BYTES: usize = 256 << 10;
 
 /// Longest reason for leaving a record out, in bytes.
 const MAX_REASON: usize = 1024;
