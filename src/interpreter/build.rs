@@ -172,7 +172,10 @@ impl<'a> Builder<'a> {
         let lines = problems.iter().map(|(text, nodes)| {
             let first: Vec<_> = nodes.iter().take(5).map(ToString::to_string).collect();
             let more = if nodes.len() > 5 { ", ..." } else { "" };
-            format!("\n  {text}: {} times (operators {}{more})", nodes.len(), first.join(", "))
+            match nodes.len() {
+                1 => format!("\n  {text} (operator {})", first[0]),
+                n => format!("\n  {text} ({n} operators: {}{more})", first.join(", ")),
+            }
         });
         Err(Error::model(format!("the model cannot be run:{}", lines.collect::<String>()))
             .with_hint("convert the model without these operators"))

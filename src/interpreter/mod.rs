@@ -11,6 +11,8 @@ mod build;
 mod order;
 mod plan;
 mod run;
+#[cfg(test)]
+mod tests;
 
 pub use plan::{ObservedTensor, Plan, PlanInput, PlanOptions};
 pub use run::Interpreter;

@@ -1,0 +1,181 @@
+use std::sync::Arc;
+
+use super::{Interpreter, Plan, PlanOptions};
+use crate::error::{ErrorKind, Result};
+use crate::graph::{Constant, Model, Node, OperatorCode, Subgraph, Tensor};
+use crate::observation::{Observation, RecordObservations};
+use crate::schema::{BuiltinOperator as Code, BuiltinOptions2T, BuiltinOptionsT};
+use crate::tensor::{AlignedBuffer, DType};
+
+fn float(name: &str, shape: &[Option<usize>]) -> Tensor {
+    Tensor {
+        name: name.to_owned(),
+        dtype: DType::F32,
+        shape: shape.to_vec(),
+        has_rank: true,
+        data: None,
+        is_variable: false,
+        quantization: None,
+        sparsity: None,
+    }
+}
+
+fn constant(name: &str, values: &[f32]) -> Tensor {
+    let data = Some(Constant::from(AlignedBuffer::copy_of(values)));
+    Tensor { data, ..float(name, &[Some(values.len())]) }
+}
+
+fn node(code: Code, inputs: &[usize], output: usize) -> Node {
+    Node {
+        code: OperatorCode::Builtin(code),
+        version: 1,
+        inputs: inputs.iter().map(|&i| Some(i)).collect(),
+        outputs: vec![output],
+        intermediates: Vec::new(),
+        options: BuiltinOptionsT::NONE,
+        options_2: BuiltinOptions2T::NONE,
+        custom_options: Vec::new(),
+    }
+}
+
+fn model(tensors: Vec<Tensor>, nodes: Vec<Node>) -> Model {
+    let subgraph = Subgraph {
+        name: String::new(),
+        outputs: vec![tensors.len() - 1],
+        inputs: vec![0],
+        tensors,
+        nodes,
+    };
+    Model { description: String::new(), subgraphs: vec![subgraph] }
+}
+
+/// `out = (x + 1) * -(1 + 2)`, the operators in an order that has to be mended, the constants' part
+/// folded.
+fn sample() -> Model {
+    let row = &[None, Some(2)];
+    let tensors = vec![
+        float("x", row),
+        constant("one", &[1.0, 1.0]),
+        constant("two", &[2.0, 2.0]),
+        float("three", &[Some(2)]),
+        float("negative", &[Some(2)]),
+        float("sum", row),
+        float("out", row),
+    ];
+    let nodes = vec![
+        node(Code::MUL, &[5, 4], 6),
+        node(Code::NEG, &[3], 4),
+        node(Code::ADD, &[0, 1], 5),
+        node(Code::ADD, &[1, 2], 3),
+    ];
+    model(tensors, nodes)
+}
+
+fn plan(model: &Model, shapes: &[(&str, &[usize])]) -> Result<Plan> {
+    let input_shapes = shapes.iter().map(|&(name, shape)| (name.to_owned(), shape.to_vec()));
+    Plan::new(model, &PlanOptions { input_shapes: input_shapes.collect(), ..PlanOptions::new() })
+}
+
+fn message(result: Result<Plan>) -> (ErrorKind, String) {
+    let error = result.unwrap_err();
+    (error.kind(), error.to_string())
+}
+
+#[test]
+fn runs_in_order_folds_constants_and_observes_all_activations() {
+    let plan = Arc::new(plan(&sample(), &[]).unwrap());
+    assert_eq!(plan.inputs()[0].tensor_type.shape, [1, 2], "an unknown batch is one record");
+    let names: Vec<_> = plan.observed().iter().map(|t| t.name.as_str()).collect();
+    assert_eq!(names, ["x", "three", "negative", "sum", "out"]);
+    let mut interpreter = Interpreter::new(plan);
+    let mut observed = RecordObservations::default();
+    for x in [[1.0_f32, -3.0], [0.5, 8.0]] {
+        let inputs = [bytemuck::cast_slice(&x)];
+        interpreter.run(&inputs, &mut observed).unwrap();
+        let [a, b] = x.map(|x| (x + 1.0) * -3.0);
+        let output: &[f32] = bytemuck::cast_slice(interpreter.output(0, &inputs).unwrap());
+        assert_eq!(output, [a, b]);
+        let same = |value| Observation { min: value, max: value };
+        let expected = [
+            Observation::scan(&x),
+            same(3.0),
+            same(-3.0),
+            Observation::scan(&x.map(|x| x + 1.0)),
+            Observation::scan(&[a, b]),
+        ];
+        assert_eq!(observed.single, expected);
+        assert!(observed.repeated.is_empty());
+    }
+}
+
+#[test]
+fn input_shapes_can_be_chosen_within_the_declared_rank() {
+    let model = sample();
+    assert_eq!(plan(&model, &[("x", &[3, 2])]).unwrap().inputs()[0].tensor_type.shape, [3, 2]);
+    let (kind, text) = message(plan(&model, &[("y", &[3, 2])]));
+    assert_eq!((kind, text.as_str()), (ErrorKind::Usage, "the model has no input `y`"));
+    let (kind, text) = message(plan(&model, &[("x", &[2])]));
+    assert_eq!(kind, ErrorKind::Usage);
+    assert_eq!(text, "shape [2] does not fit input `x`, which is declared as [?, 2]");
+    let (_, text) = message(plan(&model, &[("x", &[1, 5])]));
+    assert_eq!(text, "operator 2 ADD (output `sum`): shapes [1, 5] and [2] do not broadcast");
+
+    let open = model_with_input(&[None, None, Some(3)]);
+    let (kind, text) = message(plan(&open, &[]));
+    assert_eq!((kind, text.as_str()), (ErrorKind::Model, "inputs with unknown dimensions: x"));
+    plan(&open, &[("x", &[1, 7, 3])]).unwrap();
+}
+
+fn model_with_input(shape: &[Option<usize>]) -> Model {
+    model(vec![float("x", shape), float("out", shape)], vec![node(Code::NEG, &[0], 1)])
+}
+
+#[test]
+fn all_unsupported_operators_are_listed() {
+    let row = &[Some(1)];
+    let tensors = vec![float("x", row), float("a", row), float("b", row), float("out", row)];
+    let custom =
+        Node { code: OperatorCode::Custom("Odd".to_owned()), ..node(Code::CUSTOM, &[2], 3) };
+    let nodes = vec![node(Code::WHERE, &[0], 1), node(Code::UNIQUE, &[1], 2), custom];
+    let (kind, text) = message(plan(&model(tensors, nodes), &[]));
+    assert_eq!(kind, ErrorKind::Model);
+    assert_eq!(
+        text,
+        "the model cannot be run:\n  WHERE is not supported (operator 0)\n  UNIQUE is not supported \
+         (operator 1)\n  CUSTOM(Odd) is not supported (operator 2)"
+    );
+}
+
+#[test]
+fn contradictions_are_errors() {
+    let row = &[Some(1)];
+    let tensors = || vec![float("x", row), float("a", row), float("b", row)];
+    let circle = vec![node(Code::ADD, &[0, 2], 1), node(Code::NEG, &[1], 2)];
+    let (_, text) = message(plan(&model(tensors(), circle), &[]));
+    assert_eq!(text, "operators read each other in a circle: operator 0 ADD, operator 1 NEG");
+
+    let (_, text) = message(plan(&model(tensors(), vec![node(Code::NEG, &[1], 2)]), &[]));
+    assert!(text.contains("it reads tensor `a`, which is neither an input"), "{text}");
+
+    let mut wrong_type = tensors();
+    wrong_type[2].dtype = DType::I32;
+    let (_, text) = message(plan(&model(wrong_type, vec![node(Code::NEG, &[0], 2)]), &[]));
+    assert!(text.ends_with("output `b` is declared as INT32, but is FLOAT32"), "{text}");
+
+    let huge = model_with_input(&[Some(1 << 40), Some(1 << 40)]);
+    assert!(message(plan(&huge, &[])).1.contains("cannot be held in memory"));
+    let options = PlanOptions { memory_limit: 100, ..PlanOptions::new() };
+    let (_, text) = message(Plan::new(&model_with_input(&[Some(1), Some(26)]), &options));
+    assert_eq!(text, "input `x`: FLOAT32 [1, 26] takes 104 bytes, more than the limit of 100");
+}
+
+#[test]
+fn inputs_of_the_wrong_size_are_errors_of_the_record() {
+    let plan = Arc::new(plan(&sample(), &[]).unwrap());
+    let mut interpreter = Interpreter::new(plan);
+    let mut observed = RecordObservations::default();
+    let error = interpreter.run(&[&[0; 4]], &mut observed).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Record);
+    assert_eq!(error.to_string(), "input `x` has 4 bytes, but FLOAT32 [1, 2] is needed");
+    assert_eq!(interpreter.run(&[], &mut observed).unwrap_err().kind(), ErrorKind::Record);
+}
