@@ -105,38 +105,25 @@ impl Row<'_> {
         let start = (start_y * x.input + start_x) * channels;
         for c in (0..channels).step_by(LANES) {
             let width = (channels - c).min(LANES);
-            let mut sums = [load(s, d.bias, c, width); N];
+            let mut sums = [s.load_up_to(&d.bias[c..c + width]); N];
             for (i, ty) in taps_y.clone().enumerate() {
                 for (j, tx) in taps_x.clone().enumerate() {
-                    let weights = load(s, d.weights, (ty * x.taps + tx) * channels + c, width);
+                    let weights = (ty * x.taps + tx) * channels + c;
+                    let weights = s.load_up_to(&d.weights[weights..weights + width]);
                     let at = start + i * step_y + j * step_x + c;
                     for (n, sum) in sums.iter_mut().enumerate() {
-                        let value = load(s, self.input, at + n * step_output, width);
+                        let at = at + n * step_output;
+                        let value = s.load_up_to(&self.input[at..at + width]);
                         *sum = s.fma(value, weights, *sum);
                     }
                 }
             }
             for (n, sum) in sums.into_iter().enumerate() {
                 let value = d.clamp.apply(s, sum);
-                let to = &mut to[n * channels + c..][..width];
-                if let Some(whole) = to.first_chunk_mut() {
-                    s.store(value, whole);
-                    fold.push(s, value);
-                } else {
-                    s.store_partial(value, to);
-                    fold.push_first(s, value, width);
-                }
+                s.store_up_to(value, &mut to[n * channels + c..][..width]);
+                fold.push_first(s, value, width);
             }
         }
-    }
-}
-
-/// `width` channels from `at` on.
-#[inline(always)]
-fn load<S: Simd>(s: S, from: &[f32], at: usize, width: usize) -> S::V {
-    match from[at..at + width].first_chunk() {
-        Some(whole) => s.load(whole),
-        None => s.load_partial(&from[at..at + width]),
     }
 }
 

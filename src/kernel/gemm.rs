@@ -86,16 +86,8 @@ impl PackedWeights {
     /// # Panics
     /// If `weights` or `bias` are shorter than the layout says.
     pub fn new(isa: Isa, layout: WeightLayout, weights: &[f32], bias: Option<&[f32]>) -> Self {
-        struct Width;
-        impl Task for Width {
-            type Output = usize;
-            #[inline(always)]
-            fn run<S: Simd>(self, _: S) -> usize {
-                S::TILE_VECTORS
-            }
-        }
         let WeightLayout { n, segments, segment_len, column_stride, k_stride } = layout;
-        let vectors = isa.dispatch(Width);
+        let (_, vectors) = isa.tile();
         let k = segments * segment_len;
         let padded = n.div_ceil(LANES) * LANES;
         let mut panels = AlignedBuffer::zeroed(k * padded * size_of::<f32>());
@@ -137,15 +129,7 @@ impl PackedWeights {
 
     /// Bytes of scratch memory that [`multiply`] needs for `rows` rows.
     pub fn scratch_len(&self, rows: usize, row_bytes: usize) -> usize {
-        struct Rows;
-        impl Task for Rows {
-            type Output = usize;
-            #[inline(always)]
-            fn run<S: Simd>(self, _: S) -> usize {
-                S::TILE_ROWS
-            }
-        }
-        let tile_rows = self.isa.dispatch(Rows);
+        let (tile_rows, _) = self.isa.tile();
         Self::block_rows(tile_rows, rows, row_bytes) * self.segments * size_of::<*const f32>()
     }
 }

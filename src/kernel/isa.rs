@@ -71,6 +71,19 @@ impl Isa {
         }
     }
 
+    /// Rows and vectors of the GEMM tile that fits these registers.
+    pub(crate) fn tile(self) -> (usize, usize) {
+        struct Tile;
+        impl Task for Tile {
+            type Output = (usize, usize);
+            #[inline(always)]
+            fn run<S: Simd>(self, _: S) -> (usize, usize) {
+                (S::TILE_ROWS, S::TILE_VECTORS)
+            }
+        }
+        self.dispatch(Tile)
+    }
+
     /// Runs `task` with these instructions.
     pub(crate) fn dispatch<T: Task>(self, task: T) -> T::Output {
         match self.0 {

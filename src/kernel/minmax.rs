@@ -29,6 +29,9 @@ impl<S: Simd> Fold<S> {
     /// Sees the first `n` of sixteen values.
     #[inline(always)]
     pub(crate) fn push_first(&mut self, s: S, v: S::V, n: usize) {
+        if n >= LANES {
+            return self.push(s, v);
+        }
         self.push(s, s.select(s.first(n), v, s.splat(f32::NAN)));
     }
 

@@ -26,22 +26,11 @@ impl<const N: usize> Task for Chains<N> {
     }
 }
 
-/// As many chains as hide the latency and still fit the registers.
-struct Width;
-
-impl Task for Width {
-    type Output = usize;
-
-    #[inline(always)]
-    fn run<S: Simd>(self, _: S) -> usize {
-        S::TILE_VECTORS
-    }
-}
-
 /// Does nothing but multiply-adds in registers and returns how many floating-point operations that
 /// were (two a multiply-add). The caller takes the time.
 pub fn multiply_add(isa: Isa, rounds: u64) -> u64 {
-    let chains = if isa.dispatch(Width) > 1 {
+    // As many chains as hide the latency and still fit the registers.
+    let chains = if isa.tile().1 > 1 {
         std::hint::black_box(isa.dispatch(Chains::<12>(rounds)));
         12
     } else {

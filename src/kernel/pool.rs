@@ -73,11 +73,7 @@ impl Task for Run<'_> {
                     for tx in taps_x.clone() {
                         let ix = ox * x.stride + tx * x.dilation - x.before;
                         let at = (iy * x.input + ix) * channels + block * LANES;
-                        let from = &input[at..at + to.len()];
-                        let value = match from.first_chunk() {
-                            Some(whole) => s.load(whole),
-                            None => s.load_partial(from),
-                        };
+                        let value = s.load_up_to(&input[at..at + to.len()]);
                         result = match pool.pooling {
                             Pooling::Max => s.max(value, result),
                             Pooling::Average => s.add(result, value),
@@ -88,13 +84,8 @@ impl Task for Run<'_> {
                     result = s.div(result, count);
                 }
                 let result = pool.clamp.apply(s, result);
-                if let Some(whole) = to.first_chunk_mut() {
-                    s.store(result, whole);
-                    fold.push(s, result);
-                } else {
-                    fold.push_first(s, result, to.len());
-                    s.store_partial(result, to);
-                }
+                fold.push_first(s, result, to.len());
+                s.store_up_to(result, to);
             }
         }
         fold.finish(s)

@@ -149,12 +149,12 @@ impl Task for ReduceTask<'_> {
         let count = s.splat(plan.count() as f32);
         let mut fold = Fold::new(s);
         for to in output.chunks_mut(LANES) {
-            let mut v = s.load_partial(to);
+            let mut v = s.load_up_to(to);
             if reduction == Reduction::Mean {
                 v = s.div(v, count);
             }
             fold.push_first(s, v, to.len());
-            s.store_partial(v, to);
+            s.store_up_to(v, to);
         }
         fold.finish(s)
     }
@@ -221,16 +221,16 @@ impl Task for SoftmaxTask<'_> {
             let max = s.splat(reduce_run(s, Reduction::Max, from));
             let mut sums = s.splat(0.0);
             for (from, to) in from.chunks(LANES).zip(to.chunks_mut(LANES)) {
-                let e = math::exp(s, s.mul(s.sub(s.load_partial(from), max), beta));
-                s.store_partial(e, to);
+                let e = math::exp(s, s.mul(s.sub(s.load_up_to(from), max), beta));
+                s.store_up_to(e, to);
                 // Lanes beyond the row must not add.
                 sums = s.add(sums, s.select(s.first(to.len()), e, s.splat(0.0)));
             }
             let sum = s.splat(s.sum(sums));
             for to in to.chunks_mut(LANES) {
-                let result = s.div(s.load_partial(to), sum);
+                let result = s.div(s.load_up_to(to), sum);
                 fold.push_first(s, result, to.len());
-                s.store_partial(result, to);
+                s.store_up_to(result, to);
             }
         }
         fold.finish(s)

@@ -97,6 +97,27 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
         to.copy_from_slice(&lanes[..to.len()]);
     }
 
+    /// Lanes from memory: 16, or as many as there are, and then zeros.
+    ///
+    /// # Panics
+    /// If there are more than 16.
+    #[inline(always)]
+    fn load_up_to(self, from: &[f32]) -> Self::V {
+        if let Ok(whole) = from.try_into() { self.load(whole) } else { self.load_partial(from) }
+    }
+
+    /// Lanes to memory: 16, or as many as there is room for.
+    ///
+    /// # Panics
+    /// If there is room for more than 16.
+    #[inline(always)]
+    fn store_up_to(self, v: Self::V, to: &mut [f32]) {
+        match to.len() {
+            LANES => self.store(v, to.try_into().expect("sixteen lanes")),
+            _ => self.store_partial(v, to),
+        }
+    }
+
     /// The lanes as an array.
     #[inline(always)]
     fn to_array(self, v: Self::V) -> [f32; LANES] {
