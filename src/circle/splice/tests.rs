@@ -389,3 +389,22 @@ fn a_full_tensor_is_copied_whole() {
     let after = assert_spliced(&circle(&model), &model, &[range(0, 2, 0.0, 1.0)]);
     assert!(after.graph().is_ok());
 }
+
+/// A sparse file, so that 2 GiB take no space.
+#[cfg(unix)]
+#[test]
+fn a_flatbuffer_of_2_gib_is_refused() {
+    let mut model = model();
+    let place = (1 << 31) + 64;
+    let last = model.buffers.as_mut().unwrap().last_mut().unwrap();
+    (last.data, last.offset, last.size) = (None, place, 16);
+    let folder = Folder::new();
+    let path = folder.path("large.circle");
+    std::fs::write(&path, circle(&model)).unwrap();
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_len(place + 16).unwrap();
+    let model = ModelFile::open(&path).unwrap();
+    let error = splice(&model, &[range(0, 0, 0.0, 1.0)], &folder.path("out")).unwrap_err();
+    assert!(error.to_string().contains("below 2 GiB"), "{error}");
+    assert!(error.hint().is_some());
+}
