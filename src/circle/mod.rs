@@ -1,5 +1,6 @@
 //! Model files: read, listed, and written with ranges.
 
+mod details;
 mod listing;
 mod map;
 mod model_file;
@@ -9,6 +10,7 @@ mod splice;
 mod tensor_type;
 #[cfg(test)]
 mod testing;
+mod wire;
 
 pub use listing::{
     Attribute, ListedBuffer, ListedMetadata, ListedOperator, ListedOperatorCode,

@@ -91,7 +91,7 @@ impl ModelFile {
     /// If positions, sizes or types in the model contradict each other; all that are found are listed.
     pub fn graph(&self) -> Result<Model> {
         let shared: Arc<dyn SharedBytes> = self.bytes.clone();
-        read::graph(self.root(), &shared).map_err(|e| e.context(self.path.display()))
+        read::graph(self.root(), self.format, &shared).map_err(|e| e.context(self.path.display()))
     }
 }
 

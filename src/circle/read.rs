@@ -4,10 +4,13 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use super::details::details;
+use super::model_file::Format;
 use super::tensor_type::dtype;
 use crate::error::{Error, Result};
 use crate::graph::{
-    Constant, Model, Node, OperatorCode, Quantization, SharedBytes, Subgraph, Tensor,
+    Constant, Model, Node, OperatorCode, Quantization, QuantizationDetails, SharedBytes, Subgraph,
+    Tensor,
 };
 use crate::schema;
 use crate::tensor::{AlignedBuffer, DType, num_elements};
@@ -19,8 +22,12 @@ const LISTED: usize = 20;
 const MAX_RANK: usize = 32;
 
 /// The model behind `root`; constants refer to `file`.
-pub(super) fn graph(root: schema::Model<'_>, file: &Arc<dyn SharedBytes>) -> Result<Model> {
-    let mut reader = Reader { root, file, problems: Vec::new(), count: 0 };
+pub(super) fn graph(
+    root: schema::Model<'_>,
+    format: Format,
+    file: &Arc<dyn SharedBytes>,
+) -> Result<Model> {
+    let mut reader = Reader { root, format, file, problems: Vec::new(), count: 0 };
     let codes = reader.operator_codes();
     let mut subgraphs = Vec::new();
     for (i, subgraph) in root.subgraphs().into_iter().flatten().enumerate() {
@@ -35,6 +42,7 @@ pub(super) fn graph(root: schema::Model<'_>, file: &Arc<dyn SharedBytes>) -> Res
 
 struct Reader<'a> {
     root: schema::Model<'a>,
+    format: Format,
     file: &'a Arc<dyn SharedBytes>,
     problems: Vec<String>,
     count: usize,
@@ -282,7 +290,12 @@ impl Reader<'_> {
             self.problem(format!("{what} is quantized along a negative dimension"));
             0
         });
+        let details = details(self.format, parameters).unwrap_or_else(|error| {
+            self.problem(format!("{what}: {error}"));
+            QuantizationDetails::None
+        });
         Quantization {
+            details,
             scale: parameters.scale().into_iter().flatten().collect(),
             zero_point: parameters.zero_point().into_iter().flatten().collect(),
             axis,

@@ -3,6 +3,7 @@
 use flatbuffers::FlatBufferBuilder;
 
 use super::model_file::ModelFile;
+use super::wire::Wire;
 use crate::schema::{
     BlockwiseQuantizationT, BufferT, BuiltinOperator, BuiltinOptionsT, DimensionMetadataT,
     DimensionType, Int32VectorT, MetadataT, ModelT, OperatorCodeT, OperatorT, QuantizationDetailsT,
@@ -139,6 +140,32 @@ pub(super) fn circle(model: &ModelT) -> Vec<u8> {
 /// The model as a TFLite file.
 pub(super) fn tflite(model: &ModelT) -> Vec<u8> {
     finish(model, "TFL3")
+}
+
+/// A TFLite file as TensorFlow writes it: what circle has elsewhere is where TFLite has it.
+pub(super) fn as_tflite(model: &ModelT) -> Vec<u8> {
+    let mut bytes = tflite(model);
+    let wire = Wire(&bytes);
+    let mut patches = Vec::new();
+    for table in wire.tables(wire.root().unwrap(), 2).unwrap() {
+        // The debug metadata index goes from slot 6 to 5; this is the last one then.
+        let vtable = table.vtable + 4;
+        let index = wire.u16(vtable + 2 * 6).unwrap();
+        patches.push((vtable + 2 * 6, vec![0, 0]));
+        patches.push((vtable + 2 * 5, index.to_le_bytes().to_vec()));
+        patches.push((table.vtable, 16_u16.to_le_bytes().to_vec()));
+        for table in wire.tables(table, 0).unwrap() {
+            let parameters = wire.child(table, 4).unwrap();
+            let details = parameters.and_then(|table| wire.field(table, 4).unwrap());
+            // 3 is blockwise in circle, 2 in TFLite.
+            let blockwise = details.filter(|&field| wire.u8(field).unwrap() == 3);
+            patches.extend(blockwise.map(|field| (field, vec![2])));
+        }
+    }
+    for (at, patch) in patches {
+        bytes[at..at + patch.len()].copy_from_slice(&patch);
+    }
+    bytes
 }
 
 fn finish(model: &ModelT, identifier: &str) -> Vec<u8> {

@@ -68,6 +68,53 @@ pub struct Quantization {
     pub min: Vec<f32>,
     /// Recorded maxima.
     pub max: Vec<f32>,
+    /// What scales and zero points do not say.
+    pub details: QuantizationDetails,
+}
+
+/// Further details of a quantization, by which its values cannot be had from `scale` and `zero_point`
+/// alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum QuantizationDetails {
+    /// None.
+    #[default]
+    None,
+    /// A scheme of someone's own, in this many bytes.
+    Custom {
+        /// Length of its description.
+        byte_len: usize,
+    },
+    /// Microscaling: blocks along an axis with an exponent each.
+    Mx {
+        /// The axis.
+        axis: i32,
+    },
+    /// Blocks along the last axis, with scales of their own.
+    Blockwise {
+        /// Position of the tensor of scales.
+        scales: i32,
+        /// Position of the tensor of zero points; 0 or negative if there is none.
+        zero_points: i32,
+        /// Elements in a block.
+        block_size: i32,
+    },
+    /// A member of the union that the format does not have, by its number.
+    Unknown(u8),
+}
+
+impl fmt::Display for QuantizationDetails {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Custom { byte_len } => write!(f, "custom, {byte_len} bytes"),
+            Self::Mx { axis } => write!(f, "mx, axis {axis}"),
+            Self::Blockwise { scales, zero_points, block_size } => write!(
+                f,
+                "blockwise, scales {scales}, zero_points {zero_points}, block_size {block_size}"
+            ),
+            Self::Unknown(number) => write!(f, "unknown, number {number}"),
+        }
+    }
 }
 
 /// An operator with its operands.

@@ -11,9 +11,10 @@ pub use attributes::Attribute;
 use flatbuffers::Vector;
 use serde::{Serialize, Serializer};
 
+use super::details::details;
 use super::model_file::{Format, ModelFile};
 use super::read::resolve;
-use crate::graph::OperatorCode;
+use crate::graph::{OperatorCode, QuantizationDetails};
 use crate::schema;
 
 /// A model file.
@@ -110,6 +111,9 @@ pub struct ListedQuantization {
     pub zero_point: Vec<i64>,
     /// The axis along which slices have parameters of their own.
     pub quantized_dimension: i32,
+    /// What these do not say: custom, mx or blockwise quantization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<String>,
 }
 
 /// A float that JSON can hold: `Infinity`, `-Infinity` and `NaN` are strings there.
@@ -187,7 +191,7 @@ pub fn listing(model: &ModelFile) -> Listing {
             .subgraphs()
             .into_iter()
             .flatten()
-            .map(|it| subgraph(it, &operator_codes))
+            .map(|it| subgraph(model.format(), it, &operator_codes))
             .collect(),
         metadata: root
             .metadata()
@@ -227,10 +231,14 @@ fn buffer(buffer: schema::Buffer<'_>) -> ListedBuffer {
     }
 }
 
-fn subgraph(subgraph: schema::SubGraph<'_>, codes: &[ListedOperatorCode]) -> ListedSubgraph {
+fn subgraph(
+    format: Format,
+    subgraph: schema::SubGraph<'_>,
+    codes: &[ListedOperatorCode],
+) -> ListedSubgraph {
     ListedSubgraph {
         name: owned(subgraph.name()),
-        tensors: subgraph.tensors().into_iter().flatten().map(tensor).collect(),
+        tensors: subgraph.tensors().into_iter().flatten().map(|it| tensor(format, it)).collect(),
         operators: subgraph
             .operators()
             .into_iter()
@@ -242,7 +250,7 @@ fn subgraph(subgraph: schema::SubGraph<'_>, codes: &[ListedOperatorCode]) -> Lis
     }
 }
 
-fn tensor(tensor: schema::Tensor<'_>) -> ListedTensor {
+fn tensor(format: Format, tensor: schema::Tensor<'_>) -> ListedTensor {
     let shape = list(tensor.shape());
     let element = tensor.type_();
     let number = || format!("TYPE({})", element.0);
@@ -254,11 +262,14 @@ fn tensor(tensor: schema::Tensor<'_>) -> ListedTensor {
         buffer: tensor.buffer(),
         is_variable: tensor.is_variable(),
         is_sparse: tensor.sparsity().is_some(),
-        quantization: tensor.quantization().map(quantization),
+        quantization: tensor.quantization().map(|it| quantization(format, it)),
     }
 }
 
-fn quantization(parameters: schema::QuantizationParameters<'_>) -> ListedQuantization {
+fn quantization(
+    format: Format,
+    parameters: schema::QuantizationParameters<'_>,
+) -> ListedQuantization {
     let numbers = |vector| list(vector).into_iter().map(Number).collect();
     ListedQuantization {
         min: numbers(parameters.min()),
@@ -266,6 +277,11 @@ fn quantization(parameters: schema::QuantizationParameters<'_>) -> ListedQuantiz
         scale: numbers(parameters.scale()),
         zero_point: list(parameters.zero_point()),
         quantized_dimension: parameters.quantized_dimension(),
+        details: match details(format, parameters) {
+            Ok(QuantizationDetails::None) => None,
+            Ok(details) => Some(details.to_string()),
+            Err(error) => Some(error.to_string()),
+        },
     }
 }
 

@@ -112,7 +112,11 @@ fn write_quantization(f: &mut Formatter<'_>, parameters: &ListedQuantization) ->
     write_list(f, "max", &parameters.max)?;
     write_list(f, "scale", &parameters.scale)?;
     write_list(f, "zero_point", &parameters.zero_point)?;
-    writeln!(f, "quantized_dimension({})", parameters.quantized_dimension)
+    write!(f, "quantized_dimension({})", parameters.quantized_dimension)?;
+    match &parameters.details {
+        Some(details) => writeln!(f, " details({details})"),
+        None => writeln!(f),
+    }
 }
 
 /// `name(1, 2) `, or `name(64: 1, 2, 3, 4, ...) `, or nothing for an empty list.

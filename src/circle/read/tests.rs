@@ -1,6 +1,8 @@
-use crate::circle::testing::{circle, floats, model, open, tensor, tflite, with_external_buffer};
+use crate::circle::testing::{
+    as_tflite, circle, floats, model, open, tensor, tflite, with_external_buffer,
+};
 use crate::error::ErrorKind;
-use crate::graph::{Model, OperatorCode, Subgraph};
+use crate::graph::{Model, OperatorCode, QuantizationDetails, Subgraph};
 use crate::schema::{
     BufferT, BuiltinOperator, BuiltinOptionsT, ModelT, OperatorCodeT, OperatorT, SubGraphT,
     TensorT, TensorType,
@@ -71,7 +73,7 @@ fn everything_is_read() {
 
 #[test]
 fn tflite_is_read_with_the_same_code() {
-    let (circle, tflite) = (graph(&model()), open(&tflite(&model())).graph().unwrap());
+    let (circle, tflite) = (graph(&model()), open(&as_tflite(&model())).graph().unwrap());
     assert_eq!(format!("{circle:?}"), format!("{tflite:?}"));
 }
 
@@ -253,4 +255,17 @@ fn all_problems_are_listed_up_to_a_limit() {
     assert!(error.contains("buffer 9") && error.contains("operator code 2"), "{error}");
     let error = refused(|model| main(model).inputs = Some(vec![99; 1000]));
     assert!(error.lines().count() < 30 && error.contains("and 980 more"), "{error}");
+}
+
+#[test]
+fn details_by_the_numbers_of_the_format() {
+    let details = |bytes: &[u8]| {
+        let graph = open(bytes).graph().unwrap_or_else(|e| panic!("{e}"));
+        graph.subgraphs[0].tensors[3].quantization.clone().expect("parameters").details
+    };
+    let blockwise = QuantizationDetails::Blockwise { scales: 1, zero_points: 2, block_size: 32 };
+    assert_eq!(details(&circle(&model())), blockwise);
+    assert_eq!(details(&as_tflite(&model())), blockwise);
+    // What is 3 in circle is another table in TFLite.
+    assert_eq!(details(&tflite(&model())), QuantizationDetails::Unknown(3));
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use flatbuffers::{Follow, Vector};
 
 use super::TensorRange;
+use crate::circle::details::details;
 use crate::circle::model_file::{Format, ModelFile};
 use crate::error::{Error, Result};
 use crate::schema;
@@ -35,7 +36,6 @@ pub(super) fn check(
     }
     let expected: HashMap<(usize, usize), &TensorRange> =
         ranges.iter().map(|it| ((it.subgraph as usize, it.tensor as usize), it)).collect();
-    let has_details = before.format() == Format::Circle;
     let (old, new) = (old.subgraphs(), new.subgraphs());
     if old.map(|it| it.len()) != new.map(|it| it.len()) {
         return Err(wrong("its subgraphs".to_owned()));
@@ -55,7 +55,7 @@ pub(super) fn check(
         let pairs = old.into_iter().flatten().zip(new.into_iter().flatten());
         for (t, (old, new)) in pairs.enumerate() {
             let range = expected.get(&(i, t)).copied();
-            if !same_tensors(&old, &new) || !same_parameters(&old, &new, range, has_details) {
+            if !same_tensors(&old, &new) || !same_parameters(before.format(), &old, &new, range) {
                 return Err(wrong(format!(
                     "tensor {t} `{}` of subgraph {i}",
                     old.name().unwrap_or_default()
@@ -131,12 +131,12 @@ fn same_tensors(a: &schema::Tensor<'_>, b: &schema::Tensor<'_>) -> bool {
         && a.compression_type() == b.compression_type()
 }
 
-/// The quantization: with `range`, if there is one. Details are compared where both are circle's.
+/// The quantization: with `range`, if there is one. `format` is that of `a`.
 fn same_parameters(
+    format: Format,
     a: &schema::Tensor<'_>,
     b: &schema::Tensor<'_>,
     range: Option<&TensorRange>,
-    has_details: bool,
 ) -> bool {
     let (a, b) = (a.quantization(), b.quantization());
     let range_of = |it: Option<schema::QuantizationParameters<'_>>| {
@@ -157,6 +157,6 @@ fn same_parameters(
         same(a.scale(), b.scale())
             && same(a.zero_point(), b.zero_point())
             && a.quantized_dimension() == b.quantized_dimension()
-            && (!has_details || a.unpack().details == b.unpack().details)
+            && details(format, a).ok() == details(Format::Circle, b).ok()
     })
 }

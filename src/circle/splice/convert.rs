@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 
 use super::edit::Edit;
 use super::slots::{model, operator, quantization, subgraph, tensor};
-use super::wire::{Table, Wire};
 use crate::circle::read::resolve;
+use crate::circle::wire::{Table, Wire};
 use crate::error::{Error, Result};
 use crate::schema;
 

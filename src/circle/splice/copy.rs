@@ -3,7 +3,7 @@
 
 use super::edit::Edit;
 use super::layout::{Kind, Layout};
-use super::wire::Table;
+use crate::circle::wire::Table;
 use crate::error::{Error, Result};
 
 /// Copies keep their position modulo this, and with it every alignment that the schema asks for.

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
-use super::wire::{Table, Wire};
 use crate::circle::map::PrivateBytes;
+use crate::circle::wire::{Table, Wire};
 use crate::error::{Error, Result};
 
 /// `FlatBuffer` offsets are signed in part, so no place may be further than this.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::edit::Edit;
 use super::slots::{buffer, model, operator, subgraph};
-use super::wire::{Table, Wire};
+use crate::circle::wire::{Table, Wire};
 use crate::error::{Error, Result};
 
 /// What is behind the `FlatBuffer` is moved by a multiple of this, so that every alignment stays, up to

@@ -7,7 +7,7 @@ use super::copy::copy_table;
 use super::edit::Edit;
 use super::layout;
 use super::slots::{model, quantization, subgraph, tensor};
-use super::wire::{Offsets, Table};
+use crate::circle::wire::{Offsets, Table};
 use crate::error::{Error, Result};
 
 /// A range in a `QuantizationParameters` table.

@@ -14,7 +14,6 @@ mod slots;
 #[cfg(test)]
 mod tests;
 mod trailer;
-mod wire;
 mod write;
 
 use std::path::Path;

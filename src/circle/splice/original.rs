@@ -1,9 +1,9 @@
 use super::edit::{Edit, MAX_FLATBUFFER, Patch, too_large};
 use super::external;
 use super::trailer::Trailer;
-use super::wire::Wire;
 use crate::circle::map::{self, PrivateBytes};
 use crate::circle::model_file::{Format, ModelFile, identify};
+use crate::circle::wire::Wire;
 use crate::error::{Error, Result};
 use crate::fingerprint::ModelFingerprint;
 

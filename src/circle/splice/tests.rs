@@ -2,13 +2,14 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use super::slots::{model as model_slots, quantization, subgraph, tensor as tensor_slots};
-use super::wire::Wire;
+use super::slots::{model as model_slots, subgraph, tensor as tensor_slots};
 use super::*;
 use crate::circle::ranges;
 use crate::circle::testing::{
-    circle, floats, full_tensor, model, open, parameters, tensor, tflite, with_external_buffer,
+    as_tflite, circle, floats, full_tensor, model, open, parameters, tensor, tflite,
+    with_external_buffer,
 };
+use crate::circle::wire::Wire;
 use crate::schema::{
     self, BuiltinOperator, CustomQuantizationT, MXQuantizationT, ModelT, OperatorCodeT,
     QuantizationDetailsT, QuantizationParametersT, SubGraphT, TensorT, TensorType,
@@ -324,35 +325,6 @@ fn unknown_fields_of_a_copied_table_are_refused() {
     assert!(error.to_string().contains("slot 40"), "{error}");
 }
 
-/// A TFLite file as TensorFlow writes it: what circle has elsewhere is where TFLite has it.
-fn as_tflite(model: &ModelT) -> Vec<u8> {
-    let mut bytes = tflite(model);
-    let wire = Wire(&bytes);
-    let subgraphs = wire.tables(wire.root().unwrap(), model_slots::SUBGRAPHS).unwrap();
-    let mut patches = Vec::new();
-    for table in subgraphs {
-        let vtable = table.vtable + 4;
-        let index = wire.u16(vtable + 2 * subgraph::DEBUG_METADATA_INDEX).unwrap();
-        patches.push((vtable + 2 * subgraph::DEBUG_METADATA_INDEX, vec![0, 0]));
-        let slot = vtable + 2 * subgraph::TFLITE_DEBUG_METADATA_INDEX;
-        patches.push((slot, index.to_le_bytes().to_vec()));
-        // The vtable has no more slots than TFLite's.
-        patches.push((table.vtable, 16_u16.to_le_bytes().to_vec()));
-        for table in wire.tables(table, subgraph::TENSORS).unwrap() {
-            let parameters = wire.child(table, tensor_slots::QUANTIZATION).unwrap();
-            let details =
-                parameters.and_then(|table| wire.field(table, quantization::DETAILS_TYPE).unwrap());
-            // 3 is blockwise in circle, 2 in TFLite.
-            let blockwise = details.filter(|&field| wire.u8(field).unwrap() == 3);
-            patches.extend(blockwise.map(|field| (field, vec![2])));
-        }
-    }
-    for (at, patch) in patches {
-        bytes[at..at + patch.len()].copy_from_slice(&patch);
-    }
-    bytes
-}
-
 #[test]
 fn a_tflite_model_becomes_circle() {
     let model = model();
@@ -416,4 +388,23 @@ fn a_full_tensor_is_copied_whole() {
     tensors[2] = TensorT { quantization: None, ..full_tensor("full") };
     let after = assert_spliced(&circle(&model), &model, &[range(0, 2, 0.0, 1.0)]);
     assert!(after.graph().is_ok());
+}
+
+/// A sparse file, so that 2 GiB take no space.
+#[cfg(unix)]
+#[test]
+fn a_flatbuffer_of_2_gib_is_refused() {
+    let mut model = model();
+    let place = (1 << 31) + 64;
+    let last = model.buffers.as_mut().unwrap().last_mut().unwrap();
+    (last.data, last.offset, last.size) = (None, place, 16);
+    let folder = Folder::new();
+    let path = folder.path("large.circle");
+    std::fs::write(&path, circle(&model)).unwrap();
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_len(place + 16).unwrap();
+    let model = ModelFile::open(&path).unwrap();
+    let error = splice(&model, &[range(0, 0, 0.0, 1.0)], &folder.path("out")).unwrap_err();
+    assert!(error.to_string().contains("below 2 GiB"), "{error}");
+    assert!(error.hint().is_some());
 }

@@ -2,7 +2,7 @@
 //! nothing in the model refers to it. `docs/output.md` describes it byte by byte.
 
 use super::edit::Patch;
-use super::wire::Wire;
+use crate::circle::wire::Wire;
 use crate::error::Result;
 
 const MAGIC: [u8; 8] = *b"RMM-UNDO";

@@ -1,0 +1,33 @@
+use super::model_file::Format;
+use super::wire::{Table, Wire};
+use crate::error::Result;
+use crate::graph::QuantizationDetails;
+use crate::schema::QuantizationParameters;
+
+/// The details of a quantization. The members of the union have other numbers in TFLite than in circle,
+/// so the generated accessors do not fit it.
+pub(super) fn details(
+    format: Format,
+    parameters: QuantizationParameters<'_>,
+) -> Result<QuantizationDetails> {
+    let number = parameters.details_type().0;
+    let Some(table) = parameters.details().filter(|_| number != 0) else {
+        return Ok(QuantizationDetails::None);
+    };
+    let wire = Wire(table.buf());
+    let table = wire.table(table.loc())?;
+    Ok(match (format, number) {
+        (_, 1) => QuantizationDetails::Custom { byte_len: wire.vector_len(table, 0)? },
+        (Format::Circle, 2) => QuantizationDetails::Mx { axis: number_in(wire, table, 0)? },
+        (Format::Circle, 3) | (Format::Tflite, 2) => QuantizationDetails::Blockwise {
+            scales: number_in(wire, table, 0)?,
+            zero_points: number_in(wire, table, 1)?,
+            block_size: number_in(wire, table, 2)?,
+        },
+        (_, other) => QuantizationDetails::Unknown(other),
+    })
+}
+
+fn number_in(wire: Wire<'_>, table: Table, slot: usize) -> Result<i32> {
+    wire.field(table, slot)?.map_or(Ok(0), |field| wire.i32(field))
+}
