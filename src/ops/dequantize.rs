@@ -3,7 +3,7 @@
 //! Semantics: TFLite's `dequantize.cc` and `per_channel_dequantize`.
 
 use crate::error::{Error, Result};
-use crate::graph::Node;
+use crate::graph::{Node, QuantizationDetails};
 use crate::operator::{EvalContext, Inputs, Observe, Operator, PrepareContext, Prepared};
 use crate::tensor::{DType, TensorType};
 
@@ -26,6 +26,12 @@ impl Dequantize {
         let info = inputs.required(0)?;
         let missing = || Error::model("the input has no scale to dequantize with");
         let parameters = info.quantization.as_ref().ok_or_else(missing)?;
+        if parameters.details != QuantizationDetails::None {
+            return Err(Error::model(format!(
+                "the input is quantized by a scheme that is not known: {:?}",
+                parameters.details
+            )));
+        }
         let scale = parameters.scale.clone();
         let mut zero_point = parameters.zero_point.clone();
         zero_point.resize(scale.len(), 0);

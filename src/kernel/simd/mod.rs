@@ -12,6 +12,10 @@ pub(crate) mod avx512;
 pub(crate) mod neon;
 pub(crate) mod portable;
 
+/// Whether products are rounded before they are added, as LiteRT's kernels do on x86: only to compare
+/// with it. See docs/numerics.md.
+pub(crate) const UNFUSED: bool = cfg!(feature = "unfused");
+
 /// Number of lanes of every vector.
 pub(crate) const LANES: usize = 16;
 
@@ -52,7 +56,7 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a / b`
     fn div(self, a: Self::V, b: Self::V) -> Self::V;
-    /// `a * b + c`, rounded once.
+    /// `a * b + c`, rounded once (unless [`UNFUSED`]).
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `if a < b { a } else { b }`
     fn min(self, a: Self::V, b: Self::V) -> Self::V;
