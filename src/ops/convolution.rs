@@ -24,6 +24,17 @@ struct Sliding {
     dilations: (i32, i32),
 }
 
+/// The strides, dilations and padding of either operator's options, whose fields have the same names.
+macro_rules! sliding {
+    ($options:expr) => {
+        Sliding {
+            padding: $options.padding,
+            strides: ($options.stride_h, $options.stride_w),
+            dilations: ($options.dilation_h_factor, $options.dilation_w_factor),
+        }
+    };
+}
+
 impl Sliding {
     fn window(&self, input: (usize, usize), taps: (usize, usize)) -> Result<Window> {
         let y = window_axis(self.padding, input.0, taps.0, self.strides.0, self.dilations.0)?;
@@ -85,11 +96,7 @@ impl Conv2d {
     pub(super) fn from_node(node: &Node) -> Result<Box<dyn Operator>> {
         let options = attributes!(node, Conv2DOptions);
         Ok(Box::new(Self {
-            sliding: Sliding {
-                padding: options.padding,
-                strides: (options.stride_h, options.stride_w),
-                dilations: (options.dilation_h_factor, options.dilation_w_factor),
-            },
+            sliding: sliding!(options),
             activation: Activation::new(options.fused_activation_function)?,
         }))
     }
@@ -190,11 +197,7 @@ impl DepthwiseConv2d {
     pub(super) fn from_node(node: &Node) -> Result<Box<dyn Operator>> {
         let options = attributes!(node, DepthwiseConv2DOptions);
         Ok(Box::new(Self {
-            sliding: Sliding {
-                padding: options.padding,
-                strides: (options.stride_h, options.stride_w),
-                dilations: (options.dilation_h_factor, options.dilation_w_factor),
-            },
+            sliding: sliding!(options),
             activation: Activation::new(options.fused_activation_function)?,
         }))
     }
