@@ -3,7 +3,8 @@
 //! Identity does not depend on the path: it is the number of records, the types and shapes of the
 //! inputs, and a hash over a fixed sample of records. The sample's positions are part of the
 //! identity, so that a shard that has grown is recognised by its old part: hashing the same
-//! positions of the longer file gives the same hash.
+//! positions of the longer file gives the same hash. A sampled record that cannot be read is hashed as a
+//! fixed marker, so that a damaged record does not keep the shard from being opened.
 #![forbid(unsafe_code)]
 
 use serde::{Deserialize, Serialize};
