@@ -117,7 +117,7 @@ impl<'a> Builder<'a> {
         names.collect::<Vec<_>>().join(", ")
     }
 
-    /// A chosen shape must agree with what the model fixes, but for the batch.
+    /// A chosen shape must have the declared rank; what else it must agree with, operators check.
     fn check_chosen(&self, shape: &[usize], input: usize) -> Result<Vec<usize>> {
         let tensor = &self.subgraph.tensors[input];
         let same_rank = !tensor.has_rank || shape.len() == tensor.shape.len();

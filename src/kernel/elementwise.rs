@@ -1,11 +1,10 @@
 //! Functions of one or two elements, over whole tensors, with broadcasting.
 
-use smallvec::SmallVec;
-
 use super::gemm::Clamp;
 use super::isa::{Isa, Task};
 use super::math;
 use super::minmax::Fold;
+use super::odometer::{Loop, Odometer};
 use super::simd::{LANES, Simd};
 use crate::observation::Observation;
 
@@ -179,7 +178,7 @@ fn map<S: Simd>(s: S, function: Unary, input: &[f32], output: &mut [f32]) -> Obs
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broadcast {
     /// Outer loops, outermost first: count, and the operands' strides in elements.
-    outer: Vec<(usize, usize, usize)>,
+    outer: Vec<Loop<2>>,
     /// Length of the inner run.
     inner: usize,
     /// Whether each operand advances in the inner run.
@@ -219,11 +218,8 @@ impl Broadcast {
         let mut strides = (if a_moves { inner } else { 1 }, if b_moves { inner } else { 1 });
         let mut outer: Vec<_> = Vec::new();
         for (n, a_moves, b_moves) in loops.into_iter().rev() {
-            outer.push((
-                n,
-                if a_moves { strides.0 } else { 0 },
-                if b_moves { strides.1 } else { 0 },
-            ));
+            let step = |moves: bool, stride: usize| if moves { stride } else { 0 };
+            outer.push((n, [step(a_moves, strides.0), step(b_moves, strides.1)]));
             strides.0 *= if a_moves { n } else { 1 };
             strides.1 *= if b_moves { n } else { 1 };
         }
@@ -288,9 +284,9 @@ impl BinaryTask<'_> {
     fn walk<S: Simd>(self, s: S, function: Binary) -> Observation {
         let Broadcast { outer, inner, advances, .. } = self.broadcast;
         let mut fold = Fold::new(s);
-        let mut index: SmallVec<[usize; 8]> = SmallVec::from_elem(0, outer.len());
-        let (mut at_a, mut at_b) = (0, 0);
+        let mut odometer = Odometer::new(outer);
         for to in self.output.chunks_exact_mut(*inner) {
+            let [at_a, at_b] = odometer.at;
             let run = Run {
                 function,
                 a: &self.a[at_a..][..if advances.0 { *inner } else { 1 }],
@@ -303,17 +299,7 @@ impl BinaryTask<'_> {
                 (false, true) => run.visit::<S, false, true>(s, to, &mut fold),
                 (false, false) => run.visit::<S, false, false>(s, to, &mut fold),
             }
-            for (i, &(n, stride_a, stride_b)) in index.iter_mut().zip(outer).rev() {
-                *i += 1;
-                at_a += stride_a;
-                at_b += stride_b;
-                if *i < n {
-                    break;
-                }
-                at_a -= n * stride_a;
-                at_b -= n * stride_b;
-                *i = 0;
-            }
+            odometer.advance();
         }
         fold.finish(s)
     }

@@ -14,6 +14,7 @@ pub mod gemm;
 mod isa;
 mod math;
 pub mod minmax;
+mod odometer;
 pub mod peak;
 pub mod pool;
 pub mod reduce;

@@ -7,6 +7,7 @@
 use super::isa::{Isa, Task};
 use super::math;
 use super::minmax::Fold;
+use super::odometer::{Loop, Odometer};
 use super::simd::{LANES, Simd};
 use crate::observation::Observation;
 
@@ -45,10 +46,17 @@ impl Reduction {
 /// The loops of a reduction of one shape over one set of axes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReducePlan {
-    /// Neighbouring axes of the same kind merged: length, and whether it is reduced.
-    loops: Vec<(usize, bool)>,
+    /// Loops around the innermost run, of neighbouring axes of the same kind merged: a reduced one
+    /// does not move the output.
+    outer: Vec<Loop<1>>,
+    /// Length of the innermost run.
+    inner: usize,
+    /// Whether the innermost run is reduced.
+    inner_reduced: bool,
     input_len: usize,
     output_len: usize,
+    /// Elements per result.
+    count: usize,
 }
 
 impl ReducePlan {
@@ -61,13 +69,18 @@ impl ReducePlan {
                 _ => loops.push((n, reduced(axis))),
             }
         }
-        let kept = loops.iter().filter(|l| !l.1).map(|l| l.0);
-        Self { input_len: shape.iter().product(), output_len: kept.product(), loops }
-    }
-
-    /// Elements per result.
-    pub fn count(&self) -> usize {
-        self.loops.iter().filter(|l| l.1).map(|l| l.0).product()
+        let product = |kind: bool| loops.iter().filter(|l| l.1 == kind).map(|l| l.0).product();
+        let (output_len, count) = (product(false), product(true));
+        let (inner, inner_reduced) = loops.pop().unwrap_or((1, false));
+        let mut stride = if inner_reduced { 1 } else { inner };
+        let mut outer = Vec::with_capacity(loops.len());
+        for (n, reduced) in loops.into_iter().rev() {
+            outer.push((n, [if reduced { 0 } else { stride }]));
+            stride *= if reduced { 1 } else { n };
+        }
+        outer.reverse();
+        let input_len = shape.iter().product();
+        Self { outer, inner, inner_reduced, input_len, output_len, count }
     }
 }
 
@@ -100,29 +113,16 @@ impl Task for ReduceTask<'_> {
     fn run<S: Simd>(self, s: S) -> Observation {
         let Self { reduction, plan, input, output } = self;
         output.fill(reduction.start());
-        let (outer, inner, inner_reduced) = match plan.loops.split_last() {
-            Some((&(n, reduced), outer)) => (outer, n, reduced),
-            None => (&[][..], 1, false),
-        };
         if !input.is_empty() {
-            // Walk the outer loops; a reduced loop does not move the output.
-            let mut index = vec![0_usize; outer.len()];
-            let mut strides = vec![0_usize; outer.len()];
-            let mut stride = if inner_reduced { 1 } else { inner };
-            for (to, &(n, reduced)) in strides.iter_mut().zip(outer).rev() {
-                if !reduced {
-                    *to = stride;
-                    stride *= n;
-                }
-            }
-            let mut at = 0;
-            for run in input.chunks_exact(inner) {
-                if inner_reduced {
+            let mut odometer = Odometer::new(&plan.outer);
+            for run in input.chunks_exact(plan.inner) {
+                let [at] = odometer.at;
+                if plan.inner_reduced {
                     let reduced = reduce_run(s, reduction, run);
                     let joined = reduction.join(s, s.splat(output[at]), s.splat(reduced));
                     output[at] = s.to_array(joined)[0];
                 } else {
-                    let to = &mut output[at..at + inner];
+                    let to = &mut output[at..at + plan.inner];
                     let (from, from_tail) = run.as_chunks::<LANES>();
                     let (to, to_tail) = to.as_chunks_mut::<LANES>();
                     for (from, to) in from.iter().zip(to) {
@@ -135,18 +135,10 @@ impl Task for ReduceTask<'_> {
                         s.store_partial(joined, to_tail);
                     }
                 }
-                for ((i, &(n, _)), &stride) in index.iter_mut().zip(outer).zip(&strides).rev() {
-                    *i += 1;
-                    at += stride;
-                    if *i < n {
-                        break;
-                    }
-                    at -= n * stride;
-                    *i = 0;
-                }
+                odometer.advance();
             }
         }
-        let count = s.splat(plan.count() as f32);
+        let count = s.splat(plan.count as f32);
         let mut fold = Fold::new(s);
         for to in output.chunks_mut(LANES) {
             let mut v = s.load_up_to(to);
@@ -277,7 +269,7 @@ mod tests {
                     for (&result, expected) in output.iter().zip(&expected) {
                         let mut expected = expected.unwrap();
                         if reduction == Reduction::Mean {
-                            expected /= plan.count() as f64;
+                            expected /= plan.count as f64;
                         }
                         assert!(
                             (f64::from(result) - expected).abs() < 1.0e-4,
