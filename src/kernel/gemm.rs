@@ -80,6 +80,19 @@ pub struct WeightLayout {
     pub k_stride: usize,
 }
 
+impl WeightLayout {
+    /// Bytes of scratch memory that [`multiply`] needs for `rows` rows with weights packed so.
+    pub fn scratch_len(&self, isa: Isa, rows: usize, row_bytes: usize) -> usize {
+        scratch_len(isa, self.segments, rows, row_bytes)
+    }
+}
+
+/// Room for the row pointers of a block.
+fn scratch_len(isa: Isa, segments: usize, rows: usize, row_bytes: usize) -> usize {
+    let (tile_rows, _) = isa.tile();
+    PackedWeights::block_rows(tile_rows, rows, row_bytes) * segments * size_of::<*const f32>()
+}
+
 impl PackedWeights {
     /// Packs `weights` for `isa`. Without `bias` it is zero.
     ///
@@ -129,8 +142,7 @@ impl PackedWeights {
 
     /// Bytes of scratch memory that [`multiply`] needs for `rows` rows.
     pub fn scratch_len(&self, rows: usize, row_bytes: usize) -> usize {
-        let (tile_rows, _) = self.isa.tile();
-        Self::block_rows(tile_rows, rows, row_bytes) * self.segments * size_of::<*const f32>()
+        scratch_len(self.isa, self.segments, rows, row_bytes)
     }
 }
 

@@ -83,13 +83,11 @@ impl Operator for FullyConnected {
         let sizes = Self::sizes(inputs)?;
         let Sizes { k, n, .. } = sizes;
         let layout = WeightLayout { n, segments: 1, segment_len: k, column_stride: k, k_stride: 1 };
+        let scratch = layout.scratch_len(isa, sizes.rows, k * size_of::<f32>());
         let weights = inputs.required(1)?.constant.as_ref();
         let bias = inputs.optional(2).map(|info| info.constant.as_ref());
         let (Some(weights), None | Some(Some(_))) = (weights, bias) else {
             let has_bias = bias.is_some();
-            // The largest that any packing of these sizes asks for.
-            let empty = PackedWeights::new(isa, layout, &vec![0.0; n * k], None);
-            let scratch = empty.scratch_len(sizes.rows, k * size_of::<f32>());
             let prepared = Prepared::eval(Observe::Fused, move |context| {
                 let bias = has_bias.then(|| context.input::<f32>(2));
                 let packed = PackedWeights::new(isa, layout, context.input(1), bias);
@@ -100,7 +98,6 @@ impl Operator for FullyConnected {
         };
         let bias = bias.flatten().map(crate::graph::Constant::as_slice);
         let packed = PackedWeights::new(isa, layout, weights.as_slice(), bias);
-        let scratch = packed.scratch_len(sizes.rows, k * size_of::<f32>());
         let held = packed.byte_len();
         let prepared = Prepared::eval(Observe::Fused, move |context| {
             evaluate(&packed, sizes, activation, context);

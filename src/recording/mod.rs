@@ -33,7 +33,7 @@ pub use block::{Block, Column};
 pub use merge::{MergeSummary, merge};
 pub use reader::{Blocks, Reader, Summary};
 pub use storage::{MemoryStorage, Storage};
-pub use writer::Writer;
+pub use writer::{MEMORY_BUDGET, Writer};
 
 use serde::{Deserialize, Serialize};
 

@@ -12,8 +12,9 @@ use crate::observation::{Observation, RecordObservations};
 use crate::shard::{ShardIdentity, ShardInfo};
 use crate::stats::{Accumulator, Estimator, MovingAverageSettings};
 
-/// Memory for the ranges of a run that has just recorded, in bytes.
-const MEMORY_BUDGET: usize = 256 << 20;
+/// Memory for estimating ranges from the blocks of a recording, in bytes, where nothing else is asked
+/// for.
+pub const MEMORY_BUDGET: usize = 256 << 20;
 
 /// Adds to a recording. Nobody else can meanwhile: the file is locked as long as this lives.
 ///

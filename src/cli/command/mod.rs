@@ -15,9 +15,6 @@ use crate::interpreter::Plan;
 use crate::observation::Observation;
 use crate::recording::TensorEntry;
 
-/// Memory for estimating the percentiles of a recording, in bytes.
-const MEMORY_BUDGET: usize = 256 << 20;
-
 /// What recordings say they were made by.
 const TOOL: &str = concat!("record-minmax ", env!("CARGO_PKG_VERSION"));
 

@@ -6,11 +6,10 @@ use serde::Serialize;
 
 use crate::circle::Number;
 use crate::error::Result;
-use crate::recording::Reader;
+use crate::recording::{MEMORY_BUDGET, Reader};
 use crate::stats::Estimator;
 
 use super::super::super::text;
-use super::super::MEMORY_BUDGET;
 
 /// What there is to know about a recording.
 #[derive(Serialize)]
