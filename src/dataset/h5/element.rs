@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use hdf5::datatype::ByteOrder;
+use hdf5::datatype::{ByteOrder, Conversion};
 use hdf5::types::{FloatSize, IntSize, TypeDescriptor};
 use hdf5::{Dataset, Datatype};
 
@@ -110,15 +110,38 @@ impl Element {
         }
     }
 
-    /// Reads a whole dataset into `buffer`, and tells how many elements that were.
-    pub fn read(self, dataset: &Dataset, buffer: &mut AlignedBuffer) -> hdf5::Result<usize> {
+    /// Whether elements of the stored type are read as they are, without conversion.
+    pub fn is_native(self, stored: &Datatype) -> bool {
         match self {
-            Self::F32 => dataset.read_into_raw(buffer.as_mut_slice::<f32>()),
-            Self::I32 => dataset.read_into_raw(buffer.as_mut_slice::<i32>()),
-            Self::I64 => dataset.read_into_raw(buffer.as_mut_slice::<i64>()),
-            // The library reads an enumeration as the integer it is stored as.
-            Self::Bool | Self::U8 => dataset.read_into_raw(buffer.bytes_mut()),
-            Self::I8 => dataset.read_into_raw(buffer.as_mut_slice::<i8>()),
+            Self::F32 => stored.is::<f32>(),
+            Self::I32 => stored.is::<i32>(),
+            Self::I64 => stored.is::<i64>(),
+            // An enumeration, which is read as a number.
+            Self::Bool => false,
+            Self::U8 => stored.is::<u8>(),
+            Self::I8 => stored.is::<i8>(),
         }
+    }
+
+    /// Reads a whole dataset into `buffer`, which must be large enough.
+    ///
+    /// # Errors
+    /// Those of the library, and if it would take more conversion than `most`.
+    pub fn read(
+        self,
+        dataset: &Dataset,
+        most: Conversion,
+        buffer: &mut AlignedBuffer,
+    ) -> hdf5::Result<()> {
+        let reader = dataset.as_reader().conversion(most);
+        let elements = match self {
+            Self::F32 => reader.read_into_raw(buffer.as_mut_slice::<f32>()),
+            Self::I32 => reader.read_into_raw(buffer.as_mut_slice::<i32>()),
+            Self::I64 => reader.read_into_raw(buffer.as_mut_slice::<i64>()),
+            // The library reads an enumeration as the integer it is stored as.
+            Self::Bool | Self::U8 => reader.read_into_raw(buffer.bytes_mut()),
+            Self::I8 => reader.read_into_raw(buffer.as_mut_slice::<i8>()),
+        };
+        elements.map(|_| ())
     }
 }

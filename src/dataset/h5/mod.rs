@@ -7,7 +7,10 @@
 mod element;
 mod failure;
 mod file;
+mod input;
+mod records;
 mod source;
+mod strays;
 mod write;
 
 pub(super) use source::H5Source;

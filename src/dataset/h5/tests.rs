@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::source::evenly_spaced;
+use super::records::evenly_spaced;
 use super::write_h5;
 use crate::dataset::tests::{datasets, float_input, input, open_files, problems, testdata, text};
 use crate::dataset::{BadRecords, DataFormat, InputSpec, Record, RecordSource};
