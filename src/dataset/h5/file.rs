@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use hdf5::File;
 use hdf5::file::{CacheDecreaseMode, CacheIncreaseMode, MetadataCacheConfig};
+use hdf5::{File, Group, IndexType, IterationOrder, LocationType};
 
 use super::failure::{check_readable, describe_unopened, reason};
+use super::listing::quote;
+use super::packed::PackedLayout;
 use super::records::RecordLayout;
 use crate::dataset::problems::{Fault, ShardReport};
 use crate::dataset::{BadRecords, InputSpec, Record};
@@ -15,10 +17,18 @@ use crate::dataset::{BadRecords, InputSpec, Record};
 /// order is as fast, since no record is read twice.
 const METADATA_CACHE: usize = 1 << 18;
 
+/// Objects in `/value` whose kinds are compared to tell the layout.
+const COMPARED: usize = 16;
+
 /// An open file.
 pub(super) struct H5File {
-    layout: RecordLayout,
+    layout: Layout,
     raw: bool,
+}
+
+enum Layout {
+    Records(RecordLayout),
+    Packed(PackedLayout),
 }
 
 impl H5File {
@@ -26,42 +36,93 @@ impl H5File {
     ///
     /// # Errors
     /// What is wrong with it, to be put after its name.
-    pub fn open(path: &Path, inputs: &[InputSpec]) -> Result<Self, String> {
-        check_readable(path)?;
-        if path.to_str().is_none() {
-            return Err("cannot be opened: its name is not valid UTF-8".to_owned());
-        }
-        let file = open_file(path).map_err(|error| describe_unopened(path, &error))?;
-        if !file.link_exists("value") {
-            return Err("has no group /value, which holds the records".to_owned());
-        }
-        let value = file
-            .group("value")
-            .map_err(|error| format!("/value cannot be opened as a group: {}", reason(&error)))?;
+    pub fn open(path: &Path, inputs: &[InputSpec]) -> Result<Self, Vec<String>> {
+        let value = open_value(path).map_err(|problem| vec![problem])?;
         // Only its presence counts, as for ONE's tools.
         let raw = value.attr("rawData").is_ok();
-        let layout = RecordLayout::open(value, raw, inputs)?;
+        let layout = if is_packed(&value).map_err(|problem| vec![problem])? {
+            Layout::Packed(PackedLayout::open(&value, raw, inputs)?)
+        } else {
+            let records = RecordLayout::open(value, raw, inputs);
+            Layout::Records(records.map_err(|problem| vec![problem])?)
+        };
         Ok(Self { layout, raw })
     }
 
     /// What kind of shard it is, see [`ShardInfo::kind`](crate::shard::ShardInfo::kind).
     pub fn kind(&self) -> &'static str {
-        if self.raw { "h5-raw" } else { "h5" }
+        match (&self.layout, self.raw) {
+            (Layout::Records(_), false) => "h5",
+            (Layout::Records(_), true) => "h5-raw",
+            (Layout::Packed(_), false) => "h5-packed",
+            (Layout::Packed(_), true) => "h5-packed-raw",
+        }
     }
 
     /// Number of records.
     pub fn records(&self) -> u64 {
-        self.layout.records()
+        match &self.layout {
+            Layout::Records(layout) => layout.records(),
+            Layout::Packed(layout) => layout.records(),
+        }
     }
 
-    /// Adds everything that is wrong with it to the report; of many records, `count` are checked.
+    /// Adds everything that is wrong with its records to the report; of records with headers of
+    /// their own, `count` are checked.
     pub fn check(&mut self, count: u64, bad_records: BadRecords, report: &mut ShardReport) {
-        self.layout.check(count, bad_records, report);
+        match &mut self.layout {
+            Layout::Records(layout) => layout.check(count, bad_records, report),
+            // All headers were checked when it was opened.
+            Layout::Packed(_) => {}
+        }
     }
 
     /// Reads one record.
     pub fn read(&mut self, record: u64, into: &mut Record) -> Result<(), Fault> {
-        self.layout.read(record, into)
+        match &mut self.layout {
+            Layout::Records(layout) => layout.read(record, into),
+            Layout::Packed(layout) => layout.read(record, into),
+        }
+    }
+}
+
+/// Opens the group in which everything is.
+fn open_value(path: &Path) -> Result<Group, String> {
+    check_readable(path)?;
+    if path.to_str().is_none() {
+        return Err("cannot be opened: its name is not valid UTF-8".to_owned());
+    }
+    let file = open_file(path).map_err(|error| describe_unopened(path, &error))?;
+    if !file.link_exists("value") {
+        return Err("has no group /value, which holds the records".to_owned());
+    }
+    file.group("value")
+        .map_err(|error| format!("/value cannot be opened as a group: {}", reason(&error)))
+}
+
+/// Whether the objects in `/value` are datasets, which hold an input of all records each, and not
+/// groups, which hold a record each. Of many objects, only some are looked at.
+fn is_packed(value: &Group) -> Result<bool, String> {
+    let mut names = Vec::new();
+    if value.link_exists("0") {
+        names.push("0".to_owned());
+    }
+    let visited = value.find_link(IndexType::Name, IterationOrder::Native, |name, _| {
+        names.push(name.to_owned());
+        Ok((names.len() > COMPARED).then_some(()))
+    });
+    visited.map_err(|error| format!("the names in /value are unreadable: {}", reason(&error)))?;
+    // What is neither, or a link to nothing, is reported when the layout is checked.
+    let is = |name: &str, kind| value.loc_type_by_name(name).is_ok_and(|found| found == kind);
+    let first = |kind| names.iter().find(|name| is(name, kind));
+    match (first(LocationType::Group), first(LocationType::Dataset)) {
+        (Some(group), Some(dataset)) => Err(format!(
+            "/value mixes two layouts: {} is a group, as for a record, but {} is a dataset, as for an \
+             input of all records",
+            quote(group),
+            quote(dataset)
+        )),
+        (_, dataset) => Ok(dataset.is_some()),
     }
 }
 

@@ -6,7 +6,7 @@ use hdf5::{Dataset, Dataspace, Datatype};
 use super::element::{Element, StoredType};
 use super::failure::reason;
 use crate::dataset::InputSpec;
-use crate::tensor::{AlignedBuffer, DType};
+use crate::tensor::{AlignedBuffer, DType, num_elements};
 
 /// An input, with the stored type that was last found to fit it.
 pub(super) struct Input {
@@ -101,6 +101,36 @@ impl Input {
         Ok(())
     }
 
+    /// Checks all of the header of a dataset that holds this input of all records, and tells how its
+    /// elements are read, and its shape: the number of records, then what each of them has.
+    pub fn check_packed(
+        &mut self,
+        dataset: &Dataset,
+        raw: bool,
+    ) -> Result<(Element, Vec<usize>), String> {
+        let element = self.check_type(dataset, raw)?;
+        let shape = self.shape_of(&space_of(dataset)?)?;
+        let expected = &self.spec.tensor_type;
+        let Some((_, of_record)) = shape.split_first() else {
+            return Err("is a single value, without an axis for the records".to_owned());
+        };
+        if raw {
+            let (found, wanted) = (num_elements(of_record), expected.byte_len());
+            if found != wanted {
+                let (found, wanted) = (found.unwrap_or(usize::MAX), wanted.unwrap_or(0));
+                return Err(format!(
+                    "has {found} bytes a record, the model expects {wanted} ({expected})"
+                ));
+            }
+        } else if of_record != expected.shape && Some(of_record) != without_batch(&expected.shape) {
+            return Err(format!(
+                "has shape {shape:?}, the model expects {}, where N is the number of records",
+                packed_shapes(&expected.shape)
+            ));
+        }
+        Ok((element, shape))
+    }
+
     /// The shape of a dataset that holds anything.
     fn shape_of(&self, space: &Dataspace) -> Result<Vec<usize>, String> {
         let shape = space.shape();
@@ -139,7 +169,7 @@ impl Input {
     }
 
     /// Checks what was read.
-    fn check_values(&self, bytes: &[u8]) -> Result<(), String> {
+    pub fn check_values(&self, bytes: &[u8]) -> Result<(), String> {
         if self.spec.tensor_type.dtype == DType::Bool
             && let Some(value) = bytes.iter().find(|&&b| b > 1)
         {
@@ -151,4 +181,20 @@ impl Input {
 
 fn space_of(dataset: &Dataset) -> Result<Dataspace, String> {
     dataset.space().map_err(|e| format!("has no readable shape: {}", reason(&e)))
+}
+
+/// The shape of a record without the batch dimension of the model, if that is 1: many programs stack
+/// records where the batch would be.
+fn without_batch(shape: &[usize]) -> Option<&[usize]> {
+    shape.split_first().filter(|(batch, _)| **batch == 1).map(|(_, rest)| rest)
+}
+
+/// The shapes of a packed dataset, for instance `[N, 2, 3] or [N, 1, 2, 3]`.
+fn packed_shapes(shape: &[usize]) -> String {
+    let packed = |shape: &[usize]| {
+        let dims = shape.iter().map(|dim| format!(", {dim}"));
+        format!("[N{}]", dims.collect::<String>())
+    };
+    let short = without_batch(shape).map(|short| format!("{} or ", packed(short)));
+    format!("{}{}", short.unwrap_or_default(), packed(shape))
 }

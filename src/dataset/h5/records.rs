@@ -6,7 +6,7 @@ use hdf5::{Dataset, Group};
 
 use super::failure::reason;
 use super::input::Input;
-use super::strays::Strays;
+use super::listing::{Strays, plural};
 use crate::dataset::problems::{Fault, ShardReport};
 use crate::dataset::{BadRecords, InputSpec, Record};
 
@@ -198,8 +198,4 @@ fn set_number(name: &mut String, number: u64) {
     name.clear();
     // Writing to a string cannot fail.
     let _ = write!(name, "{number}");
-}
-
-fn plural(count: u64, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

@@ -59,8 +59,9 @@ impl H5Source {
             // The previous file is closed before the next one is opened.
             previous => {
                 drop(previous);
-                let file = H5File::open(path, &self.inputs).map_err(|problem| {
-                    Error::dataset(format!("{}: {problem}", path.display())).with_hint(
+                let file = H5File::open(path, &self.inputs).map_err(|problems| {
+                    let problems = problems.join("; ");
+                    Error::dataset(format!("{}: {problems}", path.display())).with_hint(
                         "the file was good when the run started: restore it, then resume",
                     )
                 })?;
@@ -120,8 +121,10 @@ fn open_checked(
 ) -> Option<H5File> {
     let mut file = match H5File::open(path, inputs) {
         Ok(file) => file,
-        Err(problem) => {
-            report.add(problem);
+        Err(problems) => {
+            for problem in problems {
+                report.add(problem);
+            }
             return None;
         }
     };

@@ -1,4 +1,4 @@
-//! Names of objects that should not be there.
+//! Names and numbers of objects, in messages.
 
 use std::fmt;
 
@@ -19,8 +19,7 @@ impl Strays {
     pub fn add(&mut self, name: &str) {
         self.total += 1;
         if self.listed.len() < LISTED_NAMES {
-            let start: String = name.chars().take(LISTED_CHARS).collect();
-            self.listed.push(format!("\"{}\"", start.escape_debug()));
+            self.listed.push(quote(name));
         }
     }
 
@@ -38,4 +37,15 @@ impl fmt::Display for Strays {
             more => write!(f, " and {more} more"),
         }
     }
+}
+
+/// The name, or the start of it, in quotation marks.
+pub(super) fn quote(name: &str) -> String {
+    let start: String = name.chars().take(LISTED_CHARS).collect();
+    format!("\"{}\"", start.escape_debug())
+}
+
+/// `1 input`, `2 inputs`
+pub(super) fn plural(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
