@@ -3,18 +3,23 @@
 //! `cargo bench --bench feeding [-- RECORDS]`
 #![allow(clippy::print_stdout, missing_docs)]
 
-use std::fs;
+use std::fs::{self, File};
 use std::hint::black_box;
+use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use hdf5::file::{CacheDecreaseMode, CacheIncreaseMode, MetadataCacheConfig};
-use record_minmax::dataset::{DataFormat, InputSpec, Record, RecordSource, open, random, write_h5};
+use record_minmax::dataset::{
+    DataFormat, H5Layout, InputSpec, Record, RecordSource, open, random, write_h5,
+};
 use record_minmax::tensor::{DType, TensorType};
 
 /// Elements of a record of one FLOAT32 input: 1 KiB.
 const ELEMENTS: usize = 256;
+
+const RECORD_BYTES: usize = 4 * ELEMENTS;
 
 /// Records that one contestant reads before it is the next one's turn, so that whatever else the
 /// machine does meets all of them alike.
@@ -30,13 +35,14 @@ fn main() {
     let tensor_type = TensorType::new(DType::F32, [ELEMENTS]);
     let inputs = [InputSpec { name: "x".to_owned(), tensor_type }];
     record_layout(folder.path(), &inputs, records);
+    packed_layout(folder.path(), &inputs, records);
 }
 
 fn record_layout(folder: &Path, inputs: &[InputSpec], records: u64) {
-    println!("a group per record, {records} records of {} bytes", 4 * ELEMENTS);
+    println!("a group per record, {records} records of {RECORD_BYTES} bytes");
     let path = folder.join("records.h5");
     let mut source = random(inputs, records, 0).expect("random records");
-    write_h5(&path, inputs, &mut *source).expect("a shard");
+    write_h5(&path, H5Layout::Records, inputs, &mut *source).expect("a shard");
     // The library shares its cache among all who have the same file open.
     let copy = |name: &str| -> PathBuf {
         let copy = folder.join(name);
@@ -47,12 +53,65 @@ fn record_layout(folder: &Path, inputs: &[InputSpec], records: u64) {
     let bare = open_with_small_cache(&copy("bare.h5")).expect("the shard");
     let rates = rates(
         records,
+        TURN,
         vec![read_bare(&default), read_bare(&bare), read_through_source(&path, inputs)],
     );
     let [default, bare, source] = rates[..] else { return };
     println!("  bare loop                     {default:>9.0} records/s");
     println!("  bare loop, metadata not kept  {bare:>9.0} records/s");
     println!("  RecordSource                  {source:>9.0} records/s, {:.2} of it", source / bare);
+}
+
+fn packed_layout(folder: &Path, inputs: &[InputSpec], records: u64) {
+    println!("packed, the same records");
+    let path = folder.join("packed.h5");
+    let mut source = random(inputs, records, 0).expect("random records");
+    write_h5(&path, H5Layout::Packed, inputs, &mut *source).expect("a shard");
+    let content = fs::read(&path).expect("the shard");
+    let file = File::open(&path).expect("the shard");
+    let rates = rates(
+        records,
+        10 * TURN,
+        vec![copy_memory(&content), read_blocks(&file), read_through_source(&path, inputs)],
+    );
+    let gigabytes = |rate: f64| rate * RECORD_BYTES as f64 / 1e9;
+    let [memory, file, source] = rates[..] else { return };
+    println!("  memory copied, a record at a time  {:>6.2} GB/s", gigabytes(memory));
+    println!("  file read, 512 KiB at a time       {:>6.2} GB/s", gigabytes(file));
+    println!(
+        "  RecordSource                       {:>6.2} GB/s, {:.2} and {:.2} of them",
+        gigabytes(source),
+        source / memory,
+        source / file
+    );
+}
+
+/// Copies records out of memory.
+fn copy_memory(content: &[u8]) -> Contestant<'_> {
+    let mut into = vec![0_u8; RECORD_BYTES];
+    Box::new(move |records| {
+        let bytes = records.start as usize * RECORD_BYTES..records.end as usize * RECORD_BYTES;
+        for record in content[bytes].chunks_exact(RECORD_BYTES) {
+            into.copy_from_slice(record);
+            black_box(&into);
+        }
+    })
+}
+
+/// Reads the bytes of a file, which the system holds in memory.
+fn read_blocks(mut file: &File) -> Contestant<'_> {
+    let mut block = vec![0_u8; 1 << 19];
+    Box::new(move |records| {
+        let start = records.start * RECORD_BYTES as u64;
+        let mut left = (records.end * RECORD_BYTES as u64 - start) as usize;
+        file.seek(SeekFrom::Start(start)).expect("a place in the file");
+        while left > 0 {
+            let part = left.min(block.len());
+            file.read_exact(&mut block[..part]).expect("its bytes");
+            black_box(&block);
+            left -= part;
+        }
+    })
 }
 
 /// What a program without checks would do.
@@ -94,12 +153,12 @@ fn open_with_small_cache(path: &Path) -> hdf5::Result<hdf5::File> {
 }
 
 /// Records per second of each contestant.
-fn rates(records: u64, mut contestants: Vec<Contestant>) -> Vec<f64> {
+fn rates(records: u64, turn: u64, mut contestants: Vec<Contestant>) -> Vec<f64> {
     let mut seconds = vec![0.0; contestants.len()];
-    for first in (0..records).step_by(TURN as usize) {
+    for first in (0..records).step_by(turn as usize) {
         for (contestant, seconds) in contestants.iter_mut().zip(&mut seconds) {
             let start = Instant::now();
-            contestant(first..records.min(first + TURN));
+            contestant(first..records.min(first + turn));
             *seconds += start.elapsed().as_secs_f64();
         }
     }

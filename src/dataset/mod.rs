@@ -93,6 +93,16 @@ pub enum DataFormat {
     H5,
 }
 
+/// How [`write_h5`] arranges records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum H5Layout {
+    /// A group per record, `/value/<record>/<input>`.
+    #[default]
+    Records,
+    /// A dataset per input, `/value/<input>`, whose first dimension counts the records.
+    Packed,
+}
+
 /// What [`open_with`] does about unusable records that it comes across.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BadRecords {

@@ -77,6 +77,35 @@ fn shards_are_added_in_natural_order() {
 }
 
 #[test]
+fn packed_shards_are_the_same_shards() {
+    let folder = Folder::new();
+    folder.make_data("data.h5", 50, 3);
+    let packed = "dataset random --input-model model.tflite --seed 3 --layout packed";
+    folder.run(&format!("{packed} -o packed.h5 -n 50")).succeeds();
+    folder.run(&format!("{packed} -o longer.h5 -n 80")).succeeds();
+    let line = "--input-model model.tflite --resume --input-data";
+    folder.run(&format!("{line} data.h5 -o records.circle")).succeeds();
+    folder
+        .run(&format!("{line} packed.h5 -o packed.circle"))
+        .succeeds()
+        .says("recorded 50 records");
+    assert_eq!(folder.read("records.circle"), folder.read("packed.circle"));
+
+    // Either goes on where the other one was recorded, also when it has grown.
+    let known = "everything is recorded already";
+    folder.run(&format!("{line} packed.h5 -o records.circle")).succeeds().says(known);
+    folder
+        .run(&format!("{line} longer.h5 -o records.circle"))
+        .succeeds()
+        .says("recorded 30 records");
+    folder
+        .run(&format!("{line} longer.h5 -o longer.circle"))
+        .succeeds()
+        .says("recorded 80 records");
+    assert_eq!(folder.read("records.circle"), folder.read("longer.circle"));
+}
+
+#[test]
 fn a_shard_given_twice_counts_once() {
     let folder = Folder::new();
     folder.make_data("a.h5", 5, 0);

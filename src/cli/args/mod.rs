@@ -6,7 +6,7 @@ mod value;
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use self::estimator::EstimatorArgs;
 pub(super) use self::record::{DataFormatArg, OnBadRecord, Progress, RecordArgs};
@@ -159,9 +159,22 @@ pub(super) struct DatasetRandomArgs {
     /// Seed of the random numbers
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub seed: u64,
+    /// How records are arranged in the file
+    #[arg(long, value_enum, default_value_t, value_name = "LAYOUT")]
+    pub layout: LayoutArg,
     /// Shape of an input whose shape the model leaves open; repeatable
     #[arg(long, value_name = "NAME=D,D,..", value_parser = InputShape::parse)]
     pub input_shape: Vec<InputShape>,
+}
+
+/// How records are arranged in a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum LayoutArg {
+    /// A group per record, as for ONE's tools
+    #[default]
+    Records,
+    /// One dataset per input for all records: smaller, and faster to read
+    Packed,
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 use crate::circle::ModelFile;
-use crate::dataset::{self, write_h5};
+use crate::dataset::{self, H5Layout, write_h5};
 use crate::error::Result;
 use crate::interpreter::{Plan, PlanOptions};
 
 use super::super::ExitStatus;
-use super::super::args::DatasetRandomArgs;
+use super::super::args::{DatasetRandomArgs, LayoutArg};
 use super::super::config::check_writable;
 use super::super::printer::Printer;
 use super::super::text;
@@ -18,7 +18,11 @@ pub(in crate::cli) fn random(args: &DatasetRandomArgs, printer: &Printer) -> Res
     let plan = Plan::new(&ModelFile::open(&args.input_model)?.graph()?, &options)?;
     let inputs = input_specs(&plan);
     let mut source = dataset::random(&inputs, args.records, args.seed)?;
-    let written = write_h5(&args.output, &inputs, &mut *source)?;
+    let layout = match args.layout {
+        LayoutArg::Records => H5Layout::Records,
+        LayoutArg::Packed => H5Layout::Packed,
+    };
+    let written = write_h5(&args.output, layout, &inputs, &mut *source)?;
     printer.say(format_args!(
         "{}: {}",
         args.output.display(),

@@ -10,7 +10,7 @@ use super::failure::reason;
 
 /// Bytes of a block, shared among the inputs: enough that the cost of a call does not matter, and
 /// few enough to be still in the processor's cache when a record is copied out.
-pub(super) const BLOCK_BYTES: usize = 1 << 20;
+pub(super) const BLOCK_BYTES: usize = 1 << 19;
 
 /// Bytes up to which a block is made larger, to hold a row of chunks: the records that come with
 /// the same chunks. Of longer rows, chunks are decompressed for every block that they reach into.
@@ -91,11 +91,16 @@ impl Staging {
     }
 
     fn read_records(&self, records: Range<usize>) -> hdf5::Result<(Range<usize>, Elements)> {
-        let mut part: Vec<SliceOrIndex> = vec![records.clone().into()];
-        part.resize(self.shape.len(), (..).into());
-        let part = Selection::from(Hyperslab::from(part));
+        let part = select_records(records.clone(), self.shape.len());
         Ok((records, self.element.read_part(&self.dataset, part)?))
     }
+}
+
+/// Records of a packed dataset with `dims` dimensions.
+pub(super) fn select_records(records: Range<usize>, dims: usize) -> Selection {
+    let mut part: Vec<SliceOrIndex> = vec![records.into()];
+    part.resize(dims, (..).into());
+    Hyperslab::from(part).into()
 }
 
 /// How many records are read at once.

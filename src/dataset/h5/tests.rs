@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::records::evenly_spaced;
 use super::write_h5;
 use crate::dataset::tests::{datasets, float_input, input, open_files, problems, testdata, text};
-use crate::dataset::{BadRecords, DataFormat, InputSpec, Record, RecordSource};
+use crate::dataset::{BadRecords, DataFormat, H5Layout, InputSpec, Record, RecordSource};
 use crate::dataset::{open, open_with, random};
 use crate::error::{ErrorKind, Result};
 use crate::shard::sample_positions;
@@ -339,7 +339,7 @@ fn records_that_were_not_checked_at_open_are_checked_when_read() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.h5");
     let inputs = [input("x", DType::F32, &[1])];
-    write_h5(&path, &inputs, &mut *random(&inputs, 4200, 0).unwrap()).unwrap();
+    write_h5(&path, H5Layout::Records, &inputs, &mut *random(&inputs, 4200, 0).unwrap()).unwrap();
     let checked: Vec<u64> = evenly_spaced(4200, 4096).collect();
     let unchecked = (0..4200).find(|record| !checked.contains(record)).unwrap();
     let file = hdf5::File::open_rw(&path).unwrap();
@@ -440,18 +440,21 @@ fn written_records_are_read_back() {
     let mut inputs = mixed_inputs();
     inputs.push(input("scale", DType::F32, &[]));
     let mut source = random(&inputs, 5, 42).unwrap();
-    let path = directory.path().join("a.h5");
-    assert_eq!(write_h5(&path, &inputs, &mut *source).unwrap(), 5);
-    let mut read_back = open_path(&path, &inputs).unwrap();
-    assert_eq!(read_back.shards()[0].identity, source.shards()[0].identity);
+    for (layout, kind) in [(H5Layout::Records, "h5"), (H5Layout::Packed, "h5-packed")] {
+        let path = directory.path().join(kind);
+        assert_eq!(write_h5(&path, layout, &inputs, &mut *source).unwrap(), 5);
+        let mut read_back = open_path(&path, &inputs).unwrap();
+        assert_eq!(read_back.shards()[0].identity, source.shards()[0].identity);
+        assert_eq!(read_back.shards()[0].kind, kind);
 
-    // The same records give the same bytes, and a file that exists is kept.
-    let again = directory.path().join("b.h5");
-    write_h5(&again, &inputs, &mut *read_back).unwrap();
-    assert_eq!(fs::read(&again).unwrap(), fs::read(&path).unwrap());
-    let error = write_h5(&path, &inputs, &mut *source).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Io);
-    assert!(error.to_string().ends_with(": file exists"), "{error}");
+        // The same records give the same bytes, and a file that exists is kept.
+        let again = directory.path().join(format!("{kind}-again"));
+        write_h5(&again, layout, &inputs, &mut *read_back).unwrap();
+        assert_eq!(fs::read(&again).unwrap(), fs::read(&path).unwrap());
+        let error = write_h5(&path, layout, &inputs, &mut *source).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert!(error.to_string().ends_with(": file exists"), "{error}");
+    }
 }
 
 #[test]
@@ -460,7 +463,7 @@ fn types_that_typed_files_do_not_have_are_not_written() {
     let inputs = [input("x", DType::U8, &[24])];
     let mut source = open_files(&["raw.h5"], &inputs).unwrap();
     let path = directory.path().join("a.h5");
-    let error = write_h5(&path, &inputs, &mut *source).unwrap_err();
+    let error = write_h5(&path, H5Layout::Records, &inputs, &mut *source).unwrap_err();
     assert_eq!(error.to_string(), "input 0 (\"x\") is UINT8, which typed HDF5 files cannot hold");
     assert!(!path.exists());
 }
