@@ -52,7 +52,9 @@ def make_models(folder: Path, names: list[str]) -> None:
 
 def load_case(folder: Path, name: str) -> Case:
     tflite = folder / f"{name}.tflite"
-    command = [sys.executable, HERE / "tflite_model.py", tflite]
+    if not tflite.exists():
+        raise Failure(f"{tflite} is missing")
+    command: list[str | Path] = [sys.executable, HERE / "tflite_model.py", tflite]
     described = subprocess.run(command, capture_output=True, text=True)
     if described.returncode != 0:
         raise Failure(described.stderr.strip().splitlines()[-1])
@@ -107,6 +109,7 @@ def main() -> int:
             say(f"{name} is left out: {failure}")
             continue
         report.models.append(result)
+        report.note_peak(machine.peak(arguments.cores))
         # After every model, so that an interrupted run leaves what it has measured.
         report.write(arguments.out)
         print("\n".join(model_markdown(result, report.machine["peak"]["gflops"])), end="\n\n",

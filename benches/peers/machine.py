@@ -15,7 +15,7 @@ def describe(program: Path, cores: int) -> dict[str, Any]:
     return {
         "cpu": _cpu(),
         "cores": cores,
-        "peak": _peak(cores),
+        "peak": peak(cores),
         "date": datetime.date.today().isoformat(),
         "versions": {"record-minmax": _program_version(program), **_package_versions()},
     }
@@ -28,7 +28,7 @@ def _cpu() -> str:
     return platform.machine()
 
 
-def _peak(threads: int) -> dict[str, Any]:
+def peak(threads: int) -> dict[str, Any]:
     """The multiply-add limit of all threads at once: instruction set, threads and GFLOP/s."""
     command = ["cargo", "bench", "--quiet", "--bench", "peak", "--", str(threads)]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)

@@ -45,6 +45,10 @@ class Report:
     models: list[ModelResult] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
 
+    def note_peak(self, peak: dict[str, Any]) -> None:
+        """Keeps the largest limit found: other programs can only lower it."""
+        self.machine["peak"] = max(self.machine["peak"], peak, key=lambda it: it["gflops"])
+
     def write(self, folder: Path) -> None:
         """Writes bench.json and bench.md."""
         folder.mkdir(parents=True, exist_ok=True)

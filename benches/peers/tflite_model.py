@@ -59,13 +59,14 @@ def flops(model: schema.ModelT, graph: schema.SubGraphT) -> int:
         OPERATOR.FULLY_CONNECTED,
         OPERATOR.BATCH_MATMUL,
     }
-    shapes = [[] if tensor.shape is None else list(tensor.shape) for tensor in graph.tensors]
+    # As Python's integers: NumPy's are of 32 bits here and overflow.
+    shapes = [[] if tensor.shape is None else tensor.shape.tolist() for tensor in graph.tensors]
     total = 0
     for operator in graph.operators:
         code = model.operatorCodes[operator.opcodeIndex].builtinCode
         if code in counted:
             total += 2 * multiply_adds(code, operator, shapes)
-    return int(total)
+    return total
 
 
 def main() -> None:
