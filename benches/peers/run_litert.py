@@ -39,7 +39,7 @@ def infer(job: Job) -> Runner:
 
 
 def infer_without_delegates(job: Job) -> Runner:
-    """The kernels of ONE's record-minmax, which keeps tensors too; it observes them afterwards."""
+    """LiteRT's own kernels with every tensor kept, as an observer would need it; none observes."""
     resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     return runner(job, interpreter(job, resolver, True), [])
 

@@ -26,7 +26,7 @@ def infer(job: Job) -> Runner:
 
 def record(job: Job) -> Runner:
     """ReduceMin and ReduceMax behind every activation, as its own MinMax calibrator has them, but
-    with all optimizations of the graph. Finding the extremes with NumPy instead takes longer."""
+    with all optimizations of the graph."""
     model = onnx.load(job.onnx)
     observed = set(activations(job.tflite).values())
     names = [name for node in model.graph.node for name in node.output if name in observed]
