@@ -5,8 +5,8 @@
 //! late for a reason that could be seen at the start. What it returns is a [`RecordSource`], which
 //! reads any record of any shard into buffers that the caller reuses.
 //!
-//! A source keeps one file open and nothing per record: memory depends on the number of shards and
-//! the size of one record, never on the number of records.
+//! A source keeps one file open and nothing per record: memory depends on the number of shards, the
+//! size of one record and that of a block which is read ahead, never on the number of records.
 #![forbid(unsafe_code)]
 
 mod h5;
@@ -89,7 +89,7 @@ pub enum DataFormat {
     /// Recognised by content and name.
     #[default]
     Auto,
-    /// HDF5 in the layout `/value/<record>/<input>`.
+    /// HDF5 in either layout, `/value/<record>/<input>` or, packed, `/value/<input>`.
     H5,
 }
 
@@ -120,9 +120,10 @@ pub fn open(
 /// (`shard-2` before `shard-10`).
 ///
 /// Every shard is opened and checked: that it is readable, has records numbered without gaps and
-/// nothing else, and has the model's inputs. Types and shapes of all records are checked if the
-/// dataset has at most 4,096 records; of a larger one, evenly spaced records of each shard are
-/// (never fewer than eight). Whatever was not checked is checked when the record is read.
+/// nothing else, and has the model's inputs. Where each record has types and shapes of its own, they
+/// are checked in all records if the dataset has at most 4,096 of them; of a larger one, evenly
+/// spaced records of each shard are (never fewer than eight). Whatever was not checked is checked
+/// when the record is read.
 ///
 /// # Errors
 /// [`ErrorKind::Dataset`] with a list of all problems of all shards, [`ErrorKind::Usage`] if `data`

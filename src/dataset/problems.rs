@@ -32,16 +32,20 @@ impl Fault {
 
     /// `record 3, input 0 ("x"): has shape ..`
     pub fn describe(&self, record: u64, inputs: &[InputSpec]) -> String {
-        let mut text = format!("record {record}");
-        if let Some(index) = self.input {
-            let _ = write!(text, ", input {index}");
-            if let Some(input) = inputs.get(index) {
-                let _ = write!(text, " (\"{}\")", input.name);
+        match self.input {
+            Some(index) => {
+                format!("record {record}, {}: {}", name_input(index, inputs), self.message)
             }
+            None => format!("record {record} {}", self.message),
         }
-        let separator = if self.input.is_some() { ":" } else { "" };
-        let _ = write!(text, "{separator} {}", self.message);
-        text
+    }
+}
+
+/// `input 0 ("x")`
+pub(super) fn name_input(index: usize, inputs: &[InputSpec]) -> String {
+    match inputs.get(index) {
+        Some(input) => format!("input {index} (\"{}\")", input.name),
+        None => format!("input {index}"),
     }
 }
 

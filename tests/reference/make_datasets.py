@@ -69,6 +69,37 @@ def all_types(name, order):
             write(group, "3", bools(record, (4,)))
 
 
+def stack(records, make):
+    """The records as one array, whose first axis counts them."""
+    return np.stack([make(record) for record in range(records)])
+
+
+def packed(name, inputs, raw=None, **options):
+    """A file with a dataset per input, given by name."""
+    with create(name) as file:
+        value = file.create_group("value")
+        if raw is not None:
+            value.attrs["rawData"] = raw
+        for key, data in inputs.items():
+            write(value, key, data, **options)
+
+
+def packed_types(order):
+    """The records of `all_types`, packed."""
+    return [
+        stack(3, lambda r: floats(r, 0, (2, 3), order + "f4")),
+        stack(3, lambda r: integers(r, 1, (2,), order + "i4")),
+        stack(3, lambda r: integers(r, 2, (3,), order + "i8") * 2**32),
+        stack(3, lambda r: bools(r, (4,))),
+    ]
+
+
+def flip_byte(name, place):
+    content = bytearray((OUT / name).read_bytes())
+    content[place] ^= 0xFF
+    (OUT / name).write_bytes(content)
+
+
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
 
@@ -89,6 +120,34 @@ def main():
         value = file.create_group("value", track_order=True)
         for record in range(12):
             write(value.create_group(str(record)), "0", floats(record, 0, (2, 3)))
+
+    # Packed ones.
+    names = ["image", "ids", "keys", "mask"]
+    packed("packed-le.h5", {str(i): data for i, data in enumerate(packed_types("<"))})
+    packed("packed-be.h5", {str(i): data for i, data in enumerate(packed_types(">"))})
+    packed("packed-names.h5", dict(zip(names, packed_types("<"))))
+    packed("packed-scalar.h5", {"0": np.arange(2, dtype="<f4") + np.float32(0.5)})
+    as_bytes = stack(2, lambda r: np.frombuffer(floats(r, 0, (2, 3)).tobytes(), "u1"))
+    packed("packed-raw.h5", {"0": as_bytes}, raw="1")
+    packed("packed-raw-int8.h5", {"0": as_bytes.view("i1")}, raw="1")
+    options = dict(chunks=(4, 3, 16), compression="gzip", shuffle=True, fletcher32=True)
+    data = stack(10, lambda r: floats(r, 0, (8, 32)))
+    packed("packed-gzip.h5", {"0": data}, maxshape=(None, 8, 32), **options)
+
+    # Packed and bad.
+    data = stack(3, lambda r: floats(r, 0, (2, 3)))
+    packed("packed-mixed.h5", {"0": data})
+    with h5py.File(OUT / "packed-mixed.h5", "a") as file:
+        write(file.create_group("value/1"), "0", floats(1, 0, (2, 3)))
+    packed("packed-counts.h5", {"0": data, "1": data[:2], "2": data[:1]})
+    packed("packed-none.h5", {"0": data[:0]})
+    packed("packed-stray.h5", {"0": data, "labels": np.arange(3, dtype="<i4")})
+    # A chunk whose checksum is wrong: that of records 4 and 5.
+    packed("packed-bad-chunk.h5", {"0": stack(8, lambda r: floats(r, 0, (2, 3)))},
+           chunks=(2, 2, 3), fletcher32=True)
+    with h5py.File(OUT / "packed-bad-chunk.h5") as file:
+        place = file["value/0"].id.get_chunk_info_by_coord((4, 0, 0)).byte_offset
+    flip_byte("packed-bad-chunk.h5", place)
 
     # Bad as a whole.
     with create("no-value.h5") as file:
@@ -146,9 +205,7 @@ def main():
             options = dict(chunks=(2, 3), fletcher32=True)
             write(value.create_group(str(record)), "0", floats(record, 0, (2, 3)), **options)
         place = value["1/0"].id.get_chunk_info(0).byte_offset
-    content = bytearray((OUT / name).read_bytes())
-    content[place] ^= 0xFF
-    (OUT / name).write_bytes(content)
+    flip_byte(name, place)
 
     total = sum(path.stat().st_size for path in OUT.glob("*.h5"))
     print(f"{len(list(OUT.glob('*.h5')))} files, {total} bytes")

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use hdf5::datatype::ByteOrder;
-use hdf5::types::{FloatSize, IntSize, TypeDescriptor};
-use hdf5::{Dataset, Datatype};
+use hdf5::datatype::{ByteOrder, Conversion};
+use hdf5::types::{FloatSize, H5Type, IntSize, TypeDescriptor};
+use hdf5::{Dataset, Datatype, Selection};
+use ndarray::ArrayD;
 
 use crate::tensor::{AlignedBuffer, DType};
 
@@ -110,15 +111,83 @@ impl Element {
         }
     }
 
-    /// Reads a whole dataset into `buffer`, and tells how many elements that were.
-    pub fn read(self, dataset: &Dataset, buffer: &mut AlignedBuffer) -> hdf5::Result<usize> {
+    /// Whether elements of the stored type are read as they are, without conversion.
+    pub fn is_native(self, stored: &Datatype) -> bool {
         match self {
-            Self::F32 => dataset.read_into_raw(buffer.as_mut_slice::<f32>()),
-            Self::I32 => dataset.read_into_raw(buffer.as_mut_slice::<i32>()),
-            Self::I64 => dataset.read_into_raw(buffer.as_mut_slice::<i64>()),
+            Self::F32 => stored.is::<f32>(),
+            Self::I32 => stored.is::<i32>(),
+            Self::I64 => stored.is::<i64>(),
+            // An enumeration, which is read as a number.
+            Self::Bool => false,
+            Self::U8 => stored.is::<u8>(),
+            Self::I8 => stored.is::<i8>(),
+        }
+    }
+
+    /// Bytes of one element in memory.
+    pub fn byte_len(self) -> usize {
+        match self {
+            Self::F32 | Self::I32 => 4,
+            Self::I64 => 8,
+            Self::Bool | Self::U8 | Self::I8 => 1,
+        }
+    }
+
+    /// Reads a whole dataset into `buffer`, which must be large enough.
+    ///
+    /// # Errors
+    /// Those of the library, and if it would take more conversion than `most`.
+    pub fn read(
+        self,
+        dataset: &Dataset,
+        most: Conversion,
+        buffer: &mut AlignedBuffer,
+    ) -> hdf5::Result<()> {
+        let reader = dataset.as_reader().conversion(most);
+        let elements = match self {
+            Self::F32 => reader.read_into_raw(buffer.as_mut_slice::<f32>()),
+            Self::I32 => reader.read_into_raw(buffer.as_mut_slice::<i32>()),
+            Self::I64 => reader.read_into_raw(buffer.as_mut_slice::<i64>()),
             // The library reads an enumeration as the integer it is stored as.
-            Self::Bool | Self::U8 => dataset.read_into_raw(buffer.bytes_mut()),
-            Self::I8 => dataset.read_into_raw(buffer.as_mut_slice::<i8>()),
+            Self::Bool | Self::U8 => reader.read_into_raw(buffer.bytes_mut()),
+            Self::I8 => reader.read_into_raw(buffer.as_mut_slice::<i8>()),
+        };
+        elements.map(|_| ())
+    }
+
+    /// Reads part of a dataset.
+    pub fn read_part(self, dataset: &Dataset, part: Selection) -> hdf5::Result<Elements> {
+        fn read<T: H5Type>(dataset: &Dataset, part: Selection) -> hdf5::Result<Vec<T>> {
+            let array: ArrayD<T> = dataset.read_slice(part)?;
+            Ok(array.into_raw_vec_and_offset().0)
+        }
+        Ok(match self {
+            Self::F32 => Elements::F32(read(dataset, part)?),
+            Self::I32 => Elements::I32(read(dataset, part)?),
+            Self::I64 => Elements::I64(read(dataset, part)?),
+            Self::Bool | Self::U8 => Elements::U8(read(dataset, part)?),
+            Self::I8 => Elements::I8(read(dataset, part)?),
+        })
+    }
+}
+
+/// Elements as the library returns them.
+pub(super) enum Elements {
+    F32(Vec<f32>),
+    I32(Vec<i32>),
+    I64(Vec<i64>),
+    U8(Vec<u8>),
+    I8(Vec<i8>),
+}
+
+impl Elements {
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::F32(values) => bytemuck::cast_slice(values),
+            Self::I32(values) => bytemuck::cast_slice(values),
+            Self::I64(values) => bytemuck::cast_slice(values),
+            Self::U8(values) => values,
+            Self::I8(values) => bytemuck::cast_slice(values),
         }
     }
 }

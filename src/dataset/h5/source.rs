@@ -59,8 +59,9 @@ impl H5Source {
             // The previous file is closed before the next one is opened.
             previous => {
                 drop(previous);
-                let file = H5File::open(path, &self.inputs).map_err(|problem| {
-                    Error::dataset(format!("{}: {problem}", path.display())).with_hint(
+                let file = H5File::open(path, &self.inputs).map_err(|problems| {
+                    let problems = problems.join("; ");
+                    Error::dataset(format!("{}: {problems}", path.display())).with_hint(
                         "the file was good when the run started: restore it, then resume",
                     )
                 })?;
@@ -120,30 +121,14 @@ fn open_checked(
 ) -> Option<H5File> {
     let mut file = match H5File::open(path, inputs) {
         Ok(file) => file,
-        Err(problem) => {
-            report.add(problem);
+        Err(problems) => {
+            for problem in problems {
+                report.add(problem);
+            }
             return None;
         }
     };
-    file.check_names(report);
-    let mut faults = ShardReport::default();
-    let (mut good, mut bad) = (0_u64, 0_u64);
-    for record in evenly_spaced(file.records(), checked) {
-        match file.check_record(record) {
-            // A gap in the numbering, which is reported.
-            None => {}
-            Some(found) if found.is_empty() => good += 1,
-            Some(found) => {
-                bad += 1;
-                for fault in found {
-                    faults.add_fault(record, fault);
-                }
-            }
-        }
-    }
-    if bad > 0 && (bad_records == BadRecords::Refuse || good == 0) {
-        report.append_faults(faults, good > 0);
-    }
+    file.check(checked, bad_records, report);
     Some(file)
 }
 
@@ -154,7 +139,7 @@ fn describe_shard(
     scratch: &mut Record,
 ) -> Result<ShardInfo> {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    let kind = if file.is_raw() { "h5-raw" } else { "h5" };
+    let kind = file.kind();
     let byte_len = path.metadata().map_err(|error| Error::io("read", path, error))?.len();
     let records = file.records();
     let mut read = |record, into: &mut Record| {
@@ -162,12 +147,4 @@ fn describe_shard(
     };
     let identity = identity::identify(inputs, records, scratch, &mut read)?;
     Ok(ShardInfo { name, kind: kind.to_owned(), byte_len, identity })
-}
-
-/// At most `count` (at least 2) of the positions below `records`: both ends and evenly spaced ones.
-pub(super) fn evenly_spaced(records: u64, count: u64) -> impl Iterator<Item = u64> {
-    let count = count.max(2).min(records);
-    let last = u128::from(records.saturating_sub(1));
-    let steps = u128::from(count.saturating_sub(1)).max(1);
-    (0..count).map(move |i| (u128::from(i) * last / steps) as u64)
 }
