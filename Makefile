@@ -41,3 +41,13 @@ lint: setup ## Check formatting, lints, documentation and dependencies
 
 .PHONY: check
 check: lint test ## Everything that must pass before a change is done
+
+# Arguments of the benchmark; those that are not given have defaults.
+BENCH_ARGUMENTS = $(if $(MODELS),--models $(MODELS)) $(if $(PEERS),--peers $(PEERS)) \
+    $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+    $(if $(CORES),--cores $(CORES))
+
+.PHONY: bench
+bench: build ## Compare with other runtimes: MODELS="resnet50 mlp" SECONDS=5 ROUNDS=3
+	@scripts/bench-setup
+	@.venv/bench/bin/python benches/peers/bench.py $(BENCH_ARGUMENTS)

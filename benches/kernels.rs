@@ -5,6 +5,7 @@
 
 use std::time::Instant;
 
+use record_minmax::arithmetic::Arithmetic;
 use record_minmax::kernel::gemm::{Clamp, PackedWeights, Rows, Target, WeightLayout, multiply};
 use record_minmax::kernel::{Isa, peak};
 use record_minmax::tensor::AlignedBuffer;
@@ -51,7 +52,7 @@ fn main() {
             let input = vec![0.5_f32; m * segment_len + segments * segment_len];
             let weights = vec![0.25_f32; n * k];
             let layout = WeightLayout { n, segments, segment_len, column_stride: k, k_stride: 1 };
-            let packed = PackedWeights::new(isa, layout, &weights, None);
+            let packed = PackedWeights::new(isa, Arithmetic::Direct, layout, &weights, None);
             let row_bytes = segment_len * 4;
             let mut scratch = AlignedBuffer::zeroed(packed.scratch_len(m, row_bytes));
             let mut output = vec![0.0; m * n];

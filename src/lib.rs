@@ -16,6 +16,7 @@
 
 extern crate alloc;
 
+pub mod arithmetic;
 pub mod circle;
 pub mod cli;
 pub mod dataset;

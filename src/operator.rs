@@ -10,6 +10,7 @@ use std::fmt;
 use bytemuck::Pod;
 use smallvec::SmallVec;
 
+use crate::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
 use crate::graph::{Constant, Quantization};
 use crate::kernel::Isa;
@@ -117,6 +118,8 @@ impl Inputs {
 pub struct PrepareContext<'a> {
     /// The instructions to compute with.
     pub isa: Isa,
+    /// How products are summed.
+    pub arithmetic: Arithmetic,
     /// The inputs; inferring succeeded for them.
     pub inputs: &'a Inputs,
     /// What inferring said.

@@ -4,6 +4,7 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use crate::arithmetic::Arithmetic;
 use crate::dataset::DataFormat;
 use crate::error::{Error, Result};
 use crate::kernel::Isa;
@@ -40,6 +41,8 @@ pub(super) struct RecordConfig {
     pub input_shapes: Vec<InputShape>,
     /// Instruction set.
     pub isa: Isa,
+    /// How products are summed.
+    pub arithmetic: Arithmetic,
     /// Seed of random records.
     pub seed: u64,
     /// How the run goes.
@@ -101,6 +104,7 @@ impl RecordConfig {
             threads,
             input_shapes: args.input_shape,
             isa: args.isa.parse()?,
+            arithmetic: args.arithmetic.into(),
             seed: args.seed,
             options: Options {
                 checkpoint_interval: args.checkpoint_interval,

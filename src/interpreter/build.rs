@@ -186,7 +186,8 @@ impl<'a> Builder<'a> {
         let inputs = self.gather(node)?;
         let outputs = operator.infer(&inputs)?;
         self.check_outputs(node, &outputs)?;
-        let context = PrepareContext { isa: self.options.isa, inputs: &inputs, outputs: &outputs };
+        let PlanOptions { isa, arithmetic, .. } = *self.options;
+        let context = PrepareContext { isa, arithmetic, inputs: &inputs, outputs: &outputs };
         let mut prepared = operator.prepare(&context)?;
         if self.options.scan_only {
             prepared.observe = Observe::Scan;

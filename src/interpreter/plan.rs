@@ -1,6 +1,7 @@
 use smallvec::SmallVec;
 
 use super::build::Builder;
+use crate::arithmetic::Arithmetic;
 use crate::error::Result;
 use crate::graph::{Constant, Model};
 use crate::kernel::Isa;
@@ -13,6 +14,8 @@ use crate::tensor::TensorType;
 pub struct PlanOptions {
     /// Instructions to compute with.
     pub isa: Isa,
+    /// How products are summed.
+    pub arithmetic: Arithmetic,
     /// Shapes of inputs, by name, in place of those in the model.
     pub input_shapes: Vec<(String, Vec<usize>)>,
     /// Observe every tensor by a scan, whatever its operator declares: the reference for tests.
@@ -26,6 +29,7 @@ impl PlanOptions {
     pub fn new() -> Self {
         Self {
             isa: Isa::detect(),
+            arithmetic: Arithmetic::default(),
             input_shapes: Vec::new(),
             scan_only: false,
             memory_limit: 16 << 30,

@@ -7,6 +7,7 @@
 use super::gemm::{Clamp, PackedWeights, Rows, Target, WeightLayout, ZEROS, multiply};
 use super::isa::Isa;
 use super::window::Window;
+use crate::arithmetic::Arithmetic;
 use crate::observation::Observation;
 use crate::tensor::AlignedBuffer;
 
@@ -45,6 +46,7 @@ impl Convolution {
     /// If the buffers are shorter than the shapes say, or the groups do not divide the channels.
     pub fn new(
         isa: Isa,
+        arithmetic: Arithmetic,
         window: Window,
         (channels, output_channels, groups): (usize, usize, usize),
         weights: &[f32],
@@ -73,7 +75,8 @@ impl Convolution {
             WeightLayout { n, segments, segment_len, column_stride: k, k_stride: 1 };
         let pack = |group: usize| {
             let bias = bias.map(|bias| &bias[group * n..][..n]);
-            PackedWeights::new(isa, layout_of_group, &weights[group * n * k..][..n * k], bias)
+            let weights = &weights[group * n * k..][..n * k];
+            PackedWeights::new(isa, arithmetic, layout_of_group, weights, bias)
         };
         let groups = (0..groups).map(pack).collect();
         Self { window, channels, output_channels, groups, layout }
@@ -197,7 +200,7 @@ pub fn taps_first(weights: &[f32], n: usize, taps: usize) -> AlignedBuffer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::testing::{ramp, sum_of_products};
+    use crate::kernel::testing::{kinds, ramp, sum_of_products};
     use crate::kernel::window::Axis;
 
     #[test]
@@ -211,15 +214,21 @@ mod tests {
             Axis { input: 2, output: 2, taps: 5, stride: 1, dilation: 1, before: 2 },
         ];
         let channels = [(3, 8, 1), (16, 5, 1), (20, 33, 1), (8, 12, 4), (6, 6, 6)];
-        for isa in Isa::supported() {
+        for (isa, arithmetic) in kinds() {
             for (y, x) in axes.into_iter().flat_map(|y| axes.map(|x| (y, x))) {
                 for (c, n, groups) in channels {
                     let group_c = c / groups;
                     let weights = ramp(n * y.taps * x.taps * group_c, 1);
                     let (bias, input) = (ramp(n, 2), ramp(y.input * x.input * c, 3));
                     let window = Window { y, x };
-                    let convolution =
-                        Convolution::new(isa, window, (c, n, groups), &weights, Some(&bias));
+                    let convolution = Convolution::new(
+                        isa,
+                        arithmetic,
+                        window,
+                        (c, n, groups),
+                        &weights,
+                        Some(&bias),
+                    );
                     let mut output = vec![0.0; y.output * x.output * n];
                     let mut scratch = AlignedBuffer::zeroed(convolution.scratch_len());
                     // Scratch memory comes dirty.
@@ -244,8 +253,8 @@ mod tests {
                                 }
                             }
                         }
-                        let sum = sum_of_products(&terms, bias[column]);
-                        assert_eq!(result, sum, "{isa} {y:?} {x:?} {c} {n} {groups}");
+                        let sum = sum_of_products(arithmetic, &terms, bias[column]);
+                        assert_eq!(result, sum, "{isa} {arithmetic} {y:?} {x:?} {c} {n} {groups}");
                     }
                 }
             }

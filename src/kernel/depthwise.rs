@@ -8,6 +8,7 @@ use super::isa::{Isa, Task};
 use super::minmax::Fold;
 use super::simd::{LANES, Simd};
 use super::window::Window;
+use crate::arithmetic::Arithmetic;
 use crate::observation::Observation;
 
 /// Outputs of a row that are computed together, so that a tap's weights are loaded once for all.
@@ -33,13 +34,18 @@ impl Depthwise<'_> {
     ///
     /// # Panics
     /// If a buffer's length is not what the window and the channels say.
-    pub fn run(&self, isa: Isa, input: &[f32], output: &mut [f32]) -> Observation {
+    pub fn run(
+        &self,
+        (isa, arithmetic): (Isa, Arithmetic),
+        input: &[f32],
+        output: &mut [f32],
+    ) -> Observation {
         let Window { y, x } = self.window;
         assert_eq!(input.len(), y.input * x.input * self.channels, "input length");
         assert_eq!(output.len(), y.output * x.output * self.channels, "output length");
         assert_eq!(self.weights.len(), y.taps * x.taps * self.channels, "weights length");
         assert_eq!(self.bias.len(), self.channels, "bias length");
-        isa.dispatch(Run { depthwise: *self, input, output })
+        isa.dispatch_products(arithmetic, Run { depthwise: *self, input, output })
     }
 }
 
@@ -130,10 +136,10 @@ impl Row<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::testing::ramp;
+    use crate::kernel::testing::{add_product, kinds, ramp};
     use crate::kernel::window::Axis;
 
-    fn expected(d: &Depthwise<'_>, input: &[f32]) -> Vec<f32> {
+    fn expected(arithmetic: Arithmetic, d: &Depthwise<'_>, input: &[f32]) -> Vec<f32> {
         let Window { y, x } = d.window;
         let mut out = Vec::new();
         for oy in 0..y.output {
@@ -145,7 +151,7 @@ mod tests {
                             if let (Some(iy), Some(ix)) = (y.source(oy, ty), x.source(ox, tx)) {
                                 let value = input[(iy * x.input + ix) * d.channels + c];
                                 let weight = d.weights[(ty * x.taps + tx) * d.channels + c];
-                                sum = value.mul_add(weight, sum);
+                                sum = add_product(arithmetic, value, weight, sum);
                             }
                         }
                     }
@@ -166,7 +172,7 @@ mod tests {
             Axis { input: 2, output: 2, taps: 5, stride: 1, dilation: 3, before: 6 },
             Axis { input: 7, output: 1, taps: 7, stride: 1, dilation: 1, before: 0 },
         ];
-        for isa in Isa::supported() {
+        for kind in kinds() {
             for y in axes {
                 for x in axes {
                     for channels in [1, 16, 19, 40] {
@@ -181,9 +187,9 @@ mod tests {
                             clamp: Clamp { low: -1.0, high: 1.5 },
                         };
                         let mut output = vec![0.0; y.output * x.output * channels];
-                        let observed = d.run(isa, &input, &mut output);
-                        let expected = expected(&d, &input);
-                        assert_eq!(output, expected, "{isa} {y:?} {x:?} {channels}");
+                        let observed = d.run(kind, &input, &mut output);
+                        let expected = expected(kind.1, &d, &input);
+                        assert_eq!(output, expected, "{kind:?} {y:?} {x:?} {channels}");
                         assert!(observed.same_bits(Observation::scan(&expected)));
                     }
                 }

@@ -5,7 +5,7 @@
 //! tap for a convolution. No im2col buffer is ever made.
 //!
 //! Every element is summed in one fixed order: [`SUM_BLOCK`] terms at a time from zero, in ascending
-//! `k`, one fused multiply-add each; the blocks' sums are added in order, the bias last. Columns run
+//! `k`, one fused multiply-add each (but see [`Arithmetic::Reference`]); the blocks' sums are added in order, the bias last. Columns run
 //! across lanes. The result therefore does not depend on tiles, cache blocks or the instruction set.
 //! Summing by blocks keeps the rounding error of long sums down (Higham, "The Accuracy of Floating
 //! Point Summation", 1993).
@@ -13,6 +13,7 @@
 use super::isa::{Isa, Task};
 use super::minmax::Fold;
 use super::simd::{LANES, Simd};
+use crate::arithmetic::Arithmetic;
 use crate::observation::Observation;
 use crate::tensor::AlignedBuffer;
 
@@ -56,6 +57,7 @@ pub struct PackedWeights {
     /// Vectors across a full panel, as the instruction set wants it.
     vectors: usize,
     isa: Isa,
+    arithmetic: Arithmetic,
     /// Panel after panel; in a panel, row `k` has the columns' weights side by side, padded by
     /// zeros to whole vectors.
     panels: AlignedBuffer,
@@ -98,7 +100,13 @@ impl PackedWeights {
     ///
     /// # Panics
     /// If `weights` or `bias` are shorter than the layout says.
-    pub fn new(isa: Isa, layout: WeightLayout, weights: &[f32], bias: Option<&[f32]>) -> Self {
+    pub fn new(
+        isa: Isa,
+        arithmetic: Arithmetic,
+        layout: WeightLayout,
+        weights: &[f32],
+        bias: Option<&[f32]>,
+    ) -> Self {
         let WeightLayout { n, segments, segment_len, column_stride, k_stride } = layout;
         let (_, vectors) = isa.tile();
         let k = segments * segment_len;
@@ -121,7 +129,17 @@ impl PackedWeights {
             padded_bias.as_mut_slice::<f32>()[..n].copy_from_slice(&bias[..n]);
         }
         let zeros = AlignedBuffer::zeroed(segment_len * size_of::<f32>());
-        Self { n, segments, segment_len, vectors, isa, panels, bias: padded_bias, zeros }
+        Self {
+            n,
+            segments,
+            segment_len,
+            vectors,
+            isa,
+            arithmetic,
+            panels,
+            bias: padded_bias,
+            zeros,
+        }
     }
 
     /// Number of columns of the result.
@@ -197,7 +215,9 @@ pub fn multiply<F: Fn(usize, &mut [usize])>(
     #[expect(clippy::cast_ptr_alignment, reason = "checked in the next line")]
     let pointers = scratch.as_mut_ptr().cast::<*const f32>();
     assert!(pointers.is_aligned(), "scratch memory is aligned");
-    weights.isa.dispatch(Product { weights, rows, clamp, target, pointers })
+    weights
+        .isa
+        .dispatch_products(weights.arithmetic, Product { weights, rows, clamp, target, pointers })
 }
 
 struct Product<'a, F> {

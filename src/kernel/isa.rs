@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::simd::separate::Separate;
 use super::simd::{self, Simd};
+use crate::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
 
 /// An instruction set that this CPU has; holding one is the proof.
@@ -84,6 +86,14 @@ impl Isa {
         self.dispatch(Tile)
     }
 
+    /// Runs `task`, which sums products, with these instructions.
+    pub(crate) fn dispatch_products<T: Task>(self, arithmetic: Arithmetic, task: T) -> T::Output {
+        match arithmetic {
+            Arithmetic::Fast | Arithmetic::Direct => self.dispatch(task),
+            Arithmetic::Reference => self.dispatch(Separately(task)),
+        }
+    }
+
     /// Runs `task` with these instructions.
     pub(crate) fn dispatch<T: Task>(self, task: T) -> T::Output {
         match self.0 {
@@ -118,6 +128,18 @@ impl Isa {
             }
             Level::Portable => task.run(simd::portable::Portable),
         }
+    }
+}
+
+/// A task whose products are rounded before they are added.
+struct Separately<T>(T);
+
+impl<T: Task> Task for Separately<T> {
+    type Output = T::Output;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> T::Output {
+        self.0.run(Separate(simd))
     }
 }
 

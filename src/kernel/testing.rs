@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use super::isa::Isa;
+use crate::arithmetic::Arithmetic;
 use crate::observation::LOWEST;
 
 /// Ordinary values mostly; NaN, infinities, zeros of both signs, denormals and the lowest float
@@ -33,9 +35,22 @@ pub(crate) fn ramp(n: usize, seed: u32) -> Vec<f32> {
     (0..n).map(|_| next()).collect()
 }
 
+/// Every instruction set with fused and with separately rounded products.
+pub(crate) fn kinds() -> impl Iterator<Item = (Isa, Arithmetic)> {
+    let arithmetics = [Arithmetic::Direct, Arithmetic::Reference];
+    Isa::supported().into_iter().flat_map(move |isa| arithmetics.map(|it| (isa, it)))
+}
+
+/// `a * b + c`
+pub(crate) fn add_product(arithmetic: Arithmetic, a: f32, b: f32, c: f32) -> f32 {
+    if arithmetic == Arithmetic::Reference { a * b + c } else { a.mul_add(b, c) }
+}
+
 /// A sum of products in the order that `gemm` defines.
-pub(crate) fn sum_of_products(terms: &[(f32, f32)], bias: f32) -> f32 {
-    let block = |terms: &[(f32, f32)]| terms.iter().fold(0.0_f32, |sum, (a, b)| a.mul_add(*b, sum));
+pub(crate) fn sum_of_products(arithmetic: Arithmetic, terms: &[(f32, f32)], bias: f32) -> f32 {
+    let block = |terms: &[(f32, f32)]| {
+        terms.iter().fold(0.0_f32, |sum, &(a, b)| add_product(arithmetic, a, b, sum))
+    };
     terms.chunks(super::gemm::SUM_BLOCK).map(block).fold(0.0, |total, sum| total + sum) + bias
 }
 

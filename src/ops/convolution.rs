@@ -5,6 +5,7 @@
 
 use super::activation::Activation;
 use super::attributes::{attributes, window_axis};
+use crate::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
 use crate::graph::{Constant, Node};
 use crate::kernel::Isa;
@@ -127,15 +128,15 @@ impl Operator for Conv2d {
     }
 
     fn prepare(&self, context: &PrepareContext<'_>) -> Result<Prepared> {
-        let (inputs, isa) = (context.inputs, context.isa);
+        let PrepareContext { isa, arithmetic, inputs, .. } = *context;
         let (shapes, activation) = (self.shapes(inputs)?, self.activation);
         if shapes.groups == shapes.channels && shapes.channels > 1 {
             // One channel a group: a depthwise convolution with its filter the other way round.
-            return prepare_depthwise(shapes, activation, inputs, FilterOrder::TapsLast);
+            return prepare_depthwise(shapes, activation, context, FilterOrder::TapsLast);
         }
         let channels = (shapes.channels, shapes.output_channels, shapes.groups);
         let pack = move |weights: &[f32], bias: Option<&[f32]>| {
-            Convolution::new(isa, shapes.window, channels, weights, bias)
+            Convolution::new(isa, arithmetic, shapes.window, channels, weights, bias)
         };
         let weights = inputs.required(1)?.constant.clone();
         let bias = inputs.optional(2).map(|info| info.constant.as_ref());
@@ -225,7 +226,7 @@ impl Operator for DepthwiseConv2d {
 
     fn prepare(&self, context: &PrepareContext<'_>) -> Result<Prepared> {
         let shapes = self.shapes(context.inputs)?;
-        prepare_depthwise(shapes, self.activation, context.inputs, FilterOrder::TapsFirst)
+        prepare_depthwise(shapes, self.activation, context, FilterOrder::TapsFirst)
     }
 }
 
@@ -239,9 +240,10 @@ enum FilterOrder {
 fn prepare_depthwise(
     shapes: Shapes,
     activation: Activation,
-    inputs: &Inputs,
+    context: &PrepareContext<'_>,
     order: FilterOrder,
 ) -> Result<Prepared> {
+    let PrepareContext { arithmetic, inputs, .. } = *context;
     let multiplier = shapes.output_channels / shapes.channels;
     // With a multiplier, input channels are first repeated, so that lanes match the outputs'.
     let repeated = if multiplier == 1 { 0 } else { shapes.input_len() * multiplier };
@@ -273,7 +275,7 @@ fn prepare_depthwise(
             bias,
             clamp: activation.clamp,
         };
-        depthwise_images(&depthwise, &shapes, activation, context);
+        depthwise_images(&depthwise, &shapes, (arithmetic, activation), context);
         Ok(())
     });
     Ok(prepared.with_scratch(repeated * size_of::<f32>()).holding(held))
@@ -282,7 +284,7 @@ fn prepare_depthwise(
 fn depthwise_images(
     depthwise: &Depthwise<'_>,
     shapes: &Shapes,
-    activation: Activation,
+    (arithmetic, activation): (Arithmetic, Activation),
     context: &mut EvalContext<'_>,
 ) {
     let multiplier = shapes.output_channels / shapes.channels;
@@ -293,14 +295,14 @@ fn depthwise_images(
         let from = &input[image * shapes.input_len()..][..shapes.input_len()];
         let to = &mut output[image * shapes.output_len()..][..shapes.output_len()];
         let folded = if multiplier == 1 {
-            depthwise.run(isa, from, to)
+            depthwise.run((isa, arithmetic), from, to)
         } else {
             let bytes = &mut scratch[..from.len() * multiplier * size_of::<f32>()];
             let repeated: &mut [f32] = bytemuck::cast_slice_mut(bytes);
             for (to, &value) in repeated.chunks_exact_mut(multiplier).zip(from) {
                 to.fill(value);
             }
-            depthwise.run(isa, repeated, to)
+            depthwise.run((isa, arithmetic), repeated, to)
         };
         observed = observed.union(folded);
     }

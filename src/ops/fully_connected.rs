@@ -79,7 +79,8 @@ impl Operator for FullyConnected {
     }
 
     fn prepare(&self, context: &PrepareContext<'_>) -> Result<Prepared> {
-        let (inputs, isa, activation) = (context.inputs, context.isa, self.activation);
+        let PrepareContext { isa, arithmetic, inputs, .. } = *context;
+        let activation = self.activation;
         let sizes = Self::sizes(inputs)?;
         let Sizes { k, n, .. } = sizes;
         let layout = WeightLayout { n, segments: 1, segment_len: k, column_stride: k, k_stride: 1 };
@@ -90,14 +91,14 @@ impl Operator for FullyConnected {
             let has_bias = bias.is_some();
             let prepared = Prepared::eval(Observe::Fused, move |context| {
                 let bias = has_bias.then(|| context.input::<f32>(2));
-                let packed = PackedWeights::new(isa, layout, context.input(1), bias);
+                let packed = PackedWeights::new(isa, arithmetic, layout, context.input(1), bias);
                 evaluate(&packed, sizes, activation, context);
                 Ok(())
             });
             return Ok(prepared.with_scratch(scratch));
         };
         let bias = bias.flatten().map(crate::graph::Constant::as_slice);
-        let packed = PackedWeights::new(isa, layout, weights.as_slice(), bias);
+        let packed = PackedWeights::new(isa, arithmetic, layout, weights.as_slice(), bias);
         let held = packed.byte_len();
         let prepared = Prepared::eval(Observe::Fused, move |context| {
             evaluate(&packed, sizes, activation, context);

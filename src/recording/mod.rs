@@ -37,6 +37,7 @@ pub use writer::{MEMORY_BUDGET, Writer};
 
 use serde::{Deserialize, Serialize};
 
+use crate::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
 use crate::fingerprint::ModelFingerprint;
 use crate::shard::ShardInfo;
@@ -66,6 +67,8 @@ pub struct Header {
     pub model: ModelFingerprint,
     /// The observed tensors. Observations are in this order.
     pub tensors: Vec<TensorEntry>,
+    /// How the observations were computed.
+    pub arithmetic: Arithmetic,
     /// Name and version of the program that started the recording; for messages only.
     pub tool: String,
 }
@@ -81,6 +84,14 @@ impl Header {
             .with_hint(
                 "give the model file that was recorded, byte for byte, or another recording",
             ));
+        }
+        if self.arithmetic != other.arithmetic {
+            let (recorded, asked) = (self.arithmetic, other.arithmetic);
+            return Err(Error::recording(format!(
+                "made with --arithmetic {recorded}, not {asked}: observations would differ in their \
+                 last bits"
+            ))
+            .with_hint(format!("use --arithmetic {recorded}, or another recording")));
         }
         let difference = if self.tensors.len() == other.tensors.len() {
             let mut pairs = self.tensors.iter().zip(&other.tensors).enumerate();

@@ -159,6 +159,24 @@ fn another_model_is_refused() {
 }
 
 #[test]
+fn arithmetics_are_not_mixed() {
+    let folder = Folder::new();
+    folder.make_data("data.h5", 5, 0);
+    let line = "--input-model model.tflite --input-data data.h5 -o out.circle --arithmetic";
+    folder.run(&format!("{line} reference")).succeeds();
+    let listing = folder.run("inspect out.rmm").succeeds().stdout;
+    assert!(listing.contains("arithmetic     reference"), "{listing}");
+    let before = folder.read("out.rmm");
+    for other in ["fast", "direct"] {
+        folder
+            .run(&format!("{line} {other} --resume"))
+            .exits_with(1)
+            .says(&format!("made with --arithmetic reference, not {other}"));
+    }
+    assert_eq!(folder.read("out.rmm"), before);
+}
+
+#[test]
 fn without_data_random_records_are_used() {
     let folder = Folder::new();
     let run = |seed: u64| {

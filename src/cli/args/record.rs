@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::arithmetic::Arithmetic;
+
 use super::estimator::EstimatorArgs;
 use super::value::{InputShape, duration};
 
@@ -86,6 +88,17 @@ pub(in crate::cli) struct RecordArgs {
     #[arg(long, value_name = "ISA", default_value = "auto", help_heading = "Execution")]
     pub isa: String,
 
+    /// How sums of products are computed; resuming needs the same
+    #[arg(
+        long,
+        alias = "convolution",
+        value_enum,
+        value_name = "KIND",
+        default_value_t,
+        help_heading = "Execution"
+    )]
+    pub arithmetic: ArithmeticArg,
+
     /// How progress is shown
     #[arg(long, value_enum, value_name = "STYLE", default_value_t, help_heading = "Output")]
     pub progress: Progress,
@@ -104,6 +117,29 @@ pub(in crate::cli) enum DataFormatArg {
     /// HDF5
     #[value(alias = "hdf5")]
     H5,
+}
+
+/// How sums of products are computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum ArithmeticArg {
+    /// The fastest way, the same on every CPU
+    #[default]
+    #[value(alias = "auto")]
+    Fast,
+    /// Without transforms: every product of a convolution is computed
+    Direct,
+    /// As the original's kernels: no transforms, products rounded before they are added; slow
+    Reference,
+}
+
+impl From<ArithmeticArg> for Arithmetic {
+    fn from(arg: ArithmeticArg) -> Self {
+        match arg {
+            ArithmeticArg::Fast => Self::Fast,
+            ArithmeticArg::Direct => Self::Direct,
+            ArithmeticArg::Reference => Self::Reference,
+        }
+    }
 }
 
 /// What to do about a record that cannot be used.
@@ -199,6 +235,14 @@ mod tests {
         assert_eq!((args.num_threads, args.seed, args.isa.as_str()), (Some(3), 7, "avx2"));
         assert_eq!(args.input_shape, [InputShape { name: "x".to_owned(), shape: vec![1, 2] }]);
         assert_eq!(parse("--num-threads 2").unwrap().num_threads, Some(2));
+        assert_eq!(parse("").unwrap().arithmetic, ArithmeticArg::Fast);
+        for (line, expected) in [
+            ("--convolution direct", ArithmeticArg::Direct),
+            ("--convolution auto", ArithmeticArg::Fast),
+            ("--arithmetic reference", ArithmeticArg::Reference),
+        ] {
+            assert_eq!(parse(line).unwrap().arithmetic, expected);
+        }
         for bad in ["--num-threads -1", "--seed x", "--input-shape x"] {
             assert!(parse(bad).is_err(), "{bad}");
         }

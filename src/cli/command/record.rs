@@ -48,6 +48,7 @@ pub(in crate::cli) fn run(
     let header = Header {
         model: source_fingerprint(&model)?,
         tensors: tensor_entries(&plan),
+        arithmetic: config.arithmetic,
         tool: TOOL.to_owned(),
     };
     let mut writer = open_writer(&config, &header)?;
@@ -106,8 +107,12 @@ pub(in crate::cli) fn run(
 
 fn build_plan(model: &ModelFile, config: &RecordConfig, printer: &Printer) -> Result<Plan> {
     let shapes = config.input_shapes.iter().map(|it| (it.name.clone(), it.shape.clone()));
-    let options =
-        PlanOptions { isa: config.isa, input_shapes: shapes.collect(), ..PlanOptions::new() };
+    let options = PlanOptions {
+        isa: config.isa,
+        arithmetic: config.arithmetic,
+        input_shapes: shapes.collect(),
+        ..PlanOptions::new()
+    };
     let plan = Plan::new(&model.graph()?, &options)?;
     printer.detail(format_args!(
         "plan: {}, {} for the model and {} per worker",

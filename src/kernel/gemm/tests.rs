@@ -1,5 +1,5 @@
 use super::*;
-use crate::kernel::testing::{assert_same_bits, ramp, sum_of_products};
+use crate::kernel::testing::{assert_same_bits, kinds, ramp, sum_of_products};
 
 /// One product: `m` rows of `segments` segments, every other segment of the first row zeros.
 struct Case {
@@ -22,7 +22,12 @@ impl Case {
         (self.m + 1) * self.segment_len + self.segments * 3
     }
 
-    fn expected(&self, input: &[f32], weights: &[f32], bias: &[f32], clamp: Clamp) -> Vec<f32> {
+    fn expected(
+        &self,
+        arithmetic: Arithmetic,
+        (input, weights, bias): (&[f32], &[f32], &[f32]),
+        clamp: Clamp,
+    ) -> Vec<f32> {
         let mut out = Vec::new();
         for row in 0..self.m {
             for column in 0..self.n {
@@ -35,7 +40,7 @@ impl Case {
                         terms.push((x, weights[column * self.segments * self.segment_len + k]));
                     }
                 }
-                let sum = sum_of_products(&terms, bias[column]);
+                let sum = sum_of_products(arithmetic, &terms, bias[column]);
                 let raised = if clamp.low > sum { clamp.low } else { sum };
                 out.push(if clamp.high < raised { clamp.high } else { raised });
             }
@@ -43,7 +48,7 @@ impl Case {
         out
     }
 
-    fn check(&self, isa: Isa, clamp: Clamp, poison: Option<f32>) {
+    fn check(&self, (isa, arithmetic): (Isa, Arithmetic), clamp: Clamp, poison: Option<f32>) {
         let Self { m, n, segments, segment_len } = *self;
         let k = segments * segment_len;
         let mut input = ramp(self.input_len(), 1);
@@ -53,7 +58,7 @@ impl Case {
         }
         let (weights, bias) = (ramp(n * k, 2), ramp(n, 3));
         let layout = WeightLayout { n, segments, segment_len, column_stride: k, k_stride: 1 };
-        let packed = PackedWeights::new(isa, layout, &weights, Some(&bias));
+        let packed = PackedWeights::new(isa, arithmetic, layout, &weights, Some(&bias));
         // Two columns of room on the left and one on the right must stay untouched.
         let row_stride = n + 3;
         let mut out = vec![77.0; m * row_stride];
@@ -75,13 +80,13 @@ impl Case {
             Target { values: &mut out, row_stride, column: 2 },
             scratch.bytes_mut(),
         );
-        let expected = self.expected(&input, &weights, &bias, clamp);
+        let expected = self.expected(arithmetic, (&input, &weights, &bias), clamp);
         let mut results = Vec::new();
         for row in out.chunks(row_stride) {
             assert_eq!([row[0], row[1], row[n + 2]], [77.0; 3]);
             results.extend_from_slice(&row[2..n + 2]);
         }
-        let what = format!("{isa} m={m} n={n} k={segments}x{segment_len}");
+        let what = format!("{isa} {arithmetic} m={m} n={n} k={segments}x{segment_len}");
         assert_same_bits(&results, &expected, &what);
         assert!(observed.same_bits(Observation::scan(&expected)), "{isa} {observed:?}");
     }
@@ -90,18 +95,18 @@ impl Case {
 #[test]
 fn simplest_case() {
     let case = Case { m: 1, n: 1, segments: 1, segment_len: 1 };
-    case.check(Isa::supported()[0], Clamp::NONE, None);
+    case.check((Isa::detect(), Arithmetic::Fast), Clamp::NONE, None);
 }
 
 #[test]
 fn every_tile_shape_on_every_instruction_set() {
     let relu6 = Clamp { low: 0.0, high: 6.0 };
-    for isa in Isa::supported() {
+    for kind in kinds() {
         for m in [1, 2, 3, 5, 6, 7, 8, 13, 14, 49] {
             for n in [1, 15, 16, 17, 31, 32, 33, 48, 70] {
                 for (segments, segment_len) in [(1, 1), (1, 19), (9, 5), (3, 16)] {
                     let case = Case { m, n, segments, segment_len };
-                    case.check(isa, if n % 2 == 0 { Clamp::NONE } else { relu6 }, None);
+                    case.check(kind, if n % 2 == 0 { Clamp::NONE } else { relu6 }, None);
                 }
             }
         }
@@ -110,19 +115,19 @@ fn every_tile_shape_on_every_instruction_set() {
 
 #[test]
 fn more_rows_than_a_block() {
-    for isa in Isa::supported() {
-        Case { m: 150, n: 40, segments: 2, segment_len: 700 }.check(isa, Clamp::NONE, None);
-        Case { m: 3, n: 3, segments: 70, segment_len: 2 }.check(isa, Clamp::NONE, None);
+    for kind in kinds() {
+        Case { m: 150, n: 40, segments: 2, segment_len: 700 }.check(kind, Clamp::NONE, None);
+        Case { m: 3, n: 3, segments: 70, segment_len: 2 }.check(kind, Clamp::NONE, None);
     }
 }
 
 #[test]
 fn nan_and_infinity_pass_through_the_clamp() {
-    for isa in Isa::supported() {
+    for kind in kinds() {
         for poison in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let case = Case { m: 9, n: 20, segments: 1, segment_len: 8 };
-            case.check(isa, Clamp::NONE, Some(poison));
-            case.check(isa, Clamp { low: 0.0, high: f32::INFINITY }, Some(poison));
+            case.check(kind, Clamp::NONE, Some(poison));
+            case.check(kind, Clamp { low: 0.0, high: f32::INFINITY }, Some(poison));
         }
     }
 }

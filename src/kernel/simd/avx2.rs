@@ -7,7 +7,7 @@ use std::arch::x86_64::{
     _mm256_sll_epi32, _mm256_sqrt_ps, _mm256_storeu_ps, _mm256_sub_ps,
 };
 
-use super::{LANES, Simd, UNFUSED};
+use super::{LANES, Simd};
 
 /// The CPU has AVX2 and FMA.
 #[derive(Clone, Copy, Debug)]
@@ -105,9 +105,6 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-        if UNFUSED {
-            return self.add(self.mul(a, b), c);
-        }
         both!(_mm256_fmadd_ps(a, b, c))
     }
     #[inline(always)]

@@ -8,7 +8,7 @@ use std::arch::x86_64::{
     _mm512_storeu_ps, _mm512_sub_ps,
 };
 
-use super::{LANES, Simd, UNFUSED};
+use super::{LANES, Simd};
 
 /// The CPU has AVX-512 F, VL, BW and DQ, AVX2 and FMA.
 #[derive(Clone, Copy, Debug)]
@@ -90,9 +90,6 @@ impl Simd for Avx512 {
     }
     #[inline(always)]
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-        if UNFUSED {
-            return self.add(self.mul(a, b), c);
-        }
         v!(_mm512_fmadd_ps(a, b, c))
     }
     #[inline(always)]

@@ -11,10 +11,7 @@ pub(crate) mod avx512;
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod neon;
 pub(crate) mod portable;
-
-/// Whether products are rounded before they are added, as LiteRT's kernels do on x86: only to compare
-/// with it. See docs/numerics.md.
-pub(crate) const UNFUSED: bool = cfg!(feature = "unfused");
+pub(crate) mod separate;
 
 /// Number of lanes of every vector.
 pub(crate) const LANES: usize = 16;
@@ -56,7 +53,7 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a / b`
     fn div(self, a: Self::V, b: Self::V) -> Self::V;
-    /// `a * b + c`, rounded once (unless [`UNFUSED`]).
+    /// `a * b + c`, rounded once (but by [`separate`], which rounds the product too).
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `if a < b { a } else { b }`
     fn min(self, a: Self::V, b: Self::V) -> Self::V;

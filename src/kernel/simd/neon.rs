@@ -2,7 +2,7 @@
 
 use std::arch::aarch64::*;
 
-use super::{LANES, Simd, UNFUSED};
+use super::{LANES, Simd};
 
 /// The CPU has NEON.
 #[derive(Clone, Copy, Debug)]
@@ -98,9 +98,6 @@ impl Simd for Neon {
     }
     #[inline(always)]
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-        if UNFUSED {
-            return self.add(self.mul(a, b), c);
-        }
         all!(|a, b, c| vfmaq_f32(c, a, b))
     }
     #[inline(always)]

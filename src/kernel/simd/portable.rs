@@ -1,7 +1,7 @@
 //! Plain Rust, correct on every machine. Without FMA hardware `mul_add` is a slow library call; the
 //! bits are the same.
 
-use super::{LANES, Simd, UNFUSED};
+use super::{LANES, Simd};
 
 /// No particular instructions.
 #[derive(Clone, Copy, Debug)]
@@ -64,9 +64,6 @@ impl Simd for Portable {
     }
     #[inline(always)]
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-        if UNFUSED {
-            return self.add(self.mul(a, b), c);
-        }
         std::array::from_fn(|i| a[i].mul_add(b[i], c[i]))
     }
     #[inline(always)]

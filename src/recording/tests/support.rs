@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::super::{Header, MemoryStorage, Reader, TensorEntry, Writer};
+use crate::arithmetic::Arithmetic;
 use crate::fingerprint::ModelFingerprint;
 use crate::observation::{Observation, RecordObservations};
 use crate::shard::{ShardIdentity, ShardInfo, sample_positions};
@@ -30,6 +31,7 @@ pub fn header() -> Header {
     let tensor =
         |i: usize| TensorEntry { subgraph: 0, index: i as u32, name: format!("tensor{i}") };
     Header {
+        arithmetic: Arithmetic::Fast,
         model: ModelFingerprint { hash: [7; 32], byte_len: 1000 },
         tensors: (0..TENSORS).map(tensor).collect(),
         tool: "test".to_owned(),

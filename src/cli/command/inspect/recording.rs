@@ -4,6 +4,7 @@ use std::path::Path;
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
+use crate::arithmetic::Arithmetic;
 use crate::circle::Number;
 use crate::error::Result;
 use crate::recording::{MEMORY_BUDGET, Reader};
@@ -20,6 +21,7 @@ pub(super) struct RecordingListing {
     uncommitted: u64,
     model: ModelListing,
     tool: String,
+    arithmetic: Arithmetic,
     records: u64,
     moving_average: MovingAverageListing,
     shards: Vec<ShardListing>,
@@ -88,6 +90,7 @@ impl RecordingListing {
                 byte_len: header.model.byte_len,
             },
             tool: header.tool.clone(),
+            arithmetic: header.arithmetic,
             records: reader.records(),
             moving_average: MovingAverageListing {
                 batch: settings.batch,
@@ -140,6 +143,7 @@ impl RecordingListing {
         let model = &self.model;
         writeln!(out, "model          BLAKE3 {}, {}", model.blake3, HumanBytes(model.byte_len))?;
         writeln!(out, "made by        {}", self.tool)?;
+        writeln!(out, "arithmetic     {}", self.arithmetic)?;
         let average = &self.moving_average;
         writeln!(out, "moving average batch {}, constant {}", average.batch, average.constant)?;
         writeln!(out, "records        {}", HumanCount(self.records))?;

@@ -1,0 +1,103 @@
+//! Another instruction set's vectors with products rounded before they are added.
+
+use super::{LANES, Simd};
+
+/// `S`, but [`Simd::fma`] rounds twice.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Separate<S>(pub(in crate::kernel) S);
+
+impl<S: Simd> Simd for Separate<S> {
+    type V = S::V;
+    type M = S::M;
+
+    const TILE_ROWS: usize = S::TILE_ROWS;
+    const TILE_VECTORS: usize = S::TILE_VECTORS;
+
+    #[inline(always)]
+    fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        self.0.add(self.0.mul(a, b), c)
+    }
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> Self::V {
+        self.0.splat(x)
+    }
+    #[inline(always)]
+    fn load(self, from: &[f32; LANES]) -> Self::V {
+        self.0.load(from)
+    }
+    #[inline(always)]
+    fn store(self, v: Self::V, to: &mut [f32; LANES]) {
+        self.0.store(v, to);
+    }
+    #[inline(always)]
+    unsafe fn load_ptr(self, from: *const f32) -> Self::V {
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.0.load_ptr(from) }
+    }
+    #[inline(always)]
+    unsafe fn store_ptr(self, v: Self::V, to: *mut f32) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.0.store_ptr(v, to) }
+    }
+    #[inline(always)]
+    fn load_partial(self, from: &[f32]) -> Self::V {
+        self.0.load_partial(from)
+    }
+    #[inline(always)]
+    fn store_partial(self, v: Self::V, to: &mut [f32]) {
+        self.0.store_partial(v, to);
+    }
+    #[inline(always)]
+    fn add(self, a: Self::V, b: Self::V) -> Self::V {
+        self.0.add(a, b)
+    }
+    #[inline(always)]
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V {
+        self.0.sub(a, b)
+    }
+    #[inline(always)]
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V {
+        self.0.mul(a, b)
+    }
+    #[inline(always)]
+    fn div(self, a: Self::V, b: Self::V) -> Self::V {
+        self.0.div(a, b)
+    }
+    #[inline(always)]
+    fn min(self, a: Self::V, b: Self::V) -> Self::V {
+        self.0.min(a, b)
+    }
+    #[inline(always)]
+    fn max(self, a: Self::V, b: Self::V) -> Self::V {
+        self.0.max(a, b)
+    }
+    #[inline(always)]
+    fn sqrt(self, a: Self::V) -> Self::V {
+        self.0.sqrt(a)
+    }
+    #[inline(always)]
+    fn lt(self, a: Self::V, b: Self::V) -> Self::M {
+        self.0.lt(a, b)
+    }
+    #[inline(always)]
+    fn select(self, m: Self::M, a: Self::V, b: Self::V) -> Self::V {
+        self.0.select(m, a, b)
+    }
+    #[inline(always)]
+    fn first(self, n: usize) -> Self::M {
+        self.0.first(n)
+    }
+    #[inline(always)]
+    fn and(self, a: Self::V, b: Self::V) -> Self::V {
+        self.0.and(a, b)
+    }
+    #[inline(always)]
+    fn or(self, a: Self::V, b: Self::V) -> Self::V {
+        self.0.or(a, b)
+    }
+    #[inline(always)]
+    fn shl_bits<const N: u32>(self, a: Self::V) -> Self::V {
+        self.0.shl_bits::<N>(a)
+    }
+}
