@@ -6,6 +6,7 @@ mod map;
 mod model_file;
 mod ranges;
 mod read;
+mod slots;
 mod splice;
 mod tensor_type;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use flatbuffers::FlatBufferBuilder;
 
 use super::model_file::ModelFile;
+use super::slots::{model as model_slots, quantization, subgraph, tensor as tensor_slots};
 use super::wire::Wire;
 use crate::schema::{
     BlockwiseQuantizationT, BufferT, BuiltinOperator, BuiltinOptionsT, DimensionMetadataT,
@@ -147,16 +148,18 @@ pub(super) fn as_tflite(model: &ModelT) -> Vec<u8> {
     let mut bytes = tflite(model);
     let wire = Wire(&bytes);
     let mut patches = Vec::new();
-    for table in wire.tables(wire.root().unwrap(), 2).unwrap() {
-        // The debug metadata index goes from slot 6 to 5; this is the last one then.
+    for table in wire.tables(wire.root().unwrap(), model_slots::SUBGRAPHS).unwrap() {
         let vtable = table.vtable + 4;
-        let index = wire.u16(vtable + 2 * 6).unwrap();
-        patches.push((vtable + 2 * 6, vec![0, 0]));
-        patches.push((vtable + 2 * 5, index.to_le_bytes().to_vec()));
+        let index = wire.u16(vtable + 2 * subgraph::DEBUG_METADATA_INDEX).unwrap();
+        patches.push((vtable + 2 * subgraph::DEBUG_METADATA_INDEX, vec![0, 0]));
+        let slot = vtable + 2 * subgraph::TFLITE_DEBUG_METADATA_INDEX;
+        patches.push((slot, index.to_le_bytes().to_vec()));
+        // The vtable has no more slots than TFLite's.
         patches.push((table.vtable, 16_u16.to_le_bytes().to_vec()));
-        for table in wire.tables(table, 0).unwrap() {
-            let parameters = wire.child(table, 4).unwrap();
-            let details = parameters.and_then(|table| wire.field(table, 4).unwrap());
+        for table in wire.tables(table, subgraph::TENSORS).unwrap() {
+            let parameters = wire.child(table, tensor_slots::QUANTIZATION).unwrap();
+            let details =
+                parameters.and_then(|table| wire.field(table, quantization::DETAILS_TYPE).unwrap());
             // 3 is blockwise in circle, 2 in TFLite.
             let blockwise = details.filter(|&field| wire.u8(field).unwrap() == 3);
             patches.extend(blockwise.map(|field| (field, vec![2])));

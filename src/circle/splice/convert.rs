@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use super::edit::Edit;
-use super::slots::{model, operator, quantization, subgraph, tensor};
 use crate::circle::read::resolve;
+use crate::circle::slots::{model, operator, quantization, subgraph, tensor};
 use crate::circle::wire::{Table, Wire};
 use crate::error::{Error, Result};
 use crate::schema;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::edit::Edit;
-use super::slots::{buffer, model, operator, subgraph};
+use crate::circle::slots::{buffer, model, operator, subgraph};
 use crate::circle::wire::{Table, Wire};
 use crate::error::{Error, Result};
 

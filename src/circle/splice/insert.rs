@@ -6,7 +6,7 @@ use super::TensorRange;
 use super::copy::copy_table;
 use super::edit::Edit;
 use super::layout;
-use super::slots::{model, quantization, subgraph, tensor};
+use crate::circle::slots::{model, quantization, subgraph, tensor};
 use crate::circle::wire::{Offsets, Table};
 use crate::error::{Error, Result};
 

@@ -10,7 +10,6 @@ mod external;
 mod insert;
 mod layout;
 mod original;
-mod slots;
 #[cfg(test)]
 mod tests;
 mod trailer;

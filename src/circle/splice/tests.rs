@@ -2,9 +2,9 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use super::slots::{model as model_slots, subgraph, tensor as tensor_slots};
 use super::*;
 use crate::circle::ranges;
+use crate::circle::slots::{model as model_slots, subgraph, tensor as tensor_slots};
 use crate::circle::testing::{
     as_tflite, circle, floats, full_tensor, model, open, parameters, tensor, tflite,
     with_external_buffer,
