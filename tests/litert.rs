@@ -6,10 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use record_minmax::circle::ModelFile;
-use record_minmax::dataset::{self, DataFormat, InputSpec, Record};
+use record_minmax::dataset::{self, DataFormat, Record};
 use record_minmax::interpreter::{Interpreter, Plan, PlanOptions};
 use record_minmax::kernel::Isa;
 use record_minmax::observation::RecordObservations;
+use record_minmax::pipeline::input_specs;
 use record_minmax::tensor::AlignedBuffer;
 
 /// One a record: tensor position -> (min, max).
@@ -25,11 +26,7 @@ fn compare(model: &str, data: &str, golden: &str) {
     for isa in Isa::supported() {
         let plan = Plan::new(&graph, &PlanOptions { isa, ..PlanOptions::new() }).unwrap();
         let plan = Arc::new(plan);
-        let inputs: Vec<InputSpec> = plan
-            .inputs()
-            .iter()
-            .map(|i| InputSpec { name: i.name.clone(), tensor_type: i.tensor_type.clone() })
-            .collect();
+        let inputs = input_specs(&plan);
         let mut source =
             dataset::open(std::slice::from_ref(&data), DataFormat::Auto, &inputs).unwrap();
         assert_eq!(source.shards()[0].identity.records, golden.len() as u64);

@@ -43,6 +43,7 @@ use crossbeam_channel::bounded;
 
 use crate::dataset::{InputSpec, Record, RecordSource};
 use crate::error::{Error, ErrorKind, Result};
+use crate::interpreter::Plan;
 
 use self::aggregator::Aggregator;
 use self::slot::Slot;
@@ -52,6 +53,15 @@ pub use self::event::Event;
 pub use self::observer::Observer;
 pub use self::schedule::{HashSample, Note, Schedule, Segment, schedule};
 pub use self::sink::Sink;
+
+/// The inputs of the planned model as the dataset wants to know them.
+pub fn input_specs(plan: &Plan) -> Vec<InputSpec> {
+    let specs = plan.inputs().iter().map(|input| InputSpec {
+        name: input.name.clone(),
+        tensor_type: input.tensor_type.clone(),
+    });
+    specs.collect()
+}
 
 /// What to do about a record that cannot be used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,13 +2,13 @@ use crate::circle::ModelFile;
 use crate::dataset::{self, H5Layout, write_h5};
 use crate::error::Result;
 use crate::interpreter::{Plan, PlanOptions};
+use crate::pipeline;
 
 use super::super::ExitStatus;
 use super::super::args::{DatasetRandomArgs, LayoutArg};
 use super::super::config::check_writable;
 use super::super::printer::Printer;
 use super::super::text;
-use super::input_specs;
 
 /// Writes random records to an HDF5 file.
 pub(in crate::cli) fn random(args: &DatasetRandomArgs, printer: &Printer) -> Result<ExitStatus> {
@@ -16,7 +16,7 @@ pub(in crate::cli) fn random(args: &DatasetRandomArgs, printer: &Printer) -> Res
     let shapes = args.input_shape.iter().map(|it| (it.name.clone(), it.shape.clone()));
     let options = PlanOptions { input_shapes: shapes.collect(), ..PlanOptions::new() };
     let plan = Plan::new(&ModelFile::open(&args.input_model)?.graph()?, &options)?;
-    let inputs = input_specs(&plan);
+    let inputs = pipeline::input_specs(&plan);
     let mut source = dataset::random(&inputs, args.records, args.seed)?;
     let layout = match args.layout {
         LayoutArg::Records => H5Layout::Records,

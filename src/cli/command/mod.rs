@@ -9,7 +9,6 @@ pub(super) mod record;
 pub(super) mod verify;
 
 use crate::circle::TensorRange;
-use crate::dataset::InputSpec;
 use crate::error::{Error, Result};
 use crate::interpreter::Plan;
 use crate::observation::Observation;
@@ -17,15 +16,6 @@ use crate::recording::TensorEntry;
 
 /// What recordings say they were made by.
 const TOOL: &str = concat!("record-minmax ", env!("CARGO_PKG_VERSION"));
-
-/// The model's inputs as the dataset wants to know them.
-fn input_specs(plan: &Plan) -> Vec<InputSpec> {
-    let specs = plan.inputs().iter().map(|input| InputSpec {
-        name: input.name.clone(),
-        tensor_type: input.tensor_type.clone(),
-    });
-    specs.collect()
-}
 
 /// The observed tensors as the recording wants to know them.
 fn tensor_entries(plan: &Plan) -> Vec<TensorEntry> {

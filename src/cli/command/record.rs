@@ -19,7 +19,7 @@ use super::super::printer::Printer;
 use super::super::progress::Progress;
 use super::super::signals::{SignalWatch, signal_name};
 use super::super::text;
-use super::{TOOL, input_specs, tensor_entries, tensor_ranges};
+use super::{TOOL, tensor_entries, tensor_ranges};
 
 /// Records a dataset, and writes the output model if one is asked for.
 pub(in crate::cli) fn run(
@@ -43,7 +43,7 @@ pub(in crate::cli) fn run(
         let observed: Vec<_> = plan.observed().iter().map(|t| (t.subgraph, t.index)).collect();
         check_splice(&model, &observed)?;
     }
-    let inputs = input_specs(&plan);
+    let inputs = pipeline::input_specs(&plan);
     let source = open_source(&config, &inputs, printer)?;
     let header = Header {
         model: source_fingerprint(&model)?,
