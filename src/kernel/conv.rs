@@ -14,17 +14,24 @@ use crate::tensor::AlignedBuffer;
 /// Below this many channels an image is copied between zeros rather than read tap by tap.
 const FEW_CHANNELS: usize = 16;
 
-/// A convolution with packed weights.
-#[derive(Debug)]
-pub struct Convolution {
+/// What a convolution's memory depends on: everything but its weights.
+#[derive(Clone, Copy, Debug)]
+pub struct Geometry {
     window: Window,
     /// Input channels of the image.
     channels: usize,
     /// Output channels of the image.
     output_channels: usize,
+    groups: usize,
+    layout: Layout,
+}
+
+/// A convolution with packed weights.
+#[derive(Debug)]
+pub struct Convolution {
+    geometry: Geometry,
     /// One product a group.
     groups: Vec<PackedWeights>,
-    layout: Layout,
 }
 
 /// How a row of the product reads the image.
@@ -39,22 +46,14 @@ enum Layout {
     BorderedRows { width: usize },
 }
 
-impl Convolution {
-    /// Packs `weights` `[output channels, taps y, taps x, channels / groups]`.
+impl Geometry {
+    /// A window over images of `channels`, split into `groups`.
     ///
     /// # Panics
-    /// If the buffers are shorter than the shapes say, or the groups do not divide the channels.
-    pub fn new(
-        isa: Isa,
-        arithmetic: Arithmetic,
-        window: Window,
-        (channels, output_channels, groups): (usize, usize, usize),
-        weights: &[f32],
-        bias: Option<&[f32]>,
-    ) -> Self {
+    /// If the groups do not divide the channels.
+    pub fn new(window: Window, (channels, output_channels, groups): (usize, usize, usize)) -> Self {
         assert_eq!((channels % groups, output_channels % groups), (0, 0), "whole groups");
-        let (group_channels, n) = (channels / groups, output_channels / groups);
-        let Window { y, x } = window;
+        let x = window.x;
         let adjacent = x.dilation == 1 && groups == 1;
         let layout = if !adjacent || x.taps == 1 {
             Layout::Taps
@@ -66,25 +65,24 @@ impl Convolution {
         } else {
             Layout::Taps
         };
-        let (segments, segment_len) = match layout {
-            Layout::Taps => (y.taps * x.taps, group_channels),
-            Layout::Rows | Layout::BorderedRows { .. } => (y.taps, x.taps * channels),
-        };
-        let k = segments * segment_len;
-        let layout_of_group =
-            WeightLayout { n, segments, segment_len, column_stride: k, k_stride: 1 };
-        let pack = |group: usize| {
-            let bias = bias.map(|bias| &bias[group * n..][..n]);
-            let weights = &weights[group * n * k..][..n * k];
-            PackedWeights::new(isa, arithmetic, layout_of_group, weights, bias)
-        };
-        let groups = (0..groups).map(pack).collect();
         Self { window, channels, output_channels, groups, layout }
     }
 
-    /// Bytes of memory held.
-    pub fn byte_len(&self) -> usize {
-        self.groups.iter().map(PackedWeights::byte_len).sum()
+    /// Where the weights `[output channels / groups, taps y, taps x, channels / groups]` of a group
+    /// stand.
+    fn weight_layout(&self) -> WeightLayout {
+        let Window { y, x } = self.window;
+        let (segments, segment_len) = match self.layout {
+            Layout::Taps => (y.taps * x.taps, self.channels / self.groups),
+            Layout::Rows | Layout::BorderedRows { .. } => (y.taps, x.taps * self.channels),
+        };
+        WeightLayout {
+            n: self.output_channels / self.groups,
+            segments,
+            segment_len,
+            column_stride: segments * segment_len,
+            k_stride: 1,
+        }
     }
 
     fn rows(&self) -> usize {
@@ -109,11 +107,49 @@ impl Convolution {
         }
     }
 
-    /// Bytes of scratch memory that [`Convolution::run`] needs.
-    pub fn scratch_len(&self) -> usize {
-        let pointers =
-            self.groups.first().map_or(0, |g| g.scratch_len(self.rows(), self.row_bytes()));
+    fn copy_between_zeros(&self, input: &[f32], width: usize, to: &mut [f32]) {
+        let x = self.window.x;
+        let (row, before) = (x.input * self.channels, x.before * self.channels);
+        let to = to.chunks_exact_mut(width * self.channels);
+        for (from, to) in input.chunks_exact(row).zip(to) {
+            to[..before].fill(0.0);
+            to[before..before + row].copy_from_slice(from);
+            to[before + row..].fill(0.0);
+        }
+    }
+
+    /// Bytes of scratch memory that [`Convolution::run`] needs with weights packed for `isa`.
+    pub fn scratch_len(&self, isa: Isa) -> usize {
+        let pointers = self.weight_layout().scratch_len(isa, self.rows(), self.row_bytes());
         self.bordered_len() + pointers
+    }
+}
+
+impl Convolution {
+    /// Packs `weights` `[output channels, taps y, taps x, channels / groups]`.
+    ///
+    /// # Panics
+    /// If the buffers are shorter than the shapes say.
+    pub fn new(
+        isa: Isa,
+        arithmetic: Arithmetic,
+        geometry: Geometry,
+        weights: &[f32],
+        bias: Option<&[f32]>,
+    ) -> Self {
+        let layout = geometry.weight_layout();
+        let (n, k) = (layout.n, layout.column_stride);
+        let pack = |group: usize| {
+            let bias = bias.map(|bias| &bias[group * n..][..n]);
+            let weights = &weights[group * n * k..][..n * k];
+            PackedWeights::new(isa, arithmetic, layout, weights, bias)
+        };
+        Self { geometry, groups: (0..geometry.groups).map(pack).collect() }
+    }
+
+    /// Bytes of memory held.
+    pub fn byte_len(&self) -> usize {
+        self.groups.iter().map(PackedWeights::byte_len).sum()
     }
 
     /// Convolves `input` `[h, w, channels]` into `output` `[h, w, output channels]`; the extremes as
@@ -129,59 +165,49 @@ impl Convolution {
         output: &mut [f32],
         scratch: &mut [u8],
     ) -> Observation {
-        let Window { y, x } = self.window;
-        assert_eq!(input.len(), y.input * x.input * self.channels, "input length");
-        assert_eq!(output.len(), self.rows() * self.output_channels, "output length");
-        let (bordered, pointers) = scratch.split_at_mut(self.bordered_len());
-        let (input, width, before) = match self.layout {
+        let geometry = &self.geometry;
+        let Geometry { window: Window { y, x }, channels, output_channels, layout, .. } = *geometry;
+        assert_eq!(input.len(), y.input * x.input * channels, "input length");
+        assert_eq!(output.len(), geometry.rows() * output_channels, "output length");
+        let (bordered, pointers) = scratch.split_at_mut(geometry.bordered_len());
+        let (input, width, before) = match layout {
             Layout::BorderedRows { width } => {
                 let bordered: &mut [f32] = bytemuck::cast_slice_mut(bordered);
-                self.copy_between_zeros(input, width, bordered);
+                geometry.copy_between_zeros(input, width, bordered);
                 (&*bordered, width, 0)
             }
             Layout::Taps | Layout::Rows => (input, x.input, x.before),
         };
-        let group_channels = self.channels / self.groups.len();
+        let group_channels = channels / geometry.groups;
         let mut observed = Observation::EMPTY;
         for (group, weights) in self.groups.iter().enumerate() {
             let channel = group * group_channels;
             let offsets = |row: usize, offsets: &mut [usize]| {
                 let (oy, ox) = (row / x.output, row % x.output);
-                if self.layout == Layout::Taps {
+                if layout == Layout::Taps {
                     for (tap, offset) in offsets.iter_mut().enumerate() {
                         let source = y.source(oy, tap / x.taps).zip(x.source(ox, tap % x.taps));
-                        *offset = source
-                            .map_or(ZEROS, |(iy, ix)| (iy * width + ix) * self.channels + channel);
+                        *offset =
+                            source.map_or(ZEROS, |(iy, ix)| (iy * width + ix) * channels + channel);
                     }
                 } else {
                     let ix = ox * x.stride - before;
                     for (tap, offset) in offsets.iter_mut().enumerate() {
                         *offset =
-                            y.source(oy, tap).map_or(ZEROS, |iy| (iy * width + ix) * self.channels);
+                            y.source(oy, tap).map_or(ZEROS, |iy| (iy * width + ix) * channels);
                     }
                 }
             };
             let target = Target {
                 values: &mut *output,
-                row_stride: self.output_channels,
+                row_stride: output_channels,
                 column: group * weights.columns(),
             };
-            let (count, row_bytes) = (self.rows(), self.row_bytes());
+            let (count, row_bytes) = (geometry.rows(), geometry.row_bytes());
             let rows = Rows { input, count, row_bytes, offsets };
             observed = observed.union(multiply(weights, rows, clamp, target, pointers));
         }
         observed
-    }
-
-    fn copy_between_zeros(&self, input: &[f32], width: usize, to: &mut [f32]) {
-        let x = self.window.x;
-        let (row, before) = (x.input * self.channels, x.before * self.channels);
-        let to = to.chunks_exact_mut(width * self.channels);
-        for (from, to) in input.chunks_exact(row).zip(to) {
-            to[..before].fill(0.0);
-            to[before..before + row].copy_from_slice(from);
-            to[before + row..].fill(0.0);
-        }
     }
 }
 
@@ -221,16 +247,11 @@ mod tests {
                     let weights = ramp(n * y.taps * x.taps * group_c, 1);
                     let (bias, input) = (ramp(n, 2), ramp(y.input * x.input * c, 3));
                     let window = Window { y, x };
-                    let convolution = Convolution::new(
-                        isa,
-                        arithmetic,
-                        window,
-                        (c, n, groups),
-                        &weights,
-                        Some(&bias),
-                    );
+                    let geometry = Geometry::new(window, (c, n, groups));
+                    let convolution =
+                        Convolution::new(isa, arithmetic, geometry, &weights, Some(&bias));
                     let mut output = vec![0.0; y.output * x.output * n];
-                    let mut scratch = AlignedBuffer::zeroed(convolution.scratch_len());
+                    let mut scratch = AlignedBuffer::zeroed(geometry.scratch_len(isa));
                     // Scratch memory comes dirty.
                     scratch.bytes_mut().fill(0xff);
                     let observed =

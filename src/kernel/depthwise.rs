@@ -27,6 +27,8 @@ pub struct Depthwise<'a> {
     pub bias: &'a [f32],
     /// Fused activation.
     pub clamp: Clamp,
+    /// How products are summed.
+    pub arithmetic: Arithmetic,
 }
 
 impl Depthwise<'_> {
@@ -34,18 +36,13 @@ impl Depthwise<'_> {
     ///
     /// # Panics
     /// If a buffer's length is not what the window and the channels say.
-    pub fn run(
-        &self,
-        (isa, arithmetic): (Isa, Arithmetic),
-        input: &[f32],
-        output: &mut [f32],
-    ) -> Observation {
+    pub fn run(&self, isa: Isa, input: &[f32], output: &mut [f32]) -> Observation {
         let Window { y, x } = self.window;
         assert_eq!(input.len(), y.input * x.input * self.channels, "input length");
         assert_eq!(output.len(), y.output * x.output * self.channels, "output length");
         assert_eq!(self.weights.len(), y.taps * x.taps * self.channels, "weights length");
         assert_eq!(self.bias.len(), self.channels, "bias length");
-        isa.dispatch_products(arithmetic, Run { depthwise: *self, input, output })
+        isa.dispatch_products(self.arithmetic, Run { depthwise: *self, input, output })
     }
 }
 
@@ -139,7 +136,7 @@ mod tests {
     use crate::kernel::testing::{add_product, kinds, ramp};
     use crate::kernel::window::Axis;
 
-    fn expected(arithmetic: Arithmetic, d: &Depthwise<'_>, input: &[f32]) -> Vec<f32> {
+    fn expected(d: &Depthwise<'_>, input: &[f32]) -> Vec<f32> {
         let Window { y, x } = d.window;
         let mut out = Vec::new();
         for oy in 0..y.output {
@@ -151,7 +148,7 @@ mod tests {
                             if let (Some(iy), Some(ix)) = (y.source(oy, ty), x.source(ox, tx)) {
                                 let value = input[(iy * x.input + ix) * d.channels + c];
                                 let weight = d.weights[(ty * x.taps + tx) * d.channels + c];
-                                sum = add_product(arithmetic, value, weight, sum);
+                                sum = add_product(d.arithmetic, value, weight, sum);
                             }
                         }
                     }
@@ -172,7 +169,7 @@ mod tests {
             Axis { input: 2, output: 2, taps: 5, stride: 1, dilation: 3, before: 6 },
             Axis { input: 7, output: 1, taps: 7, stride: 1, dilation: 1, before: 0 },
         ];
-        for kind in kinds() {
+        for (isa, arithmetic) in kinds() {
             for y in axes {
                 for x in axes {
                     for channels in [1, 16, 19, 40] {
@@ -185,11 +182,12 @@ mod tests {
                             weights: &weights,
                             bias: &bias,
                             clamp: Clamp { low: -1.0, high: 1.5 },
+                            arithmetic,
                         };
                         let mut output = vec![0.0; y.output * x.output * channels];
-                        let observed = d.run(kind, &input, &mut output);
-                        let expected = expected(kind.1, &d, &input);
-                        assert_eq!(output, expected, "{kind:?} {y:?} {x:?} {channels}");
+                        let observed = d.run(isa, &input, &mut output);
+                        let expected = expected(&d, &input);
+                        assert_eq!(output, expected, "{isa} {arithmetic} {y:?} {x:?} {channels}");
                         assert!(observed.same_bits(Observation::scan(&expected)));
                     }
                 }

@@ -5,8 +5,8 @@
 //! tap for a convolution. No im2col buffer is ever made.
 //!
 //! Every element is summed in one fixed order: [`SUM_BLOCK`] terms at a time from zero, in ascending
-//! `k`, one fused multiply-add each (but see [`Arithmetic::Reference`]); the blocks' sums are added in order, the bias last. Columns run
-//! across lanes. The result therefore does not depend on tiles, cache blocks or the instruction set.
+//! `k`, one fused multiply-add each (but see [`Arithmetic::Reference`]); the blocks' sums are added in
+//! order, the bias last. Columns run across lanes. The result therefore does not depend on tiles, cache blocks or the instruction set.
 //! Summing by blocks keeps the rounding error of long sums down (Higham, "The Accuracy of Floating
 //! Point Summation", 1993).
 

@@ -5,11 +5,10 @@
 
 use super::activation::Activation;
 use super::attributes::{attributes, window_axis};
-use crate::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
 use crate::graph::{Constant, Node};
 use crate::kernel::Isa;
-use crate::kernel::conv::{Convolution, taps_first};
+use crate::kernel::conv::{Convolution, Geometry, taps_first};
 use crate::kernel::depthwise::Depthwise;
 use crate::kernel::window::Window;
 use crate::observation::Observation;
@@ -135,22 +134,16 @@ impl Operator for Conv2d {
             return prepare_depthwise(shapes, activation, context, FilterOrder::TapsLast);
         }
         let channels = (shapes.channels, shapes.output_channels, shapes.groups);
+        let geometry = Geometry::new(shapes.window, channels);
+        let scratch = geometry.scratch_len(isa);
         let pack = move |weights: &[f32], bias: Option<&[f32]>| {
-            Convolution::new(isa, arithmetic, shapes.window, channels, weights, bias)
+            Convolution::new(isa, arithmetic, geometry, weights, bias)
         };
         let weights = inputs.required(1)?.constant.clone();
         let bias = inputs.optional(2).map(|info| info.constant.as_ref());
         let (Some(weights), None | Some(Some(_))) = (weights, bias) else {
             // The filter is computed from the record: packed in every evaluation.
             let has_bias = inputs.optional(2).is_some();
-            let scratch = pack(
-                &vec![
-                    0.0;
-                    shapes.output_channels * shapes.taps() * shapes.channels / shapes.groups
-                ],
-                None,
-            )
-            .scratch_len();
             let prepared = Prepared::eval(Observe::Fused, move |context| {
                 let bias = has_bias.then(|| context.input::<f32>(2));
                 let convolution = pack(context.input(1), bias);
@@ -160,7 +153,7 @@ impl Operator for Conv2d {
             return Ok(prepared.with_scratch(scratch));
         };
         let convolution = pack(weights.as_slice(), bias.flatten().map(Constant::as_slice));
-        let (scratch, held) = (convolution.scratch_len(), convolution.byte_len());
+        let held = convolution.byte_len();
         let prepared = Prepared::eval(Observe::Fused, move |context| {
             convolve(&convolution, &shapes, activation, context);
             Ok(())
@@ -274,8 +267,9 @@ fn prepare_depthwise(
             weights,
             bias,
             clamp: activation.clamp,
+            arithmetic,
         };
-        depthwise_images(&depthwise, &shapes, (arithmetic, activation), context);
+        depthwise_images(&depthwise, &shapes, activation, context);
         Ok(())
     });
     Ok(prepared.with_scratch(repeated * size_of::<f32>()).holding(held))
@@ -284,7 +278,7 @@ fn prepare_depthwise(
 fn depthwise_images(
     depthwise: &Depthwise<'_>,
     shapes: &Shapes,
-    (arithmetic, activation): (Arithmetic, Activation),
+    activation: Activation,
     context: &mut EvalContext<'_>,
 ) {
     let multiplier = shapes.output_channels / shapes.channels;
@@ -295,14 +289,14 @@ fn depthwise_images(
         let from = &input[image * shapes.input_len()..][..shapes.input_len()];
         let to = &mut output[image * shapes.output_len()..][..shapes.output_len()];
         let folded = if multiplier == 1 {
-            depthwise.run((isa, arithmetic), from, to)
+            depthwise.run(isa, from, to)
         } else {
             let bytes = &mut scratch[..from.len() * multiplier * size_of::<f32>()];
             let repeated: &mut [f32] = bytemuck::cast_slice_mut(bytes);
             for (to, &value) in repeated.chunks_exact_mut(multiplier).zip(from) {
                 to.fill(value);
             }
-            depthwise.run((isa, arithmetic), repeated, to)
+            depthwise.run(isa, repeated, to)
         };
         observed = observed.union(folded);
     }

@@ -122,7 +122,8 @@ def compare(program, model, data, folder, arithmetic):
             beyond_all += share > 1 and all(share_of_tolerance(bounds, it) > 1 for it in own)
             if share > worst:
                 worst, where = share, (record, tensor, names[tensor])
-    print(f"{model.name}, {arithmetic}: {compared} ranges of {len(found)} records, {beyond} beyond the tolerance, "
+    print(f"{model.name}, {arithmetic}: {compared} ranges of {len(found)} records, "
+          f"{beyond} beyond the tolerance, "
           f"{beyond_all} beyond that of all of LiteRT's kernels ({beyond_own} of LiteRT's own are); "
           f"worst {worst:.3f} of it, record {where[0]}, tensor {where[1]} {where[2]}")
     return (beyond if arithmetic == "reference" else beyond_all) == 0
