@@ -144,6 +144,9 @@ pub enum Observe {
 /// Computes an operator's outputs from its inputs.
 pub type Eval = Box<dyn Fn(&mut EvalContext<'_>) -> Result<()> + Send + Sync>;
 
+/// From the number of records of a group to bytes of scratch memory.
+pub type GroupScratch = Box<dyn Fn(usize) -> usize + Send + Sync>;
+
 /// What becomes of an operator for one plan.
 pub enum Compute {
     /// Runs a closure.
@@ -156,12 +159,16 @@ pub enum Compute {
 pub struct Prepared {
     /// How outputs are made.
     pub compute: Compute,
-    /// Bytes of scratch memory.
+    /// Bytes of scratch memory for one record.
     pub scratch: usize,
     /// Bytes of packed weights and tables that the closure holds.
     pub held: usize,
     /// How every output is observed.
     pub observe: Observe,
+    /// Bytes of scratch memory for so many records, if the closure computes several at once.
+    pub in_groups: Option<GroupScratch>,
+    /// Multiply-adds for one record, roughly: what the plan weighs against memory traffic.
+    pub multiply_adds: u64,
 }
 
 impl Prepared {
@@ -170,18 +177,48 @@ impl Prepared {
         observe: Observe,
         eval: impl Fn(&mut EvalContext<'_>) -> Result<()> + Send + Sync + 'static,
     ) -> Self {
-        Self { compute: Compute::Eval(Box::new(eval)), scratch: 0, held: 0, observe }
+        Self {
+            compute: Compute::Eval(Box::new(eval)),
+            scratch: 0,
+            held: 0,
+            observe,
+            in_groups: None,
+            multiply_adds: 0,
+        }
     }
 
     /// The output is input `i` in another shape.
     pub fn alias(i: usize) -> Self {
-        Self { compute: Compute::Alias(i), scratch: 0, held: 0, observe: Observe::SameAs(i) }
+        Self {
+            compute: Compute::Alias(i),
+            scratch: 0,
+            held: 0,
+            observe: Observe::SameAs(i),
+            in_groups: None,
+            multiply_adds: 0,
+        }
     }
 
     /// Asks for scratch memory.
     #[must_use]
     pub fn with_scratch(mut self, bytes: usize) -> Self {
         self.scratch = bytes;
+        self
+    }
+
+    /// States that the closure computes groups of records, see [`EvalContext::records`], and how many
+    /// bytes of scratch memory it needs for so many.
+    #[must_use]
+    pub fn in_groups(mut self, scratch: impl Fn(usize) -> usize + Send + Sync + 'static) -> Self {
+        self.scratch = scratch(1);
+        self.in_groups = Some(Box::new(scratch));
+        self
+    }
+
+    /// States how many multiply-adds a record takes.
+    #[must_use]
+    pub fn multiplying(mut self, multiply_adds: usize) -> Self {
+        self.multiply_adds = multiply_adds as u64;
         self
     }
 
@@ -199,13 +236,42 @@ impl fmt::Debug for Prepared {
     }
 }
 
+/// One input of an operator for all records of a group.
+#[derive(Clone, Copy)]
+pub(crate) enum Source<'a> {
+    /// The same for all: a constant, or that of the only record.
+    Same(&'a [u8]),
+    /// One after another, each of `len` bytes.
+    Block { bytes: &'a [u8], len: usize },
+    /// An input of the model: that of record `r` is at `first + r * step`.
+    Given { inputs: &'a [&'a [u8]], first: usize, step: usize },
+}
+
+impl<'a> Source<'a> {
+    pub(crate) fn of(self, record: usize) -> &'a [u8] {
+        match self {
+            Self::Same(bytes) => bytes,
+            Self::Block { bytes, len } => &bytes[record * len..][..len],
+            Self::Given { inputs, first, step } => inputs[first + record * step],
+        }
+    }
+}
+
+/// Parts of an input, one an image: of all records of a group, and of their batches.
+pub type Images<'a> = SmallVec<[&'a [f32]; 64]>;
+
 /// One execution of one operator: its buffers.
+///
+/// Unless the operator was prepared [in groups](Prepared::in_groups), that is for one record.
 pub struct EvalContext<'a> {
     pub(crate) isa: Isa,
-    pub(crate) inputs: SmallVec<[Option<&'a [u8]>; 8]>,
+    pub(crate) records: usize,
+    pub(crate) inputs: SmallVec<[Option<Source<'a>>; 8]>,
+    /// Of all records, one after another.
     pub(crate) outputs: SmallVec<[&'a mut [u8]; 2]>,
     pub(crate) scratch: &'a mut [u8],
-    pub(crate) observations: SmallVec<[Observation; 2]>,
+    /// Those of all outputs of the first record, then of the second.
+    pub(crate) observations: &'a mut [Observation],
 }
 
 impl<'a> EvalContext<'a> {
@@ -214,15 +280,38 @@ impl<'a> EvalContext<'a> {
         self.isa
     }
 
-    /// Elements of input `i`.
+    /// Number of records.
+    pub fn records(&self) -> usize {
+        self.records
+    }
+
+    /// Elements of input `i` of the first record.
     ///
     /// # Panics
     /// If the operator was prepared without this input, or for another element size.
     pub fn input<T: Pod>(&self, i: usize) -> &'a [T] {
-        bytemuck::cast_slice(self.inputs[i].expect("the plan has checked that the input is there"))
+        self.input_of(0, i)
     }
 
-    /// Elements of output `i`.
+    /// Elements of input `i` of a record.
+    ///
+    /// # Panics
+    /// If the operator was prepared without this input, or for another element size.
+    pub fn input_of<T: Pod>(&self, record: usize, i: usize) -> &'a [T] {
+        let source = self.inputs[i].expect("the plan has checked that the input is there");
+        bytemuck::cast_slice(source.of(record))
+    }
+
+    /// Input `i` of all records in images of `len` elements.
+    ///
+    /// # Panics
+    /// If there is no such input, or it is not made of such images.
+    pub fn images(&self, i: usize, len: usize) -> Images<'a> {
+        let records = 0..self.records;
+        records.flat_map(|record| self.input_of(record, i).chunks_exact(len)).collect()
+    }
+
+    /// Elements of output `i`, of all records one after another.
     ///
     /// # Panics
     /// If the operator has no such output, or one of another element size.
@@ -230,7 +319,7 @@ impl<'a> EvalContext<'a> {
         bytemuck::cast_slice_mut(self.outputs[i])
     }
 
-    /// Elements of output 0, and the scratch memory.
+    /// Elements of output 0, of all records one after another, and the scratch memory.
     ///
     /// # Panics
     /// If output 0 has another element size.
@@ -238,9 +327,19 @@ impl<'a> EvalContext<'a> {
         (bytemuck::cast_slice_mut(self.outputs[0]), self.scratch)
     }
 
-    /// Stores the observation that the kernel folded for output `i`.
+    /// Stores the observation that the kernel folded for output `i` of the first record.
     pub fn observe(&mut self, i: usize, observation: Observation) {
         self.observations[i] = observation;
+    }
+
+    /// Stores what the kernel folded for images of output 0, an equal number a record.
+    pub fn observe_images(&mut self, images: &[Observation]) {
+        let outputs = self.outputs.len();
+        let batch = images.len() / self.records.max(1);
+        for (record, images) in images.chunks_exact(batch.max(1)).enumerate() {
+            let all = images.iter().fold(Observation::EMPTY, |all, image| all.union(*image));
+            self.observations[record * outputs] = all;
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use record_minmax::circle::ModelFile;
 use record_minmax::dataset::{self, DataFormat, Record};
-use record_minmax::interpreter::{Interpreter, Plan, PlanOptions};
+use record_minmax::interpreter::{Groups, Interpreter, Plan, PlanOptions};
 use record_minmax::kernel::Isa;
 use record_minmax::observation::RecordObservations;
 use record_minmax::pipeline::input_specs;
@@ -49,6 +49,57 @@ fn compare(model: &str, data: &str, golden: &str) {
             }
         }
     }
+}
+
+/// Runs all of `data` in groups of several sizes, with tails from many steps on: what is observed must
+/// be the same to the bit.
+fn compare_groups(model: &str, data: &str) {
+    let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+    let graph = ModelFile::open(&testdata.join(model)).unwrap().graph().unwrap();
+    let data = testdata.join(data).to_str().unwrap().to_owned();
+    let with_groups = |groups| {
+        let options = PlanOptions { groups, ..PlanOptions::new() };
+        Arc::new(Plan::new(&graph, &options).unwrap())
+    };
+    let alone = with_groups(Groups::AtMost(1));
+    let inputs = input_specs(&alone);
+    let mut source = dataset::open(&[data], DataFormat::Auto, &inputs).unwrap();
+    let mut buffers = Vec::new();
+    for number in 0..source.shards()[0].identity.records.min(5) {
+        let mut record = Record::for_inputs(&inputs).unwrap();
+        source.read(0, number, &mut record).unwrap();
+        buffers.extend(record.inputs);
+    }
+    let all: Vec<&[u8]> = buffers.iter().map(AlignedBuffer::bytes).collect();
+    let run = |plan: &Arc<Plan>, at_once: usize| {
+        let mut interpreter = Interpreter::new(Arc::clone(plan));
+        let mut observed = Vec::new();
+        for group in all.chunks(at_once * inputs.len()) {
+            interpreter.run_group(group).unwrap();
+            for record in 0..group.len() / inputs.len() {
+                let mut into = RecordObservations::default();
+                interpreter.finish(record, &mut into).unwrap();
+                observed.extend(into.single.iter().map(|o| (o.min.to_bits(), o.max.to_bits())));
+            }
+        }
+        observed
+    };
+    let expected = run(&alone, 1);
+    let steps = alone.steps().count();
+    for tail in (0..=steps).step_by(1 + steps / 40) {
+        let plan = with_groups(Groups::Fixed { records: 5, tail });
+        for at_once in [1, 3, 5] {
+            assert!(run(&plan, at_once) == expected, "{model}: {at_once} from step {tail} on");
+        }
+    }
+    let plan = with_groups(Groups::default());
+    assert!(run(&plan, plan.group()) == expected, "{model}: groups by cost");
+}
+
+#[test]
+fn groups_of_records_are_as_records_alone() {
+    compare_groups("sample/sample.tflite", "sample/sample.h5");
+    compare_groups("models/families.tflite", "golden/families.h5");
 }
 
 #[test]

@@ -3,8 +3,11 @@
 use smallvec::SmallVec;
 
 use super::arena::{self, Lifetime};
+use super::group;
 use super::order::execution_order;
-use super::plan::{Location, ObservedTensor, Plan, PlanInput, PlanOptions, Step, StepOutput};
+use super::plan::{
+    Area, Location, ObservedTensor, Plan, PlanInput, PlanOptions, Step, StepOutput, Work,
+};
 use super::run::Memory;
 use crate::error::{Error, Result};
 use crate::graph::{Constant, Model, Node, Subgraph};
@@ -316,13 +319,15 @@ impl<'a> Builder<'a> {
         let mut step_outputs = SmallVec::new();
         for (&tensor, tensor_type) in node.outputs.iter().zip(outputs) {
             let len = tensor_type.byte_len().unwrap_or(0);
-            let location = Location::Arena { offset: end, len };
+            let location = Location::Arena(Area { offset: end, len, in_groups: false });
             step_outputs.push(StepOutput { tensor, is_float: false, location });
             end += len.max(1).next_multiple_of(64);
         }
         let step = Step {
             name: node.code.to_string(),
             eval: None,
+            in_groups: false,
+            work: Work::default(),
             inputs: node.inputs.iter().map(|i| i.and_then(|i| position[i])).collect(),
             input_tensors: SmallVec::new(),
             by_offset: (0..outputs.len()).collect(),
@@ -334,16 +339,17 @@ impl<'a> Builder<'a> {
         let mut memory = Memory {
             isa: self.options.isa,
             inputs: &[],
+            input_count: 0,
             constants: &constants,
             arena: arena.bytes_mut(),
             scratch: scratch.bytes_mut(),
         };
         if let Compute::Eval(eval) = &prepared.compute {
-            memory.eval(eval, &step)?;
+            memory.eval(eval, &step, 0..1, &mut vec![Observation::EMPTY; outputs.len()])?;
         }
         for output in &step.outputs {
-            if let Location::Arena { offset, len } = output.location {
-                let value = AlignedBuffer::copy_of(&arena.bytes()[offset..offset + len]);
+            if let Location::Arena(area) = output.location {
+                let value = AlignedBuffer::copy_of(&arena.bytes()[area.range(&(0..1))]);
                 self.constants[output.tensor] = Some(Constant::from(value));
             }
         }
@@ -366,11 +372,17 @@ impl<'a> Builder<'a> {
 
     /// Lays out the memory and puts the steps together.
     fn finish(mut self, planned: Vec<Planned>) -> Result<Plan> {
-        let (locations, arena_len, constants) = self.place(&planned)?;
+        let work: Vec<Work> = planned.iter().map(|step| self.work(step)).collect();
+        let in_groups = |step: &Planned| step.prepared.in_groups.is_some();
+        let in_groups: Vec<bool> = planned.iter().map(in_groups).collect();
+        let input_bytes = self.inputs.iter().filter_map(|it| it.tensor_type.byte_len()).sum();
+        let group::Split { records: group, tail } =
+            group::split(self.options.groups, &work, &in_groups, input_bytes);
+        let (locations, arena_len, constants) = self.place(&planned, group, tail)?;
         let mut scratch_len = 0;
         let mut held = 0;
         let mut steps = Vec::with_capacity(planned.len());
-        for Planned { node: i, prepared } in planned {
+        for (at, Planned { node: i, prepared }) in planned.into_iter().enumerate() {
             let node = &self.subgraph.nodes[i];
             if !matches!(prepared.observe, Observe::Fused | Observe::Scan) {
                 // Derived observations may lean on constants.
@@ -378,9 +390,13 @@ impl<'a> Builder<'a> {
                     self.observe_constant(*input);
                 }
             }
-            scratch_len = scratch_len.max(prepared.scratch);
+            let scratch = match &prepared.in_groups {
+                Some(of) if at >= tail => of(group),
+                _ => prepared.scratch,
+            };
+            scratch_len = scratch_len.max(scratch);
             held += prepared.held;
-            steps.push(self.step(i, prepared, &locations)?);
+            steps.push(self.step(i, prepared, work[at], &locations)?);
         }
         if arena_len.checked_add(scratch_len).is_none_or(|n| n > self.options.memory_limit) {
             return Err(Error::model(format!(
@@ -395,6 +411,8 @@ impl<'a> Builder<'a> {
             observed: self.observed(),
             inputs: self.inputs,
             steps,
+            group,
+            tail,
             constants,
             observations: self.observations,
             tensor_names: tensors.iter().map(|t| t.name.clone()).collect(),
@@ -422,8 +440,29 @@ impl<'a> Builder<'a> {
         observed.map(entry).collect()
     }
 
+    fn work(&self, Planned { node, prepared }: &Planned) -> Work {
+        let node = &self.subgraph.nodes[*node];
+        let computed = |i: &&usize| self.constants[**i].is_none();
+        let touched = node.inputs.iter().flatten().filter(computed).chain(&node.outputs);
+        let bytes = |i: &usize| self.types[*i].as_ref()?.byte_len();
+        let activations = match prepared.compute {
+            Compute::Eval(_) => touched.filter_map(bytes).sum(),
+            Compute::Alias(_) => 0,
+        };
+        let (multiply_adds, weights) = (prepared.multiply_adds, prepared.held);
+        Work { multiply_adds, activations, weights }
+    }
+
     /// Where each tensor is during a run, the arena's length, and the constants that are read.
-    fn place(&self, planned: &[Planned]) -> Result<(Vec<Option<Location>>, usize, Vec<Constant>)> {
+    ///
+    /// What steps from `tail` on read or write exists once for each record of the group, from the
+    /// start of the head on, which runs for one record after another.
+    fn place(
+        &self,
+        planned: &[Planned],
+        group: usize,
+        tail: usize,
+    ) -> Result<(Vec<Option<Location>>, usize, Vec<Constant>)> {
         let n = self.subgraph.tensors.len();
         let mut locations: Vec<Option<Location>> = vec![None; n];
         for (at, input) in self.inputs.iter().enumerate() {
@@ -458,11 +497,22 @@ impl<'a> Builder<'a> {
             is_read[self.root[output]] = true;
         }
         let alive: Vec<usize> = (0..n).filter(|&i| lives[i].is_some()).collect();
-        let lifetimes: Vec<Lifetime> = lives.iter().flatten().copied().collect();
+        let mut lifetimes: Vec<Lifetime> = lives.iter().flatten().copied().collect();
+        let mut areas = Vec::with_capacity(lifetimes.len());
+        for life in &mut lifetimes {
+            let in_groups = life.last >= tail;
+            areas.push(Area { offset: 0, len: life.size, in_groups });
+            if in_groups {
+                life.size = life.size.saturating_mul(group);
+                if life.first < tail {
+                    life.first = 0;
+                }
+            }
+        }
         let (offsets, arena_len) = arena::assign(&lifetimes)
             .ok_or_else(|| Error::model("the activations do not fit into memory"))?;
-        for ((i, life), offset) in alive.into_iter().zip(lifetimes).zip(offsets) {
-            locations[i] = Some(Location::Arena { offset, len: life.size });
+        for ((i, area), offset) in alive.into_iter().zip(areas).zip(offsets) {
+            locations[i] = Some(Location::Arena(Area { offset, ..area }));
         }
         let mut constants = Vec::new();
         for i in 0..n {
@@ -477,7 +527,13 @@ impl<'a> Builder<'a> {
         Ok((locations, arena_len, constants))
     }
 
-    fn step(&self, i: usize, prepared: Prepared, locations: &[Option<Location>]) -> Result<Step> {
+    fn step(
+        &self,
+        i: usize,
+        prepared: Prepared,
+        work: Work,
+        locations: &[Option<Location>],
+    ) -> Result<Step> {
         let node = &self.subgraph.nodes[i];
         let missing = || Error::internal(format!("{}: a tensor has no place", self.describe(i)));
         let mut outputs = SmallVec::new();
@@ -488,7 +544,7 @@ impl<'a> Builder<'a> {
         }
         let mut by_offset: SmallVec<[usize; 1]> = (0..node.outputs.len()).collect();
         by_offset.sort_by_key(|&i| match outputs[i] {
-            StepOutput { location: Location::Arena { offset, .. }, .. } => offset,
+            StepOutput { location: Location::Arena(area), .. } => area.offset,
             StepOutput { .. } => 0,
         });
         let mut inputs = SmallVec::new();
@@ -505,6 +561,8 @@ impl<'a> Builder<'a> {
         Ok(Step {
             name: format!("operator {i} {}", node.code),
             eval,
+            in_groups: prepared.in_groups.is_some(),
+            work,
             inputs,
             input_tensors: node.inputs.iter().map(|i| i.unwrap_or(0)).collect(),
             outputs,

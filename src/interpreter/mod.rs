@@ -8,11 +8,14 @@
 
 mod arena;
 mod build;
+mod group;
 mod order;
 mod plan;
+mod profile;
 mod run;
 #[cfg(test)]
 mod tests;
 
-pub use plan::{ObservedTensor, Plan, PlanInput, PlanOptions};
+pub use plan::{Groups, ObservedTensor, Plan, PlanInput, PlanOptions, Work};
+pub use profile::Profile;
 pub use run::Interpreter;

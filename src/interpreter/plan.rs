@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use smallvec::SmallVec;
 
 use super::build::Builder;
@@ -20,6 +22,8 @@ pub struct PlanOptions {
     pub input_shapes: Vec<(String, Vec<usize>)>,
     /// Observe every tensor by a scan, whatever its operator declares: the reference for tests.
     pub scan_only: bool,
+    /// How many records an interpreter takes at once.
+    pub groups: Groups,
     /// Largest number of bytes that one tensor, or all of one worker's, may take.
     pub memory_limit: usize,
 }
@@ -32,6 +36,7 @@ impl PlanOptions {
             arithmetic: Arithmetic::default(),
             input_shapes: Vec::new(),
             scan_only: false,
+            groups: Groups::default(),
             memory_limit: 16 << 30,
         }
     }
@@ -40,6 +45,28 @@ impl PlanOptions {
 impl Default for PlanOptions {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// How records are grouped. The *head* of a plan runs record by record, so that activations stay
+/// in the cache; in the *tail* every step runs for all records of a group before the next step, so
+/// that weights do. What is observed does not depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Groups {
+    /// By cost, but no more records than this.
+    AtMost(usize),
+    /// So many records, in a tail from this step on.
+    Fixed {
+        /// Records of a group.
+        records: usize,
+        /// First step of the tail; there may be none.
+        tail: usize,
+    },
+}
+
+impl Default for Groups {
+    fn default() -> Self {
+        Self::AtMost(64)
     }
 }
 
@@ -72,7 +99,26 @@ pub(super) enum Location {
     /// A constant, in the plan.
     Constant(usize),
     /// In the interpreter's arena.
-    Arena { offset: usize, len: usize },
+    Arena(Area),
+}
+
+/// A tensor's place in the arena.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Area {
+    pub(super) offset: usize,
+    /// Bytes of one record.
+    pub(super) len: usize,
+    /// Whether all records of a group have their own, one after another.
+    pub(super) in_groups: bool,
+}
+
+impl Area {
+    /// Where the bytes of successive records are.
+    pub(super) fn range(self, records: &Range<usize>) -> Range<usize> {
+        let (first, count) = if self.in_groups { (records.start, records.len()) } else { (0, 1) };
+        let start = self.offset + first * self.len;
+        start..start + count * self.len
+    }
 }
 
 /// An output of a step: always in the arena.
@@ -83,12 +129,27 @@ pub(super) struct StepOutput {
     pub(super) location: Location,
 }
 
+/// What one step does for one record, roughly: to weigh costs and to judge measured times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Multiply-adds, transforms included.
+    pub multiply_adds: u64,
+    /// Bytes of inputs and outputs that depend on the record.
+    pub activations: usize,
+    /// Bytes of packed weights.
+    pub weights: usize,
+}
+
 /// One operator, ready to run.
 pub(super) struct Step {
     /// For messages: position and name of the operator.
     pub(super) name: String,
     /// `None` if the output is the memory of an input.
     pub(super) eval: Option<Eval>,
+    /// Whether the closure takes all records of a group at once.
+    pub(super) in_groups: bool,
+    /// Multiply-adds and bytes read and written, for one record.
+    pub(super) work: Work,
     pub(super) inputs: SmallVec<[Option<Location>; 4]>,
     /// Tensor positions of the inputs, for derived observations.
     pub(super) input_tensors: SmallVec<[usize; 4]>,
@@ -103,6 +164,10 @@ pub struct Plan {
     pub(super) isa: Isa,
     pub(super) inputs: Vec<PlanInput>,
     pub(super) steps: Vec<Step>,
+    /// Records of a group.
+    pub(super) group: usize,
+    /// First step of the tail.
+    pub(super) tail: usize,
     pub(super) constants: Vec<Constant>,
     pub(super) observed: Vec<ObservedTensor>,
     /// One a tensor of the subgraph; those of constants are final.
@@ -135,6 +200,21 @@ impl Plan {
         &self.observed
     }
 
+    /// How many records an interpreter takes at once, at most.
+    pub fn group(&self) -> usize {
+        self.group
+    }
+
+    /// First of the steps that run for all records of a group before the next step.
+    pub fn tail(&self) -> usize {
+        self.tail
+    }
+
+    /// Names and work of the steps, in the order in which they run.
+    pub fn steps(&self) -> impl Iterator<Item = (&str, Work)> {
+        self.steps.iter().map(|step| (step.name.as_str(), step.work))
+    }
+
     /// Instructions to compute with.
     pub fn isa(&self) -> Isa {
         self.isa
@@ -157,6 +237,8 @@ impl std::fmt::Debug for Plan {
             .field("isa", &self.isa)
             .field("inputs", &self.inputs)
             .field("steps", &self.steps.len())
+            .field("group", &self.group)
+            .field("tail", &self.tail)
             .field("arena_len", &self.arena_len)
             .field("scratch_len", &self.scratch_len)
             .finish_non_exhaustive()

@@ -1,33 +1,47 @@
+use std::ops::Range;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::plan::{Location, Plan, Step};
+use super::profile::{Profile, Watch};
 use crate::error::{Error, Result};
 use crate::graph::Constant;
 use crate::kernel::{Isa, minmax};
 use crate::observation::{Observation, RecordObservations};
-use crate::operator::{Eval, EvalContext, Observe};
-use crate::tensor::AlignedBuffer;
+use crate::operator::{Eval, EvalContext, Observe, Source};
+use crate::tensor::{AlignedBuffer, DType};
 
 /// One worker's memory for running a plan.
 pub struct Interpreter {
     plan: Arc<Plan>,
     arena: AlignedBuffer,
     scratch: AlignedBuffer,
-    /// One a tensor of the subgraph.
+    /// For each record of a group, one a tensor of the subgraph.
     observations: Vec<Observation>,
+    /// What went wrong, for each record of a group.
+    failures: Vec<Option<Error>>,
+    /// What kernels fold in one evaluation.
+    folded: Vec<Observation>,
 }
 
 impl Interpreter {
     /// Allocates everything that runs of `plan` need.
     pub fn new(plan: Arc<Plan>) -> Self {
+        let outputs = plan.steps.iter().map(|step| step.outputs.len()).max().unwrap_or(0);
         Self {
             arena: AlignedBuffer::zeroed(plan.arena_len),
             scratch: AlignedBuffer::zeroed(plan.scratch_len),
-            observations: plan.observations.clone(),
+            observations: plan.observations.repeat(plan.group),
+            failures: std::iter::repeat_with(|| None).take(plan.group).collect(),
+            folded: vec![Observation::EMPTY; plan.group * outputs],
             plan,
         }
+    }
+
+    /// The plan that it runs.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// Runs the model over one record and stores one observation per observed tensor.
@@ -38,57 +52,103 @@ impl Interpreter {
     /// Of kind `Record`, naming operator and tensor, if an input has the wrong length, nothing can
     /// be observed of a tensor, or an operator meets a value it cannot work with.
     pub fn run(&mut self, inputs: &[&[u8]], into: &mut RecordObservations) -> Result<()> {
-        let Self { plan, arena, scratch, observations } = self;
-        check_inputs(plan, inputs)?;
-        for (input, bytes) in plan.inputs.iter().zip(inputs) {
-            if input.tensor_type.dtype == crate::tensor::DType::F32 {
-                let observed = minmax::scan(plan.isa, bytemuck::cast_slice(bytes));
-                observations[input.tensor] = some(observed, &input.name, bytes.len())?;
-            }
-        }
+        self.run_group(inputs)?;
+        self.finish(0, into)
+    }
+
+    /// Runs the model over a group of records; [`finish`](Self::finish) tells what came of each.
+    ///
+    /// `inputs` are the little-endian bytes of all inputs of the first record, then of the second,
+    /// of at most [`Plan::group`] records. A record that fails does not touch the others.
+    ///
+    /// # Errors
+    /// If the number of inputs is not that of whole records, or of more than a group.
+    pub fn run_group(&mut self, inputs: &[&[u8]]) -> Result<()> {
+        self.watched(inputs, &mut ())
+    }
+
+    /// The same, and adds the time of each step to `profile`.
+    ///
+    /// # Errors
+    /// As for [`run_group`](Self::run_group).
+    pub fn run_group_timed(&mut self, inputs: &[&[u8]], profile: &mut Profile) -> Result<()> {
+        self.watched(inputs, profile)
+    }
+
+    fn watched(&mut self, inputs: &[&[u8]], watch: &mut impl Watch) -> Result<()> {
+        let Self { plan, arena, scratch, observations, failures, folded } = self;
+        let records = count_records(plan, inputs)?;
         let mut memory = Memory {
             isa: plan.isa,
             inputs,
+            input_count: plan.inputs.len(),
             constants: &plan.constants,
             arena: arena.bytes_mut(),
             scratch: scratch.bytes_mut(),
         };
-        for step in &plan.steps {
-            memory.run(step, observations, &plan.tensor_names)?;
+        let mut group = Group {
+            plan,
+            observations,
+            failures: &mut failures[..records],
+            folded,
+            memory: &mut memory,
+        };
+        let (head, tail) = plan.steps.split_at(plan.tail.min(plan.steps.len()));
+        for record in 0..records {
+            group.begin(record);
+            for (at, step) in head.iter().enumerate() {
+                watch.begin();
+                group.step(step, record..record + 1);
+                watch.end(at);
+            }
         }
-        into.single.clear();
-        into.repeated.clear();
-        into.single.extend(plan.observed.iter().map(|t| observations[t.index as usize]));
+        for (at, step) in tail.iter().enumerate() {
+            watch.begin();
+            group.step(step, 0..records);
+            watch.end(head.len() + at);
+        }
         Ok(())
     }
 
-    /// The bytes of output `i` of the model after a run over these inputs; `None` if there is no such
-    /// output.
+    /// What was observed of record `record` of the last group: one observation per observed tensor.
+    ///
+    /// # Errors
+    /// Of kind `Record`, naming operator and tensor, if an input had the wrong length, nothing could
+    /// be observed of a tensor, or an operator met a value that it cannot work with.
+    pub fn finish(&mut self, record: usize, into: &mut RecordObservations) -> Result<()> {
+        if let Some(error) = self.failures.get_mut(record).and_then(Option::take) {
+            return Err(error);
+        }
+        let observations = &self.observations[record * self.plan.tensor_names.len()..];
+        into.single.clear();
+        into.repeated.clear();
+        into.single.extend(self.plan.observed.iter().map(|t| observations[t.index as usize]));
+        Ok(())
+    }
+
+    /// The bytes of output `i` of the model for the first record of the last run, which was over these
+    /// inputs; `None` if there is no such output.
     pub fn output<'a>(&'a self, i: usize, inputs: &[&'a [u8]]) -> Option<&'a [u8]> {
         match self.plan.outputs.get(i).copied()?? {
             Location::Input(i) => inputs.get(i).copied(),
             Location::Constant(i) => Some(self.plan.constants[i].bytes()),
-            Location::Arena { offset, len } => self.arena.bytes().get(offset..offset + len),
+            Location::Arena(area) => self.arena.bytes().get(area.range(&(0..1))),
         }
     }
 }
 
-fn check_inputs(plan: &Plan, inputs: &[&[u8]]) -> Result<()> {
-    if inputs.len() != plan.inputs.len() {
-        let (found, needed) = (inputs.len(), plan.inputs.len());
+/// How many records `inputs` are.
+fn count_records(plan: &Plan, inputs: &[&[u8]]) -> Result<usize> {
+    let needed = plan.inputs.len();
+    let records = inputs.len().checked_div(needed).unwrap_or(1);
+    if records * needed != inputs.len() || records == 0 {
+        let found = inputs.len();
         return Err(Error::record(format!("{found} inputs given, but the model has {needed}")));
     }
-    for (input, bytes) in plan.inputs.iter().zip(inputs) {
-        if Some(bytes.len()) != input.tensor_type.byte_len() {
-            return Err(Error::record(format!(
-                "input `{}` has {} bytes, but {} is needed",
-                input.name,
-                bytes.len(),
-                input.tensor_type
-            )));
-        }
+    if records > plan.group {
+        return Err(Error::internal(format!("{records} records for groups of {}", plan.group)));
     }
-    Ok(())
+    Ok(records)
 }
 
 /// `observed`, unless it is empty.
@@ -104,29 +164,103 @@ fn some(observed: Observation, tensor: &str, byte_len: usize) -> Result<Observat
     Err(Error::record(format!("nothing to observe: tensor `{tensor}` {why}")))
 }
 
+/// The records of a run, on their way.
+struct Group<'a, 'm> {
+    plan: &'a Plan,
+    observations: &'a mut [Observation],
+    failures: &'a mut [Option<Error>],
+    folded: &'a mut [Observation],
+    memory: &'a mut Memory<'m>,
+}
+
+impl Group<'_, '_> {
+    /// Checks and observes the inputs of a record.
+    fn begin(&mut self, record: usize) {
+        self.failures[record] = self.begin_checked(record).err();
+    }
+
+    fn begin_checked(&mut self, record: usize) -> Result<()> {
+        let plan = self.plan;
+        let inputs = &self.memory.inputs[record * plan.inputs.len()..];
+        let observations = &mut self.observations[record * plan.tensor_names.len()..];
+        for (input, bytes) in plan.inputs.iter().zip(inputs) {
+            if Some(bytes.len()) != input.tensor_type.byte_len() {
+                return Err(Error::record(format!(
+                    "input `{}` has {} bytes, but {} is needed",
+                    input.name,
+                    bytes.len(),
+                    input.tensor_type
+                )));
+            }
+            if input.tensor_type.dtype == DType::F32 {
+                let observed = minmax::scan(plan.isa, bytemuck::cast_slice(bytes));
+                observations[input.tensor] = some(observed, &input.name, bytes.len())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Evaluates one step for successive records and observes its outputs.
+    fn step(&mut self, step: &Step, records: Range<usize>) {
+        // Inputs of the wrong length cannot be read, so a group with such a record goes one by one.
+        let all_well = self.failures[records.clone()].iter().all(Option::is_none);
+        if step.in_groups && all_well {
+            return self.evaluate(step, records);
+        }
+        for record in records {
+            if self.failures[record].is_none() {
+                self.evaluate(step, record..record + 1);
+            }
+        }
+    }
+
+    fn evaluate(&mut self, step: &Step, records: Range<usize>) {
+        let outputs = step.outputs.len();
+        let folded = &mut self.folded[..records.len() * outputs];
+        if let Some(eval) = &step.eval
+            && let Err(error) = self.memory.eval(eval, step, records.clone(), folded)
+        {
+            let error = error.context(&step.name);
+            // Kernels that take several records at once have nothing to fail on.
+            self.failures[records.start] = Some(error);
+            return;
+        }
+        for (record, folded) in records.zip(self.folded.chunks(outputs.max(1))) {
+            let tensors = self.plan.tensor_names.len();
+            let observations = &mut self.observations[record * tensors..][..tensors];
+            let names = &self.plan.tensor_names;
+            let observed = self.memory.observe(step, record, folded, names, observations);
+            if let Err(error) = observed {
+                self.failures[record] = Some(error);
+            }
+        }
+    }
+}
+
 /// The buffers of a run.
 pub(super) struct Memory<'a> {
     pub(super) isa: Isa,
+    /// Those of one record after those of another.
     pub(super) inputs: &'a [&'a [u8]],
+    /// Inputs of one record.
+    pub(super) input_count: usize,
     pub(super) constants: &'a [Constant],
     pub(super) arena: &'a mut [u8],
     pub(super) scratch: &'a mut [u8],
 }
 
 impl Memory<'_> {
-    /// Evaluates one step and observes its outputs.
-    fn run(
-        &mut self,
+    /// Observes the outputs of a step for one record.
+    fn observe(
+        &self,
         step: &Step,
-        observations: &mut [Observation],
+        record: usize,
+        folded: &[Observation],
         names: &[String],
+        observations: &mut [Observation],
     ) -> Result<()> {
-        let folded = match &step.eval {
-            Some(eval) => self.eval(eval, step).map_err(|e| e.context(&step.name))?,
-            None => SmallVec::new(),
-        };
         for (i, output) in step.outputs.iter().enumerate().filter(|(_, o)| o.is_float) {
-            let bytes = self.bytes(output.location);
+            let bytes = self.bytes(output.location, record);
             let values = || bytemuck::cast_slice(bytes);
             let input = |i: usize| observations[step.input_tensors[i]];
             let observed = match step.observe {
@@ -146,59 +280,71 @@ impl Memory<'_> {
         Ok(())
     }
 
-    fn bytes(&self, location: Location) -> &[u8] {
+    fn bytes(&self, location: Location, record: usize) -> &[u8] {
         match location {
-            Location::Input(i) => self.inputs[i],
+            Location::Input(i) => self.inputs[record * self.input_count + i],
             Location::Constant(i) => self.constants[i].bytes(),
-            Location::Arena { offset, len } => &self.arena[offset..offset + len],
+            Location::Arena(area) => &self.arena[area.range(&(record..record + 1))],
         }
     }
 
-    /// Evaluates one step; returns what its kernel folded, one an output.
-    pub(super) fn eval(&mut self, eval: &Eval, step: &Step) -> Result<SmallVec<[Observation; 2]>> {
+    /// Evaluates one step for successive records; `folded` has room for what its kernel folds, one
+    /// an output for the first record, then for the second.
+    pub(super) fn eval(
+        &mut self,
+        eval: &Eval,
+        step: &Step,
+        records: Range<usize>,
+        folded: &mut [Observation],
+    ) -> Result<()> {
         // Outputs are cut out of the arena one after another; inputs lie in what is left between.
         let mut between: SmallVec<[(usize, &[u8]); 3]> = SmallVec::new();
         let mut cut: SmallVec<[Option<&mut [u8]>; 2]> = SmallVec::new();
         cut.resize_with(step.outputs.len(), || None);
         let (mut at, mut rest) = (0, &mut *self.arena);
         for &i in &step.by_offset {
-            let Location::Arena { offset, len } = step.outputs[i].location else {
+            let Location::Arena(area) = step.outputs[i].location else {
                 return Err(Error::internal(format!("{}: an output outside the arena", step.name)));
             };
-            let (before, from_output) = rest.split_at_mut(offset - at);
-            let (output, after) = from_output.split_at_mut(len);
+            let Range { start, end } = area.range(&records);
+            let (before, from_output) = rest.split_at_mut(start - at);
+            let (output, after) = from_output.split_at_mut(end - start);
             between.push((at, before));
             cut[i] = Some(output);
-            (at, rest) = (offset + len, after);
+            (at, rest) = (end, after);
         }
         between.push((at, rest));
-        let find = |offset: usize, len: usize| {
-            let (start, piece) = between.iter().rev().find(|(start, _)| *start <= offset)?;
-            piece.get(offset - start..offset - start + len)
+        let find = |Range { start, end }: Range<usize>| {
+            let (first, piece) = between.iter().rev().find(|(first, _)| *first <= start)?;
+            piece.get(start - first..end - first)
         };
         let mut inputs = SmallVec::new();
         for location in &step.inputs {
             inputs.push(match *location {
                 None => None,
-                Some(Location::Input(i)) => Some(self.inputs[i]),
-                Some(Location::Constant(i)) => Some(self.constants[i].bytes()),
-                Some(Location::Arena { offset, len }) => {
-                    let bytes = find(offset, len).ok_or_else(|| {
+                Some(Location::Input(i)) => Some(Source::Given {
+                    inputs: self.inputs,
+                    first: records.start * self.input_count + i,
+                    step: self.input_count,
+                }),
+                Some(Location::Constant(i)) => Some(Source::Same(self.constants[i].bytes())),
+                Some(Location::Arena(area)) => {
+                    let bytes = find(area.range(&records)).ok_or_else(|| {
                         Error::internal(format!("{}: an input under an output", step.name))
                     })?;
-                    Some(bytes)
+                    Some(Source::Block { bytes, len: area.len })
                 }
             });
         }
-        let outputs: SmallVec<[&mut [u8]; 2]> = cut.into_iter().flatten().collect();
+        folded.fill(Observation::EMPTY);
         let mut context = EvalContext {
             isa: self.isa,
+            records: records.len(),
             inputs,
-            observations: SmallVec::from_elem(Observation::EMPTY, outputs.len()),
-            outputs,
+            outputs: cut.into_iter().flatten().collect(),
             scratch: &mut *self.scratch,
+            observations: folded,
         };
-        eval(&mut context)?;
-        Ok(context.observations)
+        eval(&mut context)
     }
 }

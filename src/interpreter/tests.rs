@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Interpreter, Plan, PlanOptions};
+use super::{Groups, Interpreter, Plan, PlanOptions};
 use crate::error::{ErrorKind, Result};
 use crate::graph::{Constant, Model, Node, OperatorCode, Subgraph, Tensor};
 use crate::observation::{Observation, RecordObservations};
@@ -178,4 +178,30 @@ fn inputs_of_the_wrong_size_are_errors_of_the_record() {
     assert_eq!(error.kind(), ErrorKind::Record);
     assert_eq!(error.to_string(), "input `x` has 4 bytes, but FLOAT32 [1, 2] is needed");
     assert_eq!(interpreter.run(&[], &mut observed).unwrap_err().kind(), ErrorKind::Record);
+}
+
+#[test]
+fn a_record_that_fails_does_not_touch_its_group() {
+    for tail in 0..=2 {
+        let groups = Groups::Fixed { records: 4, tail };
+        let options = PlanOptions { groups, ..PlanOptions::new() };
+        let plan = Arc::new(Plan::new(&sample(), &options).unwrap());
+        let mut interpreter = Interpreter::new(plan);
+        let records = [[1.0_f32, -3.0], [f32::NAN; 2], [0.5, 8.0]];
+        let inputs = [&[0; 4], bytemuck::bytes_of(&records[0])];
+        let inputs = [&inputs[..], &[bytemuck::bytes_of(&records[1])]].concat();
+        let inputs = [&inputs[..], &[bytemuck::bytes_of(&records[2])]].concat();
+        interpreter.run_group(&inputs).unwrap();
+        let mut observed = RecordObservations::default();
+        for (i, text) in [(0, "has 4 bytes"), (2, "tensor `x` has only elements that are NaN")] {
+            let error = interpreter.finish(i, &mut observed).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Record);
+            assert!(error.to_string().contains(text), "{error}");
+        }
+        for (i, record) in [(1, records[0]), (3, records[2])] {
+            interpreter.finish(i, &mut observed).unwrap();
+            assert_eq!(observed.single[4], Observation::scan(&record.map(|x| (x + 1.0) * -3.0)));
+        }
+        assert_eq!(interpreter.run_group(&[&[][..]; 5]).unwrap_err().kind(), ErrorKind::Internal);
+    }
 }

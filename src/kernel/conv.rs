@@ -118,10 +118,11 @@ impl Geometry {
         }
     }
 
-    /// Bytes of scratch memory that [`Convolution::run`] needs with weights packed for `isa`.
-    pub fn scratch_len(&self, isa: Isa) -> usize {
-        let pointers = self.weight_layout().scratch_len(isa, self.rows(), self.row_bytes());
-        self.bordered_len() + pointers
+    /// Bytes of scratch memory that [`Convolution::run`] needs for `images` images with weights packed
+    /// for `isa`.
+    pub fn scratch_len(&self, isa: Isa, images: usize) -> usize {
+        let rows = images * self.rows();
+        self.bordered_len() + self.weight_layout().scratch_len(isa, rows, self.row_bytes())
     }
 }
 
@@ -152,34 +153,53 @@ impl Convolution {
         self.groups.iter().map(PackedWeights::byte_len).sum()
     }
 
-    /// Convolves `input` `[h, w, channels]` into `output` `[h, w, output channels]`; the extremes as
-    /// [`multiply`] folds them.
+    /// Convolves images `[h, w, channels]` into `output`, one `[h, w, output channels]` after
+    /// another, and unites each image's extremes, as [`multiply`] folds them, with `observed`.
     ///
     /// # Panics
     /// If a buffer's length is not what the shapes say, or the scratch memory is too small or not
     /// aligned to 8 bytes.
     pub fn run(
         &self,
-        input: &[f32],
+        images: &[&[f32]],
         clamp: Clamp,
         output: &mut [f32],
+        observed: &mut [Observation],
         scratch: &mut [u8],
-    ) -> Observation {
+    ) {
         let geometry = &self.geometry;
         let Geometry { window: Window { y, x }, channels, output_channels, layout, .. } = *geometry;
-        assert_eq!(input.len(), y.input * x.input * channels, "input length");
-        assert_eq!(output.len(), geometry.rows() * output_channels, "output length");
+        let (input_len, output_len) =
+            (y.input * x.input * channels, geometry.rows() * output_channels);
+        assert!(images.iter().all(|image| image.len() == input_len), "input lengths");
+        assert_eq!(output.len(), images.len() * output_len, "output length");
+        assert_eq!(observed.len(), images.len(), "one observation an image");
         let (bordered, pointers) = scratch.split_at_mut(geometry.bordered_len());
-        let (input, width, before) = match layout {
-            Layout::BorderedRows { width } => {
-                let bordered: &mut [f32] = bytemuck::cast_slice_mut(bordered);
-                geometry.copy_between_zeros(input, width, bordered);
-                (&*bordered, width, 0)
-            }
-            Layout::Taps | Layout::Rows => (input, x.input, x.before),
+        let Layout::BorderedRows { width } = layout else {
+            return self.multiply(images, (x.input, x.before), clamp, output, observed, pointers);
         };
+        let bordered: &mut [f32] = bytemuck::cast_slice_mut(bordered);
+        for (i, image) in images.iter().enumerate() {
+            geometry.copy_between_zeros(image, width, bordered);
+            let output = &mut output[i * output_len..][..output_len];
+            let observed = &mut observed[i..=i];
+            self.multiply(&[bordered], (width, 0), clamp, output, observed, pointers);
+        }
+    }
+
+    /// Images of `width` columns, after `before` columns of padding that are not there.
+    fn multiply(
+        &self,
+        images: &[&[f32]],
+        (width, before): (usize, usize),
+        clamp: Clamp,
+        output: &mut [f32],
+        observed: &mut [Observation],
+        pointers: &mut [u8],
+    ) {
+        let geometry = &self.geometry;
+        let Geometry { window: Window { y, x }, channels, output_channels, layout, .. } = *geometry;
         let group_channels = channels / geometry.groups;
-        let mut observed = Observation::EMPTY;
         for (group, weights) in self.groups.iter().enumerate() {
             let channel = group * group_channels;
             let offsets = |row: usize, offsets: &mut [usize]| {
@@ -204,10 +224,9 @@ impl Convolution {
                 column: group * weights.columns(),
             };
             let (count, row_bytes) = (geometry.rows(), geometry.row_bytes());
-            let rows = Rows { input, count, row_bytes, offsets };
-            observed = observed.union(multiply(weights, rows, clamp, target, pointers));
+            let rows = Rows { images, count, row_bytes, offsets };
+            multiply(weights, rows, clamp, target, observed, pointers);
         }
-        observed
     }
 }
 
@@ -251,12 +270,13 @@ mod tests {
                     let convolution =
                         Convolution::new(isa, arithmetic, geometry, &weights, Some(&bias));
                     let mut output = vec![0.0; y.output * x.output * n];
-                    let mut scratch = AlignedBuffer::zeroed(geometry.scratch_len(isa));
+                    let mut scratch = AlignedBuffer::zeroed(geometry.scratch_len(isa, 1));
                     // Scratch memory comes dirty.
                     scratch.bytes_mut().fill(0xff);
-                    let observed =
-                        convolution.run(&input, Clamp::NONE, &mut output, scratch.bytes_mut());
-                    assert!(observed.same_bits(Observation::scan(&output)));
+                    let mut observed = [Observation::EMPTY];
+                    let scratch = scratch.bytes_mut();
+                    convolution.run(&[&input], Clamp::NONE, &mut output, &mut observed, scratch);
+                    assert!(observed[0].same_bits(Observation::scan(&output)));
                     for (at, &result) in output.iter().enumerate() {
                         let (column, position) = (at % n, at / n);
                         let (oy, ox) = (position / x.output, position % x.output);

@@ -10,6 +10,8 @@
 //! Summing by blocks keeps the rounding error of long sums down (Higham, "The Accuracy of Floating
 //! Point Summation", 1993).
 
+use std::ops::Range;
+
 use super::isa::{Isa, Task};
 use super::minmax::Fold;
 use super::simd::{LANES, Simd};
@@ -164,7 +166,7 @@ impl PackedWeights {
     }
 }
 
-/// Where results go.
+/// Where results go: the rows of one image after those of another.
 #[derive(Debug)]
 pub struct Target<'a> {
     /// The whole output.
@@ -175,23 +177,30 @@ pub struct Target<'a> {
     pub column: usize,
 }
 
-/// The left matrix: rows that lie, segment by segment, somewhere in an input.
+/// The left matrix: rows that lie, segment by segment, somewhere in images that are alike.
 #[derive(Clone, Copy)]
 pub struct Rows<'a, F> {
     /// What the segments lie in.
-    pub input: &'a [f32],
-    /// Number of rows.
+    pub images: &'a [&'a [f32]],
+    /// Number of rows of an image.
     pub count: usize,
     /// How many bytes a further row brings into the cache: a hint for blocking.
     pub row_bytes: usize,
-    /// `offsets(row, segments)` stores where each segment of a row starts, or [`ZEROS`].
+    /// `offsets(row, segments)` stores where each segment of an image's row starts, or [`ZEROS`].
     pub offsets: F,
 }
 
-/// Multiplies rows with the packed weights, clamps, and folds the extremes.
+impl<F> Rows<'_, F> {
+    fn total(&self) -> usize {
+        self.images.len() * self.count
+    }
+}
+
+/// Multiplies rows with the packed weights, clamps, and unites the extremes of each image's results
+/// with its entry of `observed`.
 ///
-/// `scratch` has at least [`PackedWeights::scratch_len`] bytes for the same rows and starts on a
-/// boundary of 8 bytes. The result has not been looked at for the lowest float: see
+/// `scratch` has at least [`PackedWeights::scratch_len`] bytes for all rows together and starts on a
+/// boundary of 8 bytes. The results have not been looked at for the lowest float: see
 /// [`Observation::needs_rescan`].
 ///
 /// # Panics
@@ -201,23 +210,25 @@ pub fn multiply<F: Fn(usize, &mut [usize])>(
     rows: Rows<'_, F>,
     clamp: Clamp,
     target: Target<'_>,
+    observed: &mut [Observation],
     scratch: &mut [u8],
-) -> Observation {
-    if rows.count == 0 || weights.n == 0 {
-        return Observation::EMPTY;
+) {
+    let total = rows.total();
+    if total == 0 || weights.n == 0 {
+        return;
     }
-    let end = (rows.count - 1) * target.row_stride + target.column + weights.n;
+    assert_eq!(observed.len(), rows.images.len(), "one observation an image");
+    let end = (total - 1) * target.row_stride + target.column + weights.n;
     assert!(target.values.len() >= end, "the output holds every row");
-    let is_apart = target.column + weights.n <= target.row_stride || rows.count == 1;
+    let is_apart = target.column + weights.n <= target.row_stride || total == 1;
     assert!(is_apart, "rows do not overlap");
-    let needed = weights.scratch_len(rows.count, rows.row_bytes);
+    let needed = weights.scratch_len(total, rows.row_bytes);
     assert!(scratch.len() >= needed, "scratch memory suffices");
     #[expect(clippy::cast_ptr_alignment, reason = "checked in the next line")]
     let pointers = scratch.as_mut_ptr().cast::<*const f32>();
     assert!(pointers.is_aligned(), "scratch memory is aligned");
-    weights
-        .isa
-        .dispatch_products(weights.arithmetic, Product { weights, rows, clamp, target, pointers })
+    let product = Product { weights, rows, clamp, target, observed, pointers };
+    weights.isa.dispatch_products(weights.arithmetic, product);
 }
 
 struct Product<'a, F> {
@@ -225,24 +236,25 @@ struct Product<'a, F> {
     rows: Rows<'a, F>,
     clamp: Clamp,
     target: Target<'a>,
+    observed: &'a mut [Observation],
     /// Room for the row pointers of a block: per tile, per segment, one per row of the tile.
     pointers: *mut *const f32,
 }
 
 impl<F: Fn(usize, &mut [usize])> Task for Product<'_, F> {
-    type Output = Observation;
+    type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) -> Observation {
+    fn run<S: Simd>(self, s: S) {
         let weights = self.weights;
-        let block = PackedWeights::block_rows(S::TILE_ROWS, self.rows.count, self.rows.row_bytes);
+        let total = self.rows.total();
+        let block = PackedWeights::block_rows(S::TILE_ROWS, total, self.rows.row_bytes);
         let panel_width = weights.vectors * LANES;
         let k = weights.segments * weights.segment_len;
         let panels: &[f32] = weights.panels.as_slice();
         let bias: &[f32] = weights.bias.as_slice();
-        let mut observed = Observation::EMPTY;
-        for first in (0..self.rows.count).step_by(block) {
-            let rows = (self.rows.count - first).min(block);
+        for first in (0..total).step_by(block) {
+            let rows = (total - first).min(block);
             self.fill_pointers::<S>(first, rows);
             for column in (0..weights.n).step_by(panel_width) {
                 let used = (weights.n - column).min(panel_width);
@@ -254,24 +266,24 @@ impl<F: Fn(usize, &mut [usize])> Task for Product<'_, F> {
                     segment_len: weights.segment_len,
                     clamp: self.clamp,
                     row_stride: self.target.row_stride,
+                    image_rows: self.rows.count,
                 };
                 let offset = first * self.target.row_stride + self.target.column + column;
                 let to = self.target.values[offset..].as_mut_ptr();
+                let (pointers, block) = (self.pointers, first..first + rows);
                 // SAFETY: `fill_pointers` has written a pointer to a readable segment for each row
                 // of the block and each segment; `multiply` checked that all rows of the output are
                 // inside `values`, which this borrows mutably; panels and bias are padded to whole
                 // vectors, and hold `k` rows from `column` on.
-                let folded = unsafe {
+                unsafe {
                     if used > LANES && S::TILE_VECTORS == 2 {
-                        strip.run::<S, 2>(s, self.pointers, rows, to)
+                        strip.run::<S, 2>(s, pointers, block, to, self.observed);
                     } else {
-                        strip.run::<S, 1>(s, self.pointers, rows, to)
+                        strip.run::<S, 1>(s, pointers, block, to, self.observed);
                     }
-                };
-                observed = observed.union(folded);
+                }
             }
         }
-        observed
     }
 }
 
@@ -291,15 +303,13 @@ impl<F: Fn(usize, &mut [usize])> Product<'_, F> {
             &mut many
         };
         for row in 0..rows {
-            (self.rows.offsets)(first + row, offsets);
+            let image = self.rows.images[(first + row) / self.rows.count];
+            (self.rows.offsets)((first + row) % self.rows.count, offsets);
             let tile_first = row - row % S::TILE_ROWS;
             let tile_rows = (rows - tile_first).min(S::TILE_ROWS);
             for (segment, &offset) in offsets.iter().enumerate() {
-                let pointer = if offset == ZEROS {
-                    zeros.as_ptr()
-                } else {
-                    self.rows.input[offset..][..len].as_ptr()
-                };
+                let pointer =
+                    if offset == ZEROS { zeros.as_ptr() } else { image[offset..][..len].as_ptr() };
                 let at = tile_first * segments + segment * tile_rows + row - tile_first;
                 // SAFETY: `at` is below the block's rows times segments, which the scratch memory
                 // has room for.
@@ -319,44 +329,104 @@ struct Strip {
     segment_len: usize,
     clamp: Clamp,
     row_stride: usize,
+    /// Rows of an image.
+    image_rows: usize,
 }
 
 impl Strip {
+    /// Computes the rows `block`, counted through all images.
+    ///
     /// # Safety
     /// `pointers` holds, per tile of `S::TILE_ROWS` rows (the last may have fewer), `segments` times
     /// the tile's rows of pointers to `segment_len` readable values; `panel` and `bias` are readable
-    /// for whole vectors; `to` is writable for `rows` rows of `used` values.
+    /// for whole vectors; `to` is writable for the block's rows of `used` values.
     #[inline(always)]
     unsafe fn run<S: Simd, const NV: usize>(
         &self,
         s: S,
         pointers: *const *const f32,
-        rows: usize,
+        block: Range<usize>,
         to: *mut f32,
-    ) -> Observation {
+        observed: &mut [Observation],
+    ) {
+        let mut image = block.start / self.image_rows;
         let mut folds = [Fold::new(s); NV];
-        for first in (0..rows).step_by(S::TILE_ROWS) {
-            let tile_rows = (rows - first).min(S::TILE_ROWS);
+        for row in block.clone().step_by(S::TILE_ROWS) {
+            let tile_rows = (block.end - row).min(S::TILE_ROWS);
+            let whole_image = (row + tile_rows - 1) / self.image_rows;
+            if whole_image != image {
+                observed[image] = observed[image].union(self.finish(s, folds));
+                (folds, image) = ([Fold::new(s); NV], whole_image);
+            }
             // SAFETY: as for this function; the tile is inside the block.
             unsafe {
+                let first = row - block.start;
                 let pointers = pointers.add(first * self.segments);
                 let to = to.add(first * self.row_stride);
-                match tile_rows {
-                    1 => self.tile::<S, 1, NV>(s, pointers, to, &mut folds),
-                    2 => self.tile::<S, 2, NV>(s, pointers, to, &mut folds),
-                    3 => self.tile::<S, 3, NV>(s, pointers, to, &mut folds),
-                    4 => self.tile::<S, 4, NV>(s, pointers, to, &mut folds),
-                    5 => self.tile::<S, 5, NV>(s, pointers, to, &mut folds),
-                    6 => self.tile::<S, 6, NV>(s, pointers, to, &mut folds),
-                    _ => self.tile::<S, 7, NV>(s, pointers, to, &mut folds),
+                let before = folds;
+                self.any_tile(s, tile_rows, pointers, to, &mut folds);
+                if row / self.image_rows != image {
+                    // Rows of several images: each is looked at again.
+                    folds = before;
+                    for r in 0..tile_rows {
+                        let image = (row + r) / self.image_rows;
+                        let to = to.add(r * self.row_stride);
+                        observed[image] = observed[image].union(self.look::<S, NV>(s, to));
+                    }
                 }
             }
         }
+        observed[image] = observed[image].union(self.finish(s, folds));
+    }
+
+    #[inline(always)]
+    fn finish<S: Simd, const NV: usize>(&self, s: S, folds: [Fold<S>; NV]) -> Observation {
         let mut observed = Observation::EMPTY;
         for (j, fold) in folds.into_iter().enumerate() {
             observed = observed.union(fold.finish_first(s, self.used.saturating_sub(j * LANES)));
         }
         observed
+    }
+
+    /// The extremes of one row's results.
+    ///
+    /// # Safety
+    /// `row` must be readable for `used` values.
+    #[inline(always)]
+    unsafe fn look<S: Simd, const NV: usize>(&self, s: S, row: *const f32) -> Observation {
+        let mut fold = Fold::new(s);
+        for first in (0..self.used).step_by(LANES) {
+            let n = (self.used - first).min(LANES);
+            // SAFETY: as for this function.
+            let values = unsafe { std::slice::from_raw_parts(row.add(first), n) };
+            fold.push_first(s, s.load_up_to(values), n);
+        }
+        fold.finish(s)
+    }
+
+    /// # Safety
+    /// As for [`Strip::run`], with `rows` rows, no more than a tile has.
+    #[inline(always)]
+    unsafe fn any_tile<S: Simd, const NV: usize>(
+        &self,
+        s: S,
+        rows: usize,
+        pointers: *const *const f32,
+        to: *mut f32,
+        folds: &mut [Fold<S>; NV],
+    ) {
+        // SAFETY: as for this function.
+        unsafe {
+            match rows {
+                1 => self.tile::<S, 1, NV>(s, pointers, to, folds),
+                2 => self.tile::<S, 2, NV>(s, pointers, to, folds),
+                3 => self.tile::<S, 3, NV>(s, pointers, to, folds),
+                4 => self.tile::<S, 4, NV>(s, pointers, to, folds),
+                5 => self.tile::<S, 5, NV>(s, pointers, to, folds),
+                6 => self.tile::<S, 6, NV>(s, pointers, to, folds),
+                _ => self.tile::<S, 7, NV>(s, pointers, to, folds),
+            }
+        }
     }
 
     /// The microkernel: `MR` rows by `NV` vectors, all in registers.

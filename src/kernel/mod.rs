@@ -22,5 +22,6 @@ mod simd;
 #[cfg(test)]
 mod testing;
 pub mod window;
+pub mod winograd;
 
 pub use isa::Isa;

@@ -41,4 +41,12 @@ impl Activation {
             Some(function) => unary_in_place(isa, function, values),
         }
     }
+
+    /// The same for images, one after another, each with its observation.
+    pub(super) fn finish_images(self, isa: Isa, folded: &mut [Observation], values: &mut [f32]) {
+        let len = values.len() / folded.len().max(1);
+        for (folded, values) in folded.iter_mut().zip(values.chunks_exact_mut(len.max(1))) {
+            *folded = self.finish(isa, *folded, values);
+        }
+    }
 }

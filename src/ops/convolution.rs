@@ -3,14 +3,18 @@
 //! Images are `[n, h, w, c]`. Semantics: TFLite's `conv.cc` and `depthwise_conv.cc` for float32;
 //! groups are the ratio of the input's channels to the filter's.
 
+use smallvec::SmallVec;
+
 use super::activation::Activation;
 use super::attributes::{attributes, window_axis};
+use crate::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
 use crate::graph::{Constant, Node};
 use crate::kernel::Isa;
 use crate::kernel::conv::{Convolution, Geometry, taps_first};
 use crate::kernel::depthwise::Depthwise;
 use crate::kernel::window::Window;
+use crate::kernel::winograd::{self, Winograd};
 use crate::observation::Observation;
 use crate::operator::{EvalContext, Inputs, Observe, Operator, PrepareContext, Prepared};
 use crate::schema::{BuiltinOptionsT, Padding};
@@ -44,6 +48,7 @@ impl Sliding {
 }
 
 /// What both operators share once their shapes are known.
+#[derive(Clone, Copy)]
 struct Shapes {
     batch: usize,
     window: Window,
@@ -67,6 +72,16 @@ impl Shapes {
 
     fn taps(&self) -> usize {
         self.window.y.taps * self.window.x.taps
+    }
+
+    fn multiply_adds(&self) -> usize {
+        self.batch * self.output_len() * self.taps() * (self.channels / self.groups)
+    }
+
+    /// The geometry for fewer multiplications, if that pays.
+    fn winograd(&self) -> Option<winograd::Geometry> {
+        let geometry = winograd::Geometry::new(self.window, self.channels, self.output_channels);
+        geometry.filter(|_| self.groups == 1)
     }
 }
 
@@ -135,7 +150,7 @@ impl Operator for Conv2d {
         }
         let channels = (shapes.channels, shapes.output_channels, shapes.groups);
         let geometry = Geometry::new(shapes.window, channels);
-        let scratch = geometry.scratch_len(isa);
+        let scratch = move |records| geometry.scratch_len(isa, records * shapes.batch);
         let pack = move |weights: &[f32], bias: Option<&[f32]>| {
             Convolution::new(isa, arithmetic, geometry, weights, bias)
         };
@@ -150,35 +165,58 @@ impl Operator for Conv2d {
                 convolve(&convolution, &shapes, activation, context);
                 Ok(())
             });
-            return Ok(prepared.with_scratch(scratch));
+            return Ok(prepared.with_scratch(scratch(1)).multiplying(shapes.multiply_adds()));
         };
-        let convolution = pack(weights.as_slice(), bias.flatten().map(Constant::as_slice));
+        let bias = bias.flatten().map(Constant::as_slice);
+        if let (Arithmetic::Fast, Some(geometry)) = (arithmetic, shapes.winograd()) {
+            let winograd = Winograd::new(isa, geometry, weights.as_slice(), bias);
+            return Ok(prepare_winograd(winograd, shapes, activation));
+        }
+        let convolution = pack(weights.as_slice(), bias);
         let held = convolution.byte_len();
         let prepared = Prepared::eval(Observe::Fused, move |context| {
             convolve(&convolution, &shapes, activation, context);
             Ok(())
         });
-        Ok(prepared.with_scratch(scratch).holding(held))
+        let prepared = prepared.in_groups(scratch).multiplying(shapes.multiply_adds());
+        Ok(prepared.holding(held))
     }
 }
 
-/// Convolves every image of the batch.
+/// Convolves every image of the records.
 fn convolve(
     convolution: &Convolution,
     shapes: &Shapes,
     activation: Activation,
     context: &mut EvalContext<'_>,
 ) {
-    let (isa, input) = (context.isa(), context.input::<f32>(0));
+    let (isa, images) = (context.isa(), context.images(0, shapes.input_len()));
     let (output, scratch) = context.output_and_scratch::<f32>();
-    let mut observed = Observation::EMPTY;
-    for image in 0..shapes.batch {
-        let from = &input[image * shapes.input_len()..][..shapes.input_len()];
-        let to = &mut output[image * shapes.output_len()..][..shapes.output_len()];
-        observed = observed.union(convolution.run(from, activation.clamp, to, scratch));
-    }
-    let observed = activation.finish(isa, observed, output);
-    context.observe(0, observed);
+    let mut observed = unobserved(images.len());
+    convolution.run(&images, activation.clamp, output, &mut observed, scratch);
+    activation.finish_images(isa, &mut observed, output);
+    context.observe_images(&observed);
+}
+
+/// An observation for each image, of nothing.
+fn unobserved(images: usize) -> SmallVec<[Observation; 64]> {
+    SmallVec::from_elem(Observation::EMPTY, images)
+}
+
+fn prepare_winograd(winograd: Winograd, shapes: Shapes, activation: Activation) -> Prepared {
+    let (geometry, held) = (winograd.geometry(), winograd.byte_len());
+    let isa = winograd.isa();
+    let prepared = Prepared::eval(Observe::Fused, move |context| {
+        let images = context.images(0, shapes.input_len());
+        let (output, scratch) = context.output_and_scratch::<f32>();
+        let mut observed = unobserved(images.len());
+        winograd.run(&images, activation.clamp, output, &mut observed, scratch);
+        activation.finish_images(isa, &mut observed, output);
+        context.observe_images(&observed);
+        Ok(())
+    });
+    let scratch = move |records| geometry.scratch_len(isa, records * shapes.batch);
+    prepared.in_groups(scratch).multiplying(shapes.batch * geometry.multiply_adds()).holding(held)
 }
 
 /// `DEPTHWISE_CONV_2D`
@@ -272,7 +310,8 @@ fn prepare_depthwise(
         depthwise_images(&depthwise, &shapes, activation, context);
         Ok(())
     });
-    Ok(prepared.with_scratch(repeated * size_of::<f32>()).holding(held))
+    let multiply_adds = shapes.multiply_adds();
+    Ok(prepared.with_scratch(repeated * size_of::<f32>()).holding(held).multiplying(multiply_adds))
 }
 
 fn depthwise_images(

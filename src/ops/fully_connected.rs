@@ -2,11 +2,14 @@
 //!
 //! Semantics: TFLite's `fully_connected.cc` for float32.
 
+use smallvec::SmallVec;
+
 use super::activation::Activation;
 use super::attributes::attributes;
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::kernel::gemm::{PackedWeights, Rows, Target, WeightLayout, multiply};
+use crate::observation::Observation;
 use crate::operator::{EvalContext, Inputs, Observe, Operator, PrepareContext, Prepared};
 use crate::schema::{BuiltinOptionsT, FullyConnectedOptionsWeightsFormat};
 use crate::tensor::{DType, TensorType, num_elements};
@@ -84,7 +87,9 @@ impl Operator for FullyConnected {
         let sizes = Self::sizes(inputs)?;
         let Sizes { k, n, .. } = sizes;
         let layout = WeightLayout { n, segments: 1, segment_len: k, column_stride: k, k_stride: 1 };
-        let scratch = layout.scratch_len(isa, sizes.rows, k * size_of::<f32>());
+        let scratch =
+            move |records| layout.scratch_len(isa, records * sizes.rows, k * size_of::<f32>());
+        let multiply_adds = sizes.rows * k * n;
         let weights = inputs.required(1)?.constant.as_ref();
         let bias = inputs.optional(2).map(|info| info.constant.as_ref());
         let (Some(weights), None | Some(Some(_))) = (weights, bias) else {
@@ -95,7 +100,7 @@ impl Operator for FullyConnected {
                 evaluate(&packed, sizes, activation, context);
                 Ok(())
             });
-            return Ok(prepared.with_scratch(scratch));
+            return Ok(prepared.with_scratch(scratch(1)).multiplying(multiply_adds));
         };
         let bias = bias.flatten().map(crate::graph::Constant::as_slice);
         let packed = PackedWeights::new(isa, arithmetic, layout, weights.as_slice(), bias);
@@ -104,7 +109,7 @@ impl Operator for FullyConnected {
             evaluate(&packed, sizes, activation, context);
             Ok(())
         });
-        Ok(prepared.with_scratch(scratch).holding(held))
+        Ok(prepared.in_groups(scratch).multiplying(multiply_adds).holding(held))
     }
 }
 
@@ -114,12 +119,13 @@ fn evaluate(
     activation: Activation,
     context: &mut EvalContext<'_>,
 ) {
-    let (isa, input) = (context.isa(), context.input::<f32>(0));
+    let (isa, images) = (context.isa(), context.images(0, rows * k));
     let (output, scratch) = context.output_and_scratch::<f32>();
+    let mut observed = SmallVec::<[_; 64]>::from_elem(Observation::EMPTY, images.len());
     let offsets = |row: usize, offsets: &mut [usize]| offsets[0] = row * k;
     let target = Target { values: &mut *output, row_stride: n, column: 0 };
-    let rows = Rows { input, count: rows, row_bytes: k * size_of::<f32>(), offsets };
-    let folded = multiply(packed, rows, activation.clamp, target, scratch);
-    let observed = activation.finish(isa, folded, output);
-    context.observe(0, observed);
+    let rows = Rows { images: &images, count: rows, row_bytes: k * size_of::<f32>(), offsets };
+    multiply(packed, rows, activation.clamp, target, &mut observed, scratch);
+    activation.finish_images(isa, &mut observed, output);
+    context.observe_images(&observed);
 }

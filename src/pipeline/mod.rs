@@ -14,6 +14,9 @@
 //! of records in flight (and with it what re-ordering has to hold) is bounded, and a send never
 //! blocks: a thread only ever waits for slots, and those come back from the aggregator.
 //!
+//! A worker takes as many records at once as its observer wants and as there are, towards the end
+//! fewer, so that all workers end together.
+//!
 //! Every record has a sequence number, and whatever happens to it - observed, unusable, failed,
 //! panicked - travels in its slot to the aggregator, which looks at slots in sequence. So the
 //! records before the first problem are always recorded, the ones after it never, and the same
@@ -50,7 +53,7 @@ use self::slot::Slot;
 
 pub use self::cancel::Cancel;
 pub use self::event::Event;
-pub use self::observer::Observer;
+pub use self::observer::{Observed, Observer};
 pub use self::schedule::{HashSample, Note, Schedule, Segment, schedule};
 pub use self::sink::Sink;
 
@@ -111,9 +114,9 @@ pub struct Outcome {
     pub skipped: u64,
 }
 
-/// Slots per worker: one that it works on, one that waits for it, and one that is done and waits
-/// for its turn or for a commit.
-const SLOTS_PER_WORKER: usize = 3;
+/// Slots per worker, in groups: one that it works on, one that waits for it, and one that is done
+/// and waits for its turn or for a commit.
+const GROUPS_PER_WORKER: usize = 3;
 
 /// Records what `sink` does not have yet of the job's dataset, in order.
 ///
@@ -143,7 +146,10 @@ pub fn run(
         return Err(Error::internal("a run needs at least one worker"));
     }
 
-    let slots = observers.len() * SLOTS_PER_WORKER;
+    let workers = observers.len();
+    let group = observers.iter().map(|it| it.group().max(1)).max().unwrap_or(1);
+    let all = usize::try_from(schedule.records()).unwrap_or(usize::MAX);
+    let slots = (workers * GROUPS_PER_WORKER).saturating_mul(group).min(all);
     let (free_sender, free_receiver) = bounded(slots);
     let (read_sender, read_receiver) = bounded(slots);
     let (done_sender, done_receiver) = bounded(slots);
@@ -168,9 +174,11 @@ pub fn run(
         };
         spawn(scope, "reader".to_owned(), work)?;
         for (number, observer) in observers.into_iter().enumerate() {
-            let (read, done, stop) = (read_receiver.clone(), done_sender.clone(), &stop);
-            let (schedule, shards) = (&schedule, &shards[..]);
-            let work = move || worker::run(observer, &read, &done, schedule, shards, stop);
+            let channels =
+                worker::Channels { read: read_receiver.clone(), done: done_sender.clone() };
+            let (schedule, shards, stop) = (&schedule, &shards[..], &stop);
+            let shared = worker::Shared { schedule, shards, stop, workers };
+            let work = move || worker::run(observer, &channels, shared);
             spawn(scope, format!("worker-{number}"), work)?;
         }
         drop((read_receiver, done_sender));

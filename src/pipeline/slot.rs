@@ -1,5 +1,5 @@
 use crate::dataset::Record;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::observation::RecordObservations;
 
 /// The buffers of one record in flight, and how far it has come. Slots are used again and again.
@@ -25,6 +25,13 @@ pub(super) enum State {
     Failed(Error),
     /// Nobody looked at it, since the run was cancelled.
     Abandoned,
+}
+
+impl State {
+    /// Whether the run cannot go on after this.
+    pub fn is_fatal(&self) -> bool {
+        matches!(self, Self::Failed(error) if error.kind() != ErrorKind::Record)
+    }
 }
 
 impl Slot {

@@ -62,6 +62,8 @@ enum Fault {
 struct World {
     shards: Vec<ShardInfo>,
     faults: Vec<(usize, u64, Fault)>,
+    /// Records that an observer takes at once.
+    group: usize,
 }
 
 impl World {
@@ -73,7 +75,7 @@ impl World {
             let (name, kind) = (format!("shard-{shard}"), "fake".to_owned());
             ShardInfo { name, kind, byte_len: 0, identity }
         });
-        Self { shards: shards.collect(), faults: Vec::new() }
+        Self { shards: shards.collect(), faults: Vec::new(), group: 1 }
     }
 
     fn fault(&self, shard: usize, record: u64) -> Option<Fault> {
@@ -124,7 +126,19 @@ struct FakeObserver {
 }
 
 impl Observer for FakeObserver {
-    fn observe(&mut self, record: &Record, into: &mut RecordObservations) -> Result<()> {
+    fn group(&self) -> usize {
+        self.world.group
+    }
+
+    fn observe(&mut self, group: &mut [Observed<'_>]) {
+        for it in group {
+            it.outcome = Some(self.observe_one(it.record, it.into));
+        }
+    }
+}
+
+impl FakeObserver {
+    fn observe_one(&mut self, record: &Record, into: &mut RecordObservations) -> Result<()> {
         self.random.dawdle();
         let &[shard, number] = record.inputs[0].as_slice::<u64>() else { unreachable!() };
         match self.world.fault(shard as usize, number) {
@@ -274,6 +288,7 @@ fn expected(world: &World, policy: BadRecord) -> (Entries, Option<ErrorKind>) {
 fn random_world(random: &mut Random) -> World {
     let shards: Vec<u64> = (0..random.below(4)).map(|_| random.below(12)).collect();
     let mut world = World::new(&shards);
+    world.group = 1 + random.below(4) as usize;
     let mut faulty = BTreeSet::new();
     while !shards.is_empty() && random.one_in(2) {
         let shard = random.below(shards.len() as u64) as usize;
@@ -402,9 +417,9 @@ fn the_first_error_in_record_order_is_reported_with_its_place() {
 struct SlowObserver(FakeObserver, Duration);
 
 impl Observer for SlowObserver {
-    fn observe(&mut self, record: &Record, into: &mut RecordObservations) -> Result<()> {
+    fn observe(&mut self, group: &mut [Observed<'_>]) {
         thread::sleep(self.1);
-        self.0.observe(record, into)
+        self.0.observe(group);
     }
 }
 
@@ -456,15 +471,15 @@ impl RecordSource for CountingSource {
 struct StuckObserver(FakeObserver, Arc<AtomicU64>);
 
 impl Observer for StuckObserver {
-    fn observe(&mut self, record: &Record, into: &mut RecordObservations) -> Result<()> {
-        if record.inputs[0].as_slice::<u64>()[1] == 0 {
+    fn observe(&mut self, group: &mut [Observed<'_>]) {
+        if group[0].record.inputs[0].as_slice::<u64>()[1] == 0 {
             let mut before = u64::MAX;
             while before != self.1.load(Ordering::SeqCst) {
                 before = self.1.load(Ordering::SeqCst);
                 thread::sleep(Duration::from_millis(50));
             }
         }
-        self.0.observe(record, into)
+        self.0.observe(group);
     }
 }
 
@@ -495,5 +510,5 @@ fn one_slow_record_bounds_the_number_in_flight() {
     })
     .unwrap();
     assert_eq!(sink.entries.len(), 100);
-    assert!(ahead.unwrap() <= 3 * SLOTS_PER_WORKER as u64 + 1, "{ahead:?}");
+    assert!(ahead.unwrap() <= 3 * GROUPS_PER_WORKER as u64 + 1, "{ahead:?}");
 }

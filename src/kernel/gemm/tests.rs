@@ -64,10 +64,11 @@ impl Case {
         let mut out = vec![77.0; m * row_stride];
         let row_bytes = segment_len * 4;
         let mut scratch = AlignedBuffer::zeroed(packed.scratch_len(m, row_bytes));
-        let observed = multiply(
+        let mut observed = vec![Observation::EMPTY];
+        multiply(
             &packed,
             Rows {
-                input: &input,
+                images: &[&input],
                 count: m,
                 row_bytes,
                 offsets: |row: usize, offsets: &mut [usize]| {
@@ -78,6 +79,7 @@ impl Case {
             },
             clamp,
             Target { values: &mut out, row_stride, column: 2 },
+            &mut observed,
             scratch.bytes_mut(),
         );
         let expected = self.expected(arithmetic, (&input, &weights, &bias), clamp);
@@ -88,7 +90,8 @@ impl Case {
         }
         let what = format!("{isa} {arithmetic} m={m} n={n} k={segments}x{segment_len}");
         assert_same_bits(&results, &expected, &what);
-        assert!(observed.same_bits(Observation::scan(&expected)), "{isa} {observed:?}");
+        let scanned = Observation::scan(&expected);
+        assert!(observed[0].same_bits(scanned), "{isa} {observed:?}");
     }
 }
 
@@ -128,6 +131,42 @@ fn nan_and_infinity_pass_through_the_clamp() {
             let case = Case { m: 9, n: 20, segments: 1, segment_len: 8 };
             case.check(kind, Clamp::NONE, Some(poison));
             case.check(kind, Clamp { low: 0.0, high: f32::INFINITY }, Some(poison));
+        }
+    }
+}
+
+#[test]
+fn images_together_are_as_images_alone() {
+    let (n, k) = (37, 21);
+    let (weights, bias) = (ramp(n * k, 2), ramp(n, 3));
+    let layout = WeightLayout { n, segments: 1, segment_len: k, column_stride: k, k_stride: 1 };
+    for (isa, arithmetic) in kinds() {
+        let packed = PackedWeights::new(isa, arithmetic, layout, &weights, Some(&bias));
+        for (count, images) in [(1, 20), (2, 5), (5, 4), (7, 3), (49, 2), (100, 2)] {
+            let images: Vec<_> = (0..images).map(|i| ramp(count * k, 10 + i)).collect();
+            let images: Vec<&[f32]> = images.iter().map(Vec::as_slice).collect();
+            let run = |images: &[&[f32]]| {
+                let mut out = vec![0.0; images.len() * count * n];
+                let mut observed = vec![Observation::EMPTY; images.len()];
+                let row_bytes = 5000;
+                let len = packed.scratch_len(images.len() * count, row_bytes);
+                let mut scratch = AlignedBuffer::zeroed(len);
+                let offsets = |row: usize, offsets: &mut [usize]| offsets[0] = row * k;
+                let rows = Rows { images, count, row_bytes, offsets };
+                let target = Target { values: &mut out, row_stride: n, column: 0 };
+                let scratch = scratch.bytes_mut();
+                multiply(&packed, rows, Clamp::NONE, target, &mut observed, scratch);
+                (out, observed)
+            };
+            let (together, observed) = run(&images);
+            for (i, image) in images.iter().enumerate() {
+                let (alone, alone_observed) = run(&[image]);
+                let seen = alone_observed[0];
+                let what = format!("{isa} {arithmetic} {count} rows, image {i}");
+                assert_same_bits(&together[i * count * n..][..count * n], &alone, &what);
+                assert!(observed[i].same_bits(seen), "{what}");
+                assert!(seen.same_bits(Observation::scan(&alone)), "{what}");
+            }
         }
     }
 }
