@@ -72,9 +72,9 @@ fn products(isa: Isa, limit: f64) {
                 &packed,
                 Rows {
                     images: &[&input],
-                    count: m,
+                    lines: (1, m),
                     row_bytes,
-                    offsets: |row: usize, offsets: &mut [usize]| {
+                    offsets: |(_, row): (usize, usize), offsets: &mut [usize]| {
                         for (segment, offset) in offsets.iter_mut().enumerate() {
                             *offset = (row + segment) * segment_len;
                         }

@@ -21,10 +21,14 @@ const WEIGHTS: f64 = 12.0;
 /// How fast activations come, in bytes a nanosecond, when those of one step are as large: from a
 /// core's own cache, from its share of the last one, or from memory.
 fn activation_rate(bytes: usize) -> f64 {
-    match bytes {
-        0..=0x8_0000 => 100.0,
-        0..=0x40_0000 => 25.0,
-        _ => 12.0,
+    const CACHE: usize = 512 << 10;
+    const SHARE: usize = 4 << 20;
+    if bytes <= CACHE {
+        100.0
+    } else if bytes <= SHARE {
+        25.0
+    } else {
+        12.0
     }
 }
 

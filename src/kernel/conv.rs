@@ -202,13 +202,19 @@ impl Convolution {
         let group_channels = channels / geometry.groups;
         for (group, weights) in self.groups.iter().enumerate() {
             let channel = group * group_channels;
-            let offsets = |row: usize, offsets: &mut [usize]| {
-                let (oy, ox) = (row / x.output, row % x.output);
-                if layout == Layout::Taps {
-                    for (tap, offset) in offsets.iter_mut().enumerate() {
-                        let source = y.source(oy, tap / x.taps).zip(x.source(ox, tap % x.taps));
-                        *offset =
-                            source.map_or(ZEROS, |(iy, ix)| (iy * width + ix) * channels + channel);
+            let offsets = |(oy, ox): (usize, usize), offsets: &mut [usize]| {
+                if y.taps * x.taps == 1 {
+                    let source = y.source(oy, 0).zip(x.source(ox, 0));
+                    offsets[0] =
+                        source.map_or(ZEROS, |(iy, ix)| (iy * width + ix) * channels + channel);
+                } else if layout == Layout::Taps {
+                    for (ty, offsets) in offsets.chunks_exact_mut(x.taps).enumerate() {
+                        let line = y.source(oy, ty).map(|iy| iy * width);
+                        for (tx, offset) in offsets.iter_mut().enumerate() {
+                            *offset = line
+                                .zip(x.source(ox, tx))
+                                .map_or(ZEROS, |(line, ix)| (line + ix) * channels + channel);
+                        }
                     }
                 } else {
                     let ix = ox * x.stride - before;
@@ -223,8 +229,8 @@ impl Convolution {
                 row_stride: output_channels,
                 column: group * weights.columns(),
             };
-            let (count, row_bytes) = (geometry.rows(), geometry.row_bytes());
-            let rows = Rows { images, count, row_bytes, offsets };
+            let (lines, row_bytes) = ((y.output, x.output), geometry.row_bytes());
+            let rows = Rows { images, lines, row_bytes, offsets };
             multiply(weights, rows, clamp, target, observed, pointers);
         }
     }

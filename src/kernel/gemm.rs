@@ -182,17 +182,23 @@ pub struct Target<'a> {
 pub struct Rows<'a, F> {
     /// What the segments lie in.
     pub images: &'a [&'a [f32]],
-    /// Number of rows of an image.
-    pub count: usize,
+    /// Number of rows of an image: so many lines, each of so many.
+    pub lines: (usize, usize),
     /// How many bytes a further row brings into the cache: a hint for blocking.
     pub row_bytes: usize,
-    /// `offsets(row, segments)` stores where each segment of an image's row starts, or [`ZEROS`].
+    /// `offsets((y, x), segments)` stores where each segment of row `x` of line `y` starts, or
+    /// [`ZEROS`].
     pub offsets: F,
 }
 
 impl<F> Rows<'_, F> {
+    /// Rows of an image.
+    fn count(&self) -> usize {
+        self.lines.0 * self.lines.1
+    }
+
     fn total(&self) -> usize {
-        self.images.len() * self.count
+        self.images.len() * self.count()
     }
 }
 
@@ -205,7 +211,7 @@ impl<F> Rows<'_, F> {
 ///
 /// # Panics
 /// If a segment or a result row lies outside its buffer, or the scratch memory is too small.
-pub fn multiply<F: Fn(usize, &mut [usize])>(
+pub fn multiply<F: Fn((usize, usize), &mut [usize])>(
     weights: &PackedWeights,
     rows: Rows<'_, F>,
     clamp: Clamp,
@@ -241,7 +247,7 @@ struct Product<'a, F> {
     pointers: *mut *const f32,
 }
 
-impl<F: Fn(usize, &mut [usize])> Task for Product<'_, F> {
+impl<F: Fn((usize, usize), &mut [usize])> Task for Product<'_, F> {
     type Output = ();
 
     #[inline(always)]
@@ -266,7 +272,7 @@ impl<F: Fn(usize, &mut [usize])> Task for Product<'_, F> {
                     segment_len: weights.segment_len,
                     clamp: self.clamp,
                     row_stride: self.target.row_stride,
-                    image_rows: self.rows.count,
+                    image_rows: self.rows.count(),
                 };
                 let offset = first * self.target.row_stride + self.target.column + column;
                 let to = self.target.values[offset..].as_mut_ptr();
@@ -287,7 +293,7 @@ impl<F: Fn(usize, &mut [usize])> Task for Product<'_, F> {
     }
 }
 
-impl<F: Fn(usize, &mut [usize])> Product<'_, F> {
+impl<F: Fn((usize, usize), &mut [usize])> Product<'_, F> {
     /// Writes the pointers of the block's rows, tile by tile; every one checked.
     #[inline(always)]
     fn fill_pointers<S: Simd>(&self, first: usize, rows: usize) {
@@ -302,19 +308,36 @@ impl<F: Fn(usize, &mut [usize])> Product<'_, F> {
             many.resize(segments, 0);
             &mut many
         };
-        for row in 0..rows {
-            let image = self.rows.images[(first + row) / self.rows.count];
-            (self.rows.offsets)((first + row) % self.rows.count, offsets);
-            let tile_first = row - row % S::TILE_ROWS;
+        // Counted, not divided: for short rows this loop is a good part of the work.
+        let (lines, width) = self.rows.lines;
+        let (mut image, row) = (first / (lines * width), first % (lines * width));
+        let (mut y, mut x) = (row / width, row % width);
+        let mut tile = self.pointers;
+        for tile_first in (0..rows).step_by(S::TILE_ROWS) {
             let tile_rows = (rows - tile_first).min(S::TILE_ROWS);
-            for (segment, &offset) in offsets.iter().enumerate() {
-                let pointer =
-                    if offset == ZEROS { zeros.as_ptr() } else { image[offset..][..len].as_ptr() };
-                let at = tile_first * segments + segment * tile_rows + row - tile_first;
-                // SAFETY: `at` is below the block's rows times segments, which the scratch memory
-                // has room for.
-                unsafe { self.pointers.add(at).write(pointer) };
+            for row in 0..tile_rows {
+                let input = self.rows.images[image];
+                (self.rows.offsets)((y, x), offsets);
+                for (segment, &offset) in offsets.iter().enumerate() {
+                    let pointer = if offset == ZEROS {
+                        zeros.as_ptr()
+                    } else {
+                        input[offset..][..len].as_ptr()
+                    };
+                    // SAFETY: the scratch memory has room for the block's rows, whole tiles, times
+                    // segments.
+                    unsafe { tile.add(segment * tile_rows + row).write(pointer) };
+                }
+                x += 1;
+                if x == width {
+                    (x, y) = (0, y + 1);
+                }
+                if y == lines {
+                    (y, image) = (0, image + 1);
+                }
             }
+            // SAFETY: as above.
+            tile = unsafe { tile.add(segments * tile_rows) };
         }
     }
 }

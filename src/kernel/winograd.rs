@@ -287,9 +287,11 @@ impl Winograd {
         for ((weights, input), values) in self.weights.iter().zip(input).zip(output) {
             let rows = Rows {
                 images: &[input],
-                count: block.len,
+                lines: (1, block.len),
                 row_bytes: self.geometry.row_bytes(),
-                offsets: |row: usize, offsets: &mut [usize]| offsets[0] = row * channels,
+                offsets: |(_, row): (usize, usize), offsets: &mut [usize]| {
+                    offsets[0] = row * channels;
+                },
             };
             let target = Target { values, row_stride: output_channels, column: 0 };
             // Products are no elements of a tensor: what is folded of them says nothing.

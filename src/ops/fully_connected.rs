@@ -122,9 +122,9 @@ fn evaluate(
     let (isa, images) = (context.isa(), context.images(0, rows * k));
     let (output, scratch) = context.output_and_scratch::<f32>();
     let mut observed = SmallVec::<[_; 64]>::from_elem(Observation::EMPTY, images.len());
-    let offsets = |row: usize, offsets: &mut [usize]| offsets[0] = row * k;
+    let offsets = |(_, row): (usize, usize), offsets: &mut [usize]| offsets[0] = row * k;
     let target = Target { values: &mut *output, row_stride: n, column: 0 };
-    let rows = Rows { images: &images, count: rows, row_bytes: k * size_of::<f32>(), offsets };
+    let rows = Rows { images: &images, lines: (1, rows), row_bytes: k * size_of::<f32>(), offsets };
     multiply(packed, rows, activation.clamp, target, &mut observed, scratch);
     activation.finish_images(isa, &mut observed, output);
     context.observe_images(&observed);

@@ -69,9 +69,9 @@ impl Case {
             &packed,
             Rows {
                 images: &[&input],
-                count: m,
+                lines: (1, m),
                 row_bytes,
-                offsets: |row: usize, offsets: &mut [usize]| {
+                offsets: |(_, row): (usize, usize), offsets: &mut [usize]| {
                     for (segment, offset) in offsets.iter_mut().enumerate() {
                         *offset = self.offset(row, segment);
                     }
@@ -142,7 +142,10 @@ fn images_together_are_as_images_alone() {
     let layout = WeightLayout { n, segments: 1, segment_len: k, column_stride: k, k_stride: 1 };
     for (isa, arithmetic) in kinds() {
         let packed = PackedWeights::new(isa, arithmetic, layout, &weights, Some(&bias));
-        for (count, images) in [(1, 20), (2, 5), (5, 4), (7, 3), (49, 2), (100, 2)] {
+        for (lines, images) in
+            [((1, 1), 20), ((1, 2), 5), ((1, 5), 4), ((7, 1), 3), ((7, 7), 2), ((20, 5), 2)]
+        {
+            let count = lines.0 * lines.1;
             let images: Vec<_> = (0..images).map(|i| ramp(count * k, 10 + i)).collect();
             let images: Vec<&[f32]> = images.iter().map(Vec::as_slice).collect();
             let run = |images: &[&[f32]]| {
@@ -151,8 +154,10 @@ fn images_together_are_as_images_alone() {
                 let row_bytes = 5000;
                 let len = packed.scratch_len(images.len() * count, row_bytes);
                 let mut scratch = AlignedBuffer::zeroed(len);
-                let offsets = |row: usize, offsets: &mut [usize]| offsets[0] = row * k;
-                let rows = Rows { images, count, row_bytes, offsets };
+                let offsets = |(y, x): (usize, usize), offsets: &mut [usize]| {
+                    offsets[0] = (y * lines.1 + x) * k;
+                };
+                let rows = Rows { images, lines, row_bytes, offsets };
                 let target = Target { values: &mut out, row_stride: n, column: 0 };
                 let scratch = scratch.bytes_mut();
                 multiply(&packed, rows, Clamp::NONE, target, &mut observed, scratch);
