@@ -211,11 +211,12 @@ impl<F> Rows<'_, F> {
 ///
 /// # Panics
 /// If a segment or a result row lies outside its buffer, or the scratch memory is too small.
+#[expect(clippy::needless_pass_by_value, reason = "a caller makes them for this call")]
 pub fn multiply<F: Fn((usize, usize), &mut [usize])>(
     weights: &PackedWeights,
     rows: Rows<'_, F>,
     clamp: Clamp,
-    target: Target<'_>,
+    mut target: Target<'_>,
     observed: &mut [Observation],
     scratch: &mut [u8],
 ) {
@@ -233,111 +234,119 @@ pub fn multiply<F: Fn((usize, usize), &mut [usize])>(
     #[expect(clippy::cast_ptr_alignment, reason = "checked in the next line")]
     let pointers = scratch.as_mut_ptr().cast::<*const f32>();
     assert!(pointers.is_aligned(), "scratch memory is aligned");
-    let product = Product { weights, rows, clamp, target, observed, pointers };
-    weights.isa.dispatch_products(weights.arithmetic, product);
+    let (tile_rows, _) = weights.isa.tile();
+    let block = PackedWeights::block_rows(tile_rows, total, rows.row_bytes);
+    let image_rows = rows.count();
+    for first in (0..total).step_by(block) {
+        let rows_of_block = first..(first + block).min(total);
+        fill_pointers(weights, &rows, rows_of_block.clone(), pointers);
+        let Target { values, row_stride, column } = &mut target;
+        let target = Target { values, row_stride: *row_stride, column: *column };
+        let product =
+            Product { weights, rows: rows_of_block, image_rows, clamp, target, observed, pointers };
+        weights.isa.dispatch_products(weights.arithmetic, product);
+    }
 }
 
-struct Product<'a, F> {
+/// Writes the pointers of a block's rows, tile by tile, per segment one per row of the tile; every one
+/// checked. `pointers` has room for the block's rows times segments.
+fn fill_pointers<F: Fn((usize, usize), &mut [usize])>(
+    weights: &PackedWeights,
+    rows: &Rows<'_, F>,
+    block: Range<usize>,
+    pointers: *mut *const f32,
+) {
+    const CHUNK: usize = 64;
+    let (tile_rows, _) = weights.isa.tile();
+    let (segments, len) = (weights.segments, weights.segment_len);
+    let zeros: &[f32] = weights.zeros.as_slice();
+    let mut few = [0; CHUNK];
+    let mut many = Vec::new();
+    let offsets: &mut [usize] = if segments <= CHUNK {
+        &mut few[..segments]
+    } else {
+        many.resize(segments, 0);
+        &mut many
+    };
+    // Counted, not divided: for short rows this loop is a good part of the work.
+    let (lines, width) = rows.lines;
+    let (mut image, row) = (block.start / (lines * width), block.start % (lines * width));
+    let (mut y, mut x) = (row / width, row % width);
+    let mut tile = pointers;
+    for tile_first in block.clone().step_by(tile_rows) {
+        let tile_rows = (block.end - tile_first).min(tile_rows);
+        for row in 0..tile_rows {
+            let input = rows.images[image];
+            (rows.offsets)((y, x), offsets);
+            for (segment, &offset) in offsets.iter().enumerate() {
+                let pointer =
+                    if offset == ZEROS { zeros.as_ptr() } else { input[offset..][..len].as_ptr() };
+                // SAFETY: the scratch memory has room for the block's rows, whole tiles, times
+                // segments.
+                unsafe { tile.add(segment * tile_rows + row).write(pointer) };
+            }
+            x += 1;
+            if x == width {
+                (x, y) = (0, y + 1);
+            }
+            if y == lines {
+                (y, image) = (0, image + 1);
+            }
+        }
+        // SAFETY: as above.
+        tile = unsafe { tile.add(segments * tile_rows) };
+    }
+}
+
+/// A block of rows against all columns.
+struct Product<'a> {
     weights: &'a PackedWeights,
-    rows: Rows<'a, F>,
+    /// Counted through all images.
+    rows: Range<usize>,
+    image_rows: usize,
     clamp: Clamp,
     target: Target<'a>,
     observed: &'a mut [Observation],
-    /// Room for the row pointers of a block: per tile, per segment, one per row of the tile.
-    pointers: *mut *const f32,
+    /// Those of the block's rows, as [`fill_pointers`] writes them.
+    pointers: *const *const f32,
 }
 
-impl<F: Fn((usize, usize), &mut [usize])> Task for Product<'_, F> {
+impl Task for Product<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let weights = self.weights;
-        let total = self.rows.total();
-        let block = PackedWeights::block_rows(S::TILE_ROWS, total, self.rows.row_bytes);
         let panel_width = weights.vectors * LANES;
         let k = weights.segments * weights.segment_len;
         let panels: &[f32] = weights.panels.as_slice();
         let bias: &[f32] = weights.bias.as_slice();
-        for first in (0..total).step_by(block) {
-            let rows = (total - first).min(block);
-            self.fill_pointers::<S>(first, rows);
-            for column in (0..weights.n).step_by(panel_width) {
-                let used = (weights.n - column).min(panel_width);
-                let strip = Strip {
-                    panel: panels[column * k..].as_ptr(),
-                    bias: bias[column..].as_ptr(),
-                    used,
-                    segments: weights.segments,
-                    segment_len: weights.segment_len,
-                    clamp: self.clamp,
-                    row_stride: self.target.row_stride,
-                    image_rows: self.rows.count(),
-                };
-                let offset = first * self.target.row_stride + self.target.column + column;
-                let to = self.target.values[offset..].as_mut_ptr();
-                let (pointers, block) = (self.pointers, first..first + rows);
-                // SAFETY: `fill_pointers` has written a pointer to a readable segment for each row
-                // of the block and each segment; `multiply` checked that all rows of the output are
-                // inside `values`, which this borrows mutably; panels and bias are padded to whole
-                // vectors, and hold `k` rows from `column` on.
-                unsafe {
-                    if used > LANES && S::TILE_VECTORS == 2 {
-                        strip.run::<S, 2>(s, pointers, block, to, self.observed);
-                    } else {
-                        strip.run::<S, 1>(s, pointers, block, to, self.observed);
-                    }
+        for column in (0..weights.n).step_by(panel_width) {
+            let used = (weights.n - column).min(panel_width);
+            let strip = Strip {
+                panel: panels[column * k..].as_ptr(),
+                bias: bias[column..].as_ptr(),
+                used,
+                segments: weights.segments,
+                segment_len: weights.segment_len,
+                clamp: self.clamp,
+                row_stride: self.target.row_stride,
+                image_rows: self.image_rows,
+            };
+            let start = self.rows.start * self.target.row_stride + self.target.column + column;
+            let to = self.target.values[start..].as_mut_ptr();
+            let (pointers, rows) = (self.pointers, self.rows.clone());
+            // SAFETY: `fill_pointers` has written a pointer to a readable segment for each row
+            // of the block and each segment; `multiply` checked that all rows of the output are
+            // inside `values`, which this borrows mutably; panels and bias are padded to whole
+            // vectors, and hold `k` rows from `column` on.
+            unsafe {
+                if used > LANES && S::TILE_VECTORS == 2 {
+                    strip.run::<S, 2>(s, pointers, rows, to, self.observed);
+                } else {
+                    strip.run::<S, 1>(s, pointers, rows, to, self.observed);
                 }
             }
-        }
-    }
-}
-
-impl<F: Fn((usize, usize), &mut [usize])> Product<'_, F> {
-    /// Writes the pointers of the block's rows, tile by tile; every one checked.
-    #[inline(always)]
-    fn fill_pointers<S: Simd>(&self, first: usize, rows: usize) {
-        const CHUNK: usize = 64;
-        let (segments, len) = (self.weights.segments, self.weights.segment_len);
-        let zeros: &[f32] = self.weights.zeros.as_slice();
-        let mut few = [0; CHUNK];
-        let mut many = Vec::new();
-        let offsets: &mut [usize] = if segments <= CHUNK {
-            &mut few[..segments]
-        } else {
-            many.resize(segments, 0);
-            &mut many
-        };
-        // Counted, not divided: for short rows this loop is a good part of the work.
-        let (lines, width) = self.rows.lines;
-        let (mut image, row) = (first / (lines * width), first % (lines * width));
-        let (mut y, mut x) = (row / width, row % width);
-        let mut tile = self.pointers;
-        for tile_first in (0..rows).step_by(S::TILE_ROWS) {
-            let tile_rows = (rows - tile_first).min(S::TILE_ROWS);
-            for row in 0..tile_rows {
-                let input = self.rows.images[image];
-                (self.rows.offsets)((y, x), offsets);
-                for (segment, &offset) in offsets.iter().enumerate() {
-                    let pointer = if offset == ZEROS {
-                        zeros.as_ptr()
-                    } else {
-                        input[offset..][..len].as_ptr()
-                    };
-                    // SAFETY: the scratch memory has room for the block's rows, whole tiles, times
-                    // segments.
-                    unsafe { tile.add(segment * tile_rows + row).write(pointer) };
-                }
-                x += 1;
-                if x == width {
-                    (x, y) = (0, y + 1);
-                }
-                if y == lines {
-                    (y, image) = (0, image + 1);
-                }
-            }
-            // SAFETY: as above.
-            tile = unsafe { tile.add(segments * tile_rows) };
         }
     }
 }
@@ -457,6 +466,7 @@ impl Strip {
     /// # Safety
     /// As for [`Strip::run`], with `MR` rows.
     #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "indexed loops are unrolled")]
     unsafe fn tile<S: Simd, const MR: usize, const NV: usize>(
         &self,
         s: S,
@@ -509,10 +519,31 @@ impl Strip {
             for (j, bias) in bias.iter_mut().enumerate() {
                 *bias = s.load_ptr(self.bias.add(j * LANES));
             }
+            // Minima and maxima use the multipliers' ports: none more than needed.
+            for r in 0..MR {
+                for j in 0..NV {
+                    totals[r][j] = s.add(totals[r][j], bias[j]);
+                }
+            }
+            if self.clamp.low > f32::NEG_INFINITY {
+                let low = s.splat(self.clamp.low);
+                for r in 0..MR {
+                    for j in 0..NV {
+                        totals[r][j] = s.max(low, totals[r][j]);
+                    }
+                }
+            }
+            if self.clamp.high < f32::INFINITY {
+                let high = s.splat(self.clamp.high);
+                for r in 0..MR {
+                    for j in 0..NV {
+                        totals[r][j] = s.min(high, totals[r][j]);
+                    }
+                }
+            }
             for (r, row) in totals.into_iter().enumerate() {
                 let to = to.add(r * self.row_stride);
-                for (j, total) in row.into_iter().enumerate() {
-                    let value = self.clamp.apply(s, s.add(total, bias[j]));
+                for (j, value) in row.into_iter().enumerate() {
                     folds[j].push(s, value);
                     let left = self.used - j * LANES;
                     if left >= LANES {
