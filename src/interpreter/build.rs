@@ -391,7 +391,8 @@ impl<'a> Builder<'a> {
                 }
             }
             let scratch = match &prepared.in_groups {
-                Some(of) if at >= tail => of(group),
+                // The last groups of a run are smaller.
+                Some(of) if at >= tail => (1..=group).map(of).max().unwrap_or(0),
                 _ => prepared.scratch,
             };
             scratch_len = scratch_len.max(scratch);

@@ -103,11 +103,15 @@ impl Geometry {
         self.window.y.output * self.window.x.output * self.output_channels
     }
 
-    /// Tiles of a block, when there are `tiles` in all.
-    fn block_tiles(&self, tiles: usize) -> usize {
+    /// Tiles of a block at most, when there are `tiles` in all.
+    fn most_tiles(&self, tiles: usize) -> usize {
         let bytes = PAIRS * (self.channels + self.output_channels) * size_of::<f32>();
-        let blocks = tiles.div_ceil((BLOCK_BYTES / bytes).max(FEWEST_TILES));
-        // Blocks of one size, and whole GEMM tiles.
+        (BLOCK_BYTES / bytes).max(FEWEST_TILES).min(tiles)
+    }
+
+    /// Tiles of a block: as few blocks as can be, of one size.
+    fn block_tiles(&self, tiles: usize) -> usize {
+        let blocks = tiles.div_ceil(self.most_tiles(tiles).max(1));
         tiles.div_ceil(blocks.max(1))
     }
 
@@ -142,7 +146,8 @@ impl Geometry {
     /// Bytes of scratch memory that [`Winograd::run`] needs for `images` images with weights packed for
     /// `isa`.
     pub fn scratch_len(&self, isa: Isa, images: usize) -> usize {
-        let block = self.block_tiles(images * self.tiles());
+        // Fewer images never need more.
+        let block = self.most_tiles(images * self.tiles());
         let floats = self.points_len(block) + self.products_len(block);
         let pointers = self.weight_layout().scratch_len(isa, block, self.row_bytes());
         (floats * size_of::<f32>()).next_multiple_of(64) + pointers

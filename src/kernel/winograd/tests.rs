@@ -89,6 +89,8 @@ fn same_bits_on_every_instruction_set_and_in_every_group() {
     let window = Window { y: axis(21, 1, 1), x: axis(30, 1, 1) };
     let relu6 = Clamp { low: 0.0, high: 6.0 };
     let case = Case::new(window, (64, 48), 4);
+    let scratch = |images| case.geometry.scratch_len(Isa::detect(), images);
+    assert!((1..40).all(|images| scratch(images) <= scratch(images + 1)), "fewer need no more");
     let expected = case.run(Isa::detect(), relu6, 0..4);
     for isa in Isa::supported() {
         assert_same_bits(&case.run(isa, relu6, 0..4), &expected, isa.name());
