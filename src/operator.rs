@@ -151,6 +151,9 @@ pub type GroupScratch = Box<dyn Fn(usize) -> usize + Send + Sync>;
 pub enum Compute {
     /// Runs a closure.
     Eval(Eval),
+    /// Runs the closure that this one returns after a while: it packs weights, and several may do so
+    /// at the same time.
+    Later(Box<dyn FnOnce() -> Eval + Send>),
     /// The only output is the memory of this input: same bytes, other shape.
     Alias(usize),
 }
@@ -185,6 +188,15 @@ impl Prepared {
             in_groups: None,
             multiply_adds: 0,
         }
+    }
+
+    /// A closure that is made later, since it takes long to make.
+    pub fn later<E>(observe: Observe, make: impl FnOnce() -> E + Send + 'static) -> Self
+    where
+        E: Fn(&mut EvalContext<'_>) -> Result<()> + Send + Sync + 'static,
+    {
+        let compute = Compute::Later(Box::new(|| Box::new(make())));
+        Self { compute, observe, ..Self::alias(0) }
     }
 
     /// The output is input `i` in another shape.

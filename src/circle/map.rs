@@ -40,6 +40,17 @@ impl ModelBytes {
         map.map(|map| Self::Mapped(map, file)).map_err(|e| Error::io("map", path, e))
     }
 
+    /// Gives back the memory of a mapped file's pages; they are read again when they are needed.
+    pub(super) fn release(&self) {
+        #[cfg(unix)]
+        if let Self::Mapped(map, _) = self {
+            // SAFETY: nobody writes to the mapping, so that its pages are those of the file, before and
+            // after. That it fails costs nothing but memory.
+            #[expect(unsafe_code, reason = "packed weights replace the mapped ones")]
+            let _ = unsafe { map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+        }
+    }
+
     /// The first `len` bytes for changing; neither these bytes nor the file at `path` change with it.
     fn private_copy(&self, len: usize, path: &Path) -> Result<PrivateBytes> {
         let bytes = self.bytes().get(..len).ok_or_else(|| {
@@ -103,6 +114,11 @@ impl VerifiedModel {
     pub(super) fn new(bytes: ModelBytes) -> Result<Self> {
         verify(bytes.bytes())?;
         Ok(Self(bytes))
+    }
+
+    /// Gives back the memory of a mapped file's pages.
+    pub(super) fn release(&self) {
+        self.0.release();
     }
 
     /// The first `len` bytes for changing; neither these bytes nor the file at `path` change with it.

@@ -69,6 +69,11 @@ impl ModelFile {
         self.bytes.root()
     }
 
+    /// Gives back the memory of the file's pages; they are read again when they are needed.
+    pub fn release(&self) {
+        self.bytes.release();
+    }
+
     /// The first `len` bytes for changing, in memory only.
     pub(super) fn private_copy(&self, len: usize) -> Result<PrivateBytes> {
         self.bytes.private_copy(len, &self.path)

@@ -1,5 +1,8 @@
 //! From a model to a plan: order, shapes, folding, memory.
 
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
 use smallvec::SmallVec;
 
 use super::arena::{self, Lifetime};
@@ -13,7 +16,9 @@ use crate::error::{Error, Result};
 use crate::graph::{Constant, Model, Node, Subgraph};
 use crate::kernel::minmax;
 use crate::observation::Observation;
-use crate::operator::{Compute, InputInfo, Inputs, Observe, Operator, PrepareContext, Prepared};
+use crate::operator::{
+    Compute, Eval, InputInfo, Inputs, Observe, Operator, PrepareContext, Prepared,
+};
 use crate::ops::registry;
 use crate::tensor::{AlignedBuffer, DType, TensorType};
 
@@ -35,6 +40,34 @@ pub(super) struct Builder<'a> {
 struct Planned {
     node: usize,
     prepared: Prepared,
+}
+
+/// Makes the closures that are made later, on all cores.
+fn make_all(planned: &mut [Planned]) {
+    let is_later = |step: &&Planned| matches!(step.prepared.compute, Compute::Later(_));
+    let later = planned.iter().filter(is_later).count();
+    let next = Mutex::new(planned.iter_mut());
+    let work = || {
+        loop {
+            // The lock is held while one is taken, not while it is made.
+            let Some(step) = next.lock().unwrap_or_else(PoisonError::into_inner).next() else {
+                return;
+            };
+            let compute = std::mem::replace(&mut step.prepared.compute, Compute::Alias(0));
+            step.prepared.compute = match compute {
+                Compute::Later(make) => Compute::Eval(make()),
+                compute => compute,
+            };
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(later);
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            // Where no thread can be started, this one does everything.
+            let _ = thread::Builder::new().name("planner".to_owned()).spawn_scoped(scope, work);
+        }
+        work();
+    });
 }
 
 impl<'a> Builder<'a> {
@@ -200,6 +233,9 @@ impl<'a> Builder<'a> {
         }
         let known = inputs.0.iter().flatten().all(|input| input.constant.is_some());
         if known && !operator.is_random() {
+            if let Compute::Later(make) = prepared.compute {
+                prepared.compute = Compute::Eval(make());
+            }
             self.fold(node, &outputs, &prepared)?;
             return Ok(None);
         }
@@ -286,7 +322,8 @@ impl<'a> Builder<'a> {
                     self.constants[output] = self.constants[from].clone();
                 }
             }
-            Compute::Eval(_) => self.evaluate_constant(node, outputs, prepared)?,
+            Compute::Eval(eval) => self.evaluate_constant(node, outputs, eval, prepared.scratch)?,
+            Compute::Later(_) => return Err(Error::internal("a closure is not made yet")),
         }
         for &output in &node.outputs {
             self.observe_constant(output);
@@ -306,7 +343,8 @@ impl<'a> Builder<'a> {
         &mut self,
         node: &Node,
         outputs: &[TensorType],
-        prepared: &Prepared,
+        eval: &Eval,
+        scratch: usize,
     ) -> Result<()> {
         let constants: Vec<_> = self.constants.iter().flatten().cloned().collect();
         let mut position = vec![None; self.constants.len()];
@@ -335,7 +373,7 @@ impl<'a> Builder<'a> {
             observe: Observe::Scan,
         };
         let mut arena = AlignedBuffer::zeroed(end);
-        let mut scratch = AlignedBuffer::zeroed(prepared.scratch);
+        let mut scratch = AlignedBuffer::zeroed(scratch);
         let mut memory = Memory {
             isa: self.options.isa,
             inputs: &[],
@@ -344,9 +382,7 @@ impl<'a> Builder<'a> {
             arena: arena.bytes_mut(),
             scratch: scratch.bytes_mut(),
         };
-        if let Compute::Eval(eval) = &prepared.compute {
-            memory.eval(eval, &step, 0..1, &mut vec![Observation::EMPTY; outputs.len()])?;
-        }
+        memory.eval(eval, &step, 0..1, &mut vec![Observation::EMPTY; outputs.len()])?;
         for output in &step.outputs {
             if let Location::Arena(area) = output.location {
                 let value = AlignedBuffer::copy_of(&arena.bytes()[area.range(&(0..1))]);
@@ -371,7 +407,8 @@ impl<'a> Builder<'a> {
     }
 
     /// Lays out the memory and puts the steps together.
-    fn finish(mut self, planned: Vec<Planned>) -> Result<Plan> {
+    fn finish(mut self, mut planned: Vec<Planned>) -> Result<Plan> {
+        make_all(&mut planned);
         let work: Vec<Work> = planned.iter().map(|step| self.work(step)).collect();
         let in_groups = |step: &Planned| step.prepared.in_groups.is_some();
         let in_groups: Vec<bool> = planned.iter().map(in_groups).collect();
@@ -447,7 +484,7 @@ impl<'a> Builder<'a> {
         let touched = node.inputs.iter().flatten().filter(computed).chain(&node.outputs);
         let bytes = |i: &usize| self.types[*i].as_ref()?.byte_len();
         let activations = match prepared.compute {
-            Compute::Eval(_) => touched.filter_map(bytes).sum(),
+            Compute::Eval(_) | Compute::Later(_) => touched.filter_map(bytes).sum(),
             Compute::Alias(_) => 0,
         };
         let (multiply_adds, weights) = (prepared.multiply_adds, prepared.held);
@@ -557,6 +594,7 @@ impl<'a> Builder<'a> {
         }
         let eval = match prepared.compute {
             Compute::Eval(eval) => Some(eval),
+            Compute::Later(make) => Some(make()),
             Compute::Alias(_) => None,
         };
         Ok(Step {

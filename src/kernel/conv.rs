@@ -118,6 +118,11 @@ impl Geometry {
         }
     }
 
+    /// Bytes of memory that a convolution holds.
+    pub fn byte_len(&self) -> usize {
+        self.groups * self.weight_layout().byte_len()
+    }
+
     /// Bytes of scratch memory that [`Convolution::run`] needs for `images` images with weights packed
     /// for `isa`.
     pub fn scratch_len(&self, isa: Isa, images: usize) -> usize {
@@ -146,11 +151,6 @@ impl Convolution {
             PackedWeights::new(isa, arithmetic, layout, weights, bias)
         };
         Self { geometry, groups: (0..geometry.groups).map(pack).collect() }
-    }
-
-    /// Bytes of memory held.
-    pub fn byte_len(&self) -> usize {
-        self.groups.iter().map(PackedWeights::byte_len).sum()
     }
 
     /// Convolves images `[h, w, channels]` into `output`, one `[h, w, output channels]` after

@@ -85,6 +85,17 @@ pub struct WeightLayout {
 }
 
 impl WeightLayout {
+    /// Elements of a left row.
+    fn k(&self) -> usize {
+        self.segments * self.segment_len
+    }
+
+    /// Bytes of memory that weights packed so hold.
+    pub fn byte_len(&self) -> usize {
+        let columns = (self.k() + 1) * self.n.next_multiple_of(LANES);
+        (columns + self.segment_len) * size_of::<f32>()
+    }
+
     /// Bytes of scratch memory that [`multiply`] needs for `rows` rows with weights packed so.
     pub fn scratch_len(&self, isa: Isa, rows: usize, row_bytes: usize) -> usize {
         scratch_len(isa, self.segments, rows, row_bytes)
@@ -109,23 +120,34 @@ impl PackedWeights {
         weights: &[f32],
         bias: Option<&[f32]>,
     ) -> Self {
-        let WeightLayout { n, segments, segment_len, column_stride, k_stride } = layout;
-        let (_, vectors) = isa.tile();
-        let k = segments * segment_len;
-        let padded = n.div_ceil(LANES) * LANES;
-        let mut panels = AlignedBuffer::zeroed(k * padded * size_of::<f32>());
-        let packed: &mut [f32] = panels.as_mut_slice();
-        let mut at = 0;
-        for first in (0..padded).step_by(vectors * LANES) {
-            let width = (padded - first).min(vectors * LANES);
-            let used = (n - first).min(width);
-            for kk in 0..k {
-                for (j, to) in packed[at..at + used].iter_mut().enumerate() {
-                    *to = weights[(first + j) * column_stride + kk * k_stride];
+        let WeightLayout { n, column_stride, k_stride, .. } = layout;
+        let mut packed = Self::zeroed(isa, arithmetic, layout, bias);
+        for first in (0..n).step_by(LANES) {
+            let used = (n - first).min(LANES);
+            for k in 0..layout.k() {
+                let lanes = packed.lanes_mut(k, first);
+                for (j, to) in lanes[..used].iter_mut().enumerate() {
+                    *to = weights[(first + j) * column_stride + k * k_stride];
                 }
-                at += width;
             }
         }
+        packed
+    }
+
+    /// Weights of zero, to be filled through [`lanes_mut`](Self::lanes_mut).
+    ///
+    /// # Panics
+    /// If `bias` is shorter than the layout says.
+    pub(super) fn zeroed(
+        isa: Isa,
+        arithmetic: Arithmetic,
+        layout: WeightLayout,
+        bias: Option<&[f32]>,
+    ) -> Self {
+        let WeightLayout { n, segments, segment_len, .. } = layout;
+        let (_, vectors) = isa.tile();
+        let padded = n.next_multiple_of(LANES);
+        let panels = AlignedBuffer::zeroed(layout.k() * padded * size_of::<f32>());
         let mut padded_bias = AlignedBuffer::zeroed(padded * size_of::<f32>());
         if let Some(bias) = bias {
             padded_bias.as_mut_slice::<f32>()[..n].copy_from_slice(&bias[..n]);
@@ -144,14 +166,18 @@ impl PackedWeights {
         }
     }
 
+    /// Row `k` of sixteen columns from `column`, a multiple of sixteen, on.
+    pub(super) fn lanes_mut(&mut self, k: usize, column: usize) -> &mut [f32; LANES] {
+        let panel = column - column % (self.vectors * LANES);
+        let width = (self.n.next_multiple_of(LANES) - panel).min(self.vectors * LANES);
+        let at = panel * self.segments * self.segment_len + k * width + column - panel;
+        let panels: &mut [f32] = self.panels.as_mut_slice();
+        panels[at..].first_chunk_mut().expect("whole vectors")
+    }
+
     /// Number of columns of the result.
     pub fn columns(&self) -> usize {
         self.n
-    }
-
-    /// Bytes of memory held.
-    pub fn byte_len(&self) -> usize {
-        self.panels.len() + self.bias.len() + self.zeros.len()
     }
 
     /// Rows of a block, whole tiles, when a row brings `row_bytes` new bytes into the cache.

@@ -153,33 +153,10 @@ impl Geometry {
         (floats * size_of::<f32>()).next_multiple_of(64) + pointers
     }
 
-    /// The 36 transformed filters, each `[channels, output channels]`, of `weights`
-    /// `[output channels, 3, 3, channels]`.
-    fn transform_weights(&self, weights: &[f32]) -> AlignedBuffer {
-        let (c, n) = (self.channels, self.output_channels);
-        let mut buffer = AlignedBuffer::zeroed(PAIRS * c * n * size_of::<f32>());
-        let points: &mut [f32] = buffer.as_mut_slice();
-        let values = filter_points();
-        for column in 0..n {
-            for k in 0..c {
-                let tap =
-                    |y: usize, x: usize| f64::from(weights[((column * 3 + y) * 3 + x) * c + k]);
-                // Vertical first; in double precision, rounded once.
-                let mut half = [[0.0; 3]; POINTS];
-                for (value, half) in values.iter().zip(&mut half) {
-                    for (x, half) in half.iter_mut().enumerate() {
-                        *half = value[0] * tap(0, x) + value[1] * tap(1, x) + value[2] * tap(2, x);
-                    }
-                }
-                for (i, half) in half.iter().enumerate() {
-                    for (j, value) in values.iter().enumerate() {
-                        let at = value[0] * half[0] + value[1] * half[1] + value[2] * half[2];
-                        points[((i * POINTS + j) * c + k) * n + column] = at as f32;
-                    }
-                }
-            }
-        }
-        buffer
+    /// Bytes of memory that a convolution holds.
+    pub fn byte_len(&self) -> usize {
+        let vectors = self.channels + self.output_channels;
+        PAIRS * self.weight_layout().byte_len() + vectors * size_of::<f32>()
     }
 }
 
@@ -197,6 +174,46 @@ fn filter_points() -> [[f64; 3]; POINTS] {
     rows
 }
 
+/// A filter at all pairs of points, for sixteen channels.
+type Points = [[f32; LANES]; PAIRS];
+
+/// `filter` `[3, 3, channels]` at all pairs of points, from channel `k` on: vertical first, in double
+/// precision, rounded once.
+fn transform(values: &[[f64; 3]; POINTS], filter: &[f32], channels: usize, k: usize) -> Points {
+    let mut taps = [[0.0; LANES]; 9];
+    for (tap, lanes) in taps.iter_mut().enumerate() {
+        for (lane, &weight) in lanes.iter_mut().zip(&filter[tap * channels + k..]) {
+            *lane = f64::from(weight);
+        }
+    }
+    let mut points = [[0.0; LANES]; PAIRS];
+    for (i, vertical) in values.iter().enumerate() {
+        let mut half = [[0.0; LANES]; 3];
+        for (x, half) in half.iter_mut().enumerate() {
+            weigh(vertical, &taps[x], &taps[3 + x], &taps[6 + x], half);
+        }
+        for (j, horizontal) in values.iter().enumerate() {
+            let mut exact = [0.0; LANES];
+            weigh(horizontal, &half[0], &half[1], &half[2], &mut exact);
+            points[i * POINTS + j] = exact.map(|value| value as f32);
+        }
+    }
+    points
+}
+
+/// `to = weights[0] a + weights[1] b + weights[2] c`
+fn weigh(
+    weights: &[f64; 3],
+    a: &[f64; LANES],
+    b: &[f64; LANES],
+    c: &[f64; LANES],
+    to: &mut [f64; LANES],
+) {
+    for i in 0..LANES {
+        to[i] = weights[0] * a[i] + weights[1] * b[i] + weights[2] * c[i];
+    }
+}
+
 impl Winograd {
     /// Transforms and packs `weights` `[output channels, 3, 3, channels]`.
     ///
@@ -204,34 +221,33 @@ impl Winograd {
     /// If the buffers are shorter than the shapes say.
     pub fn new(isa: Isa, geometry: Geometry, weights: &[f32], bias: Option<&[f32]>) -> Self {
         let Geometry { channels, output_channels, .. } = geometry;
-        let points = geometry.transform_weights(weights);
-        let points: &[f32] = points.as_slice();
-        let pack = |weights| {
-            PackedWeights::new(isa, Arithmetic::Fast, geometry.weight_layout(), weights, None)
-        };
-        let weights = points.chunks_exact(channels * output_channels).map(pack).collect();
+        let layout = geometry.weight_layout();
+        let zeroed = || PackedWeights::zeroed(isa, Arithmetic::Fast, layout, None);
+        let mut packed: Vec<PackedWeights> = std::iter::repeat_with(zeroed).take(PAIRS).collect();
+        let values = filter_points();
+        let mut block = vec![[[0.0; LANES]; PAIRS]; LANES];
+        for column in (0..output_channels).step_by(LANES) {
+            for k in (0..channels).step_by(LANES) {
+                for (j, points) in block.iter_mut().enumerate() {
+                    let filter = &weights[(column + j) * 9 * channels..][..9 * channels];
+                    *points = transform(&values, filter, channels, k);
+                }
+                for (pair, packed) in packed.iter_mut().enumerate() {
+                    for i in 0..LANES {
+                        let lanes = packed.lanes_mut(k + i, column);
+                        for (lane, points) in lanes.iter_mut().zip(&block) {
+                            *lane = points[pair][i];
+                        }
+                    }
+                }
+            }
+        }
         let mut padded = AlignedBuffer::zeroed(output_channels * size_of::<f32>());
         if let Some(bias) = bias {
             padded.as_mut_slice::<f32>().copy_from_slice(&bias[..output_channels]);
         }
         let zeros = AlignedBuffer::zeroed(channels * size_of::<f32>());
-        Self { geometry, isa, weights, bias: padded, zeros }
-    }
-
-    /// Bytes of memory held.
-    pub fn byte_len(&self) -> usize {
-        let weights: usize = self.weights.iter().map(PackedWeights::byte_len).sum();
-        weights + self.bias.len() + self.zeros.len()
-    }
-
-    /// What it was made for.
-    pub fn geometry(&self) -> Geometry {
-        self.geometry
-    }
-
-    /// The instructions that it was packed for.
-    pub fn isa(&self) -> Isa {
-        self.isa
+        Self { geometry, isa, weights: packed, bias: padded, zeros }
     }
 
     /// Convolves images `[h, w, channels]` into `output`, one `[h, w, output channels]` after

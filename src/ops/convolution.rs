@@ -167,19 +167,23 @@ impl Operator for Conv2d {
             });
             return Ok(prepared.with_scratch(scratch(1)).multiplying(shapes.multiply_adds()));
         };
-        let bias = bias.flatten().map(Constant::as_slice);
+        let bias = bias.flatten().cloned();
         if let (Arithmetic::Fast, Some(geometry)) = (arithmetic, shapes.winograd()) {
-            let winograd = Winograd::new(isa, geometry, weights.as_slice(), bias);
-            return Ok(prepare_winograd(winograd, shapes, activation));
+            let make = move || {
+                let bias = bias.as_ref().map(Constant::as_slice);
+                Winograd::new(isa, geometry, weights.as_slice(), bias)
+            };
+            return Ok(prepare_winograd(isa, geometry, make, shapes, activation));
         }
-        let convolution = pack(weights.as_slice(), bias);
-        let held = convolution.byte_len();
-        let prepared = Prepared::eval(Observe::Fused, move |context| {
-            convolve(&convolution, &shapes, activation, context);
-            Ok(())
+        let prepared = Prepared::later(Observe::Fused, move || {
+            let convolution = pack(weights.as_slice(), bias.as_ref().map(Constant::as_slice));
+            move |context: &mut EvalContext<'_>| {
+                convolve(&convolution, &shapes, activation, context);
+                Ok(())
+            }
         });
         let prepared = prepared.in_groups(scratch).multiplying(shapes.multiply_adds());
-        Ok(prepared.holding(held))
+        Ok(prepared.holding(geometry.byte_len()))
     }
 }
 
@@ -203,20 +207,28 @@ fn unobserved(images: usize) -> SmallVec<[Observation; 64]> {
     SmallVec::from_elem(Observation::EMPTY, images)
 }
 
-fn prepare_winograd(winograd: Winograd, shapes: Shapes, activation: Activation) -> Prepared {
-    let (geometry, held) = (winograd.geometry(), winograd.byte_len());
-    let isa = winograd.isa();
-    let prepared = Prepared::eval(Observe::Fused, move |context| {
-        let images = context.images(0, shapes.input_len());
-        let (output, scratch) = context.output_and_scratch::<f32>();
-        let mut observed = unobserved(images.len());
-        winograd.run(&images, activation.clamp, output, &mut observed, scratch);
-        activation.finish_images(isa, &mut observed, output);
-        context.observe_images(&observed);
-        Ok(())
+fn prepare_winograd(
+    isa: Isa,
+    geometry: winograd::Geometry,
+    make: impl FnOnce() -> Winograd + Send + 'static,
+    shapes: Shapes,
+    activation: Activation,
+) -> Prepared {
+    let prepared = Prepared::later(Observe::Fused, move || {
+        let winograd = make();
+        move |context: &mut EvalContext<'_>| {
+            let images = context.images(0, shapes.input_len());
+            let (output, scratch) = context.output_and_scratch::<f32>();
+            let mut observed = unobserved(images.len());
+            winograd.run(&images, activation.clamp, output, &mut observed, scratch);
+            activation.finish_images(isa, &mut observed, output);
+            context.observe_images(&observed);
+            Ok(())
+        }
     });
     let scratch = move |records| geometry.scratch_len(isa, records * shapes.batch);
-    prepared.in_groups(scratch).multiplying(shapes.batch * geometry.multiply_adds()).holding(held)
+    let multiply_adds = shapes.batch * geometry.multiply_adds();
+    prepared.in_groups(scratch).multiplying(multiply_adds).holding(geometry.byte_len())
 }
 
 /// `DEPTHWISE_CONV_2D`

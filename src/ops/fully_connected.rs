@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::activation::Activation;
 use super::attributes::attributes;
 use crate::error::{Error, Result};
-use crate::graph::Node;
+use crate::graph::{Constant, Node};
 use crate::kernel::gemm::{PackedWeights, Rows, Target, WeightLayout, multiply};
 use crate::observation::Observation;
 use crate::operator::{EvalContext, Inputs, Observe, Operator, PrepareContext, Prepared};
@@ -102,14 +102,17 @@ impl Operator for FullyConnected {
             });
             return Ok(prepared.with_scratch(scratch(1)).multiplying(multiply_adds));
         };
-        let bias = bias.flatten().map(crate::graph::Constant::as_slice);
-        let packed = PackedWeights::new(isa, arithmetic, layout, weights.as_slice(), bias);
-        let held = packed.byte_len();
-        let prepared = Prepared::eval(Observe::Fused, move |context| {
-            evaluate(&packed, sizes, activation, context);
-            Ok(())
+        let (weights, bias) = (weights.clone(), bias.flatten().cloned());
+        let prepared = Prepared::later(Observe::Fused, move || {
+            let bias = bias.as_ref().map(Constant::as_slice);
+            let packed = PackedWeights::new(isa, arithmetic, layout, weights.as_slice(), bias);
+            move |context: &mut EvalContext<'_>| {
+                evaluate(&packed, sizes, activation, context);
+                Ok(())
+            }
         });
-        Ok(prepared.in_groups(scratch).multiplying(multiply_adds).holding(held))
+        let prepared = prepared.in_groups(scratch).multiplying(multiply_adds);
+        Ok(prepared.holding(layout.byte_len()))
     }
 }
 

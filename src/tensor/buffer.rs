@@ -14,9 +14,9 @@ pub struct AlignedBuffer {
 }
 
 impl AlignedBuffer {
-    /// `len` bytes of zeros.
+    /// `len` bytes of zeros; pages come from the system when they are first used.
     pub fn zeroed(len: usize) -> Self {
-        Self { lines: vec![Line::zeroed(); len.div_ceil(64)], len }
+        Self { lines: bytemuck::zeroed_vec(len.div_ceil(64)), len }
     }
 
     /// A copy of `values`.

@@ -51,6 +51,8 @@ pub(in crate::cli) fn run(
         arithmetic: config.arithmetic,
         tool: TOOL.to_owned(),
     };
+    // The weights are packed; the file is needed again at the end.
+    model.release();
     let mut writer = open_writer(&config, &header)?;
     if writer.recovered() > 0 {
         printer.detail(format_args!(
