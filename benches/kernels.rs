@@ -1,47 +1,71 @@
-//! GEMM and Winograd throughput for the shapes of real networks, as a share of the FMA limit measured
-//! beside it.
+//! Throughput of products and convolutions for the shapes of real networks, as a share of the FMA limit
+//! measured beside it, and of kernels that memory limits in GB/s.
 //!
-//! `cargo bench --bench kernels [-- ISA]`
+//! `cargo bench --bench kernels [-- ISA... SECTION...]`; the sections are `products`, `winograd`,
+//! `depthwise`, `pooling` and `elementwise`.
 #![allow(clippy::print_stdout, missing_docs)]
 
 use std::time::Instant;
 
 use record_minmax::arithmetic::Arithmetic;
+use record_minmax::kernel::depthwise::Depthwise;
+use record_minmax::kernel::elementwise::{Binary, Broadcast, Unary, binary, unary};
 use record_minmax::kernel::gemm::{Clamp, PackedWeights, Rows, Target, WeightLayout, multiply};
+use record_minmax::kernel::pool::{Pool, Pooling};
+use record_minmax::kernel::reduce::{ReducePlan, Reduction, reduce, softmax};
 use record_minmax::kernel::window::{Axis, Window};
 use record_minmax::kernel::winograd::{Geometry, Winograd};
 use record_minmax::kernel::{Isa, peak};
 use record_minmax::observation::Observation;
 use record_minmax::tensor::AlignedBuffer;
 
-/// Best rate of several runs of at least 50 ms, in GFLOP/s.
+/// Best rate of many short runs, in what `work` counts (operations or bytes) a nanosecond. Other
+/// programs interrupt long runs.
 fn rate(mut work: impl FnMut() -> u64) -> f64 {
     let mut best = 0.0_f64;
-    for _ in 0..5 {
-        let (start, mut flops) = (Instant::now(), 0);
-        while start.elapsed().as_millis() < 50 {
-            flops += work();
+    for _ in 0..100 {
+        let (start, mut count) = (Instant::now(), 0);
+        while start.elapsed().as_micros() < 2000 {
+            count += work();
         }
-        best = best.max(flops as f64 / start.elapsed().as_secs_f64() / 1.0e9);
+        best = best.max(count as f64 / start.elapsed().as_secs_f64() / 1.0e9);
     }
     best
 }
 
+/// A section's name and its table for an instruction set and its limit.
+type Section = (&'static str, fn(Isa, f64));
+
+const SECTIONS: [Section; 5] = [
+    ("products", products),
+    ("winograd", winograd),
+    ("depthwise", depthwise),
+    ("pooling", pooling),
+    ("elementwise", elementwise),
+];
+
 fn main() {
     let names: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let is_named = |name: &str| names.iter().any(|n| n == name);
+    // Without a name of its kind, all are shown.
+    let some_isa = Isa::supported().iter().any(|isa| is_named(isa.name()));
+    let some_section = SECTIONS.iter().any(|(name, _)| is_named(name));
     for isa in Isa::supported() {
-        if !names.is_empty() && !names.iter().any(|n| n == isa.name()) {
+        if some_isa && !is_named(isa.name()) {
             continue;
         }
         let limit = rate(|| peak::multiply_add(isa, 100_000));
         println!("{isa}: FMA limit {limit:.1} GFLOP/s");
-        println!("{:>6} {:>9} {:>6} {:>9} {:>7}", "m", "k", "n", "GFLOP/s", "limit");
-        products(isa, limit);
-        winograd(isa, limit);
+        for (name, section) in SECTIONS {
+            if !some_section || is_named(name) {
+                section(isa, limit);
+            }
+        }
     }
 }
 
 fn products(isa: Isa, limit: f64) {
+    println!("{:>6} {:>9} {:>6} {:>9} {:>7}", "m", "k", "n", "GFLOP/s", "limit");
     let shapes = [
         (3136, 1, 64, 64),
         (3136, 1, 64, 256),
@@ -115,5 +139,130 @@ fn winograd(isa: Isa, limit: f64) {
             let share = 100.0 * reached / limit;
             println!("{images:>6} {size:>6} {c:>6} {n:>6} {reached:>9.1} {share:>6.1}%");
         }
+    }
+}
+
+/// An axis padded so that every output exists, as TFLite's `SAME` does.
+fn same(input: usize, taps: usize, stride: usize) -> Axis {
+    let output = input.div_ceil(stride);
+    let padding = ((output - 1) * stride + taps).saturating_sub(input);
+    Axis { input, output, taps, stride, dilation: 1, before: padding / 2 }
+}
+
+fn depthwise(isa: Isa, limit: f64) {
+    println!("depthwise: {:>4} {:>6} {:>9} {:>7}", "size", "c", "GFLOP/s", "limit");
+    for (size, channels, taps, stride) in [
+        (112, 32, 3, 1),
+        (112, 96, 3, 2),
+        (56, 144, 3, 1),
+        (14, 384, 3, 1),
+        (7, 960, 3, 1),
+        (28, 240, 5, 2),
+        (14, 672, 5, 1),
+        (28, 72, 3, 1),
+        (7, 1152, 5, 1),
+    ] {
+        let axis = same(size, taps, stride);
+        let weights = vec![0.25; taps * taps * channels];
+        let bias = vec![0.5; channels];
+        let depthwise = Depthwise {
+            window: Window { y: axis, x: axis },
+            channels,
+            weights: &weights,
+            bias: &bias,
+            clamp: Clamp { low: 0.0, high: 6.0 },
+            arithmetic: Arithmetic::Direct,
+        };
+        let input = vec![0.5; size * size * channels];
+        let mut output = vec![0.0; axis.output * axis.output * channels];
+        let operations = 2 * (taps * taps * output.len()) as u64;
+        let reached = rate(|| {
+            depthwise.run(isa, &input, &mut output);
+            operations
+        });
+        let share = 100.0 * reached / limit;
+        println!("{taps}x{taps} s{stride} {size:>8} {channels:>6} {reached:>9.1} {share:>6.1}%");
+    }
+}
+
+/// Bytes of values.
+fn bytes(values: &[f32]) -> u64 {
+    size_of_val(values) as u64
+}
+
+fn pooling(isa: Isa, _: f64) {
+    println!("pooling: {:>11} {:>6} {:>7}", "size", "c", "GB/s");
+    for (pooling, size, channels, taps, stride) in [
+        (Pooling::Max, 147, 64, 3, 2),
+        (Pooling::Max, 71, 192, 3, 2),
+        (Pooling::Max, 17, 768, 3, 2),
+        (Pooling::Average, 35, 288, 3, 1),
+        (Pooling::Average, 17, 768, 3, 1),
+        (Pooling::Average, 8, 2048, 3, 1),
+    ] {
+        let axis = same(size, taps, stride);
+        let window = Window { y: axis, x: axis };
+        let pool = Pool { pooling, window, channels, clamp: Clamp::NONE };
+        let input = vec![0.5; size * size * channels];
+        let mut output = vec![0.0; axis.output * axis.output * channels];
+        let reached = rate(|| {
+            pool.run(isa, &input, &mut output);
+            bytes(&input) + bytes(&output)
+        });
+        let name = format!("{pooling:?}");
+        println!("{name:<7} {taps}x{taps} s{stride} {size:>4} {channels:>6} {reached:>7.1}");
+    }
+}
+
+/// Kernels that do little with each element: 14x14 fits the L2 cache, 112x112 does not.
+fn elementwise(isa: Isa, _: f64) {
+    println!("elementwise: {:>18} {:>7} {:>11}", "shape", "GB/s", "ns/element");
+    let show = |name: &str, shape: &[usize], bytes: u64, work: &mut dyn FnMut()| {
+        let reached = rate(|| {
+            work();
+            bytes
+        });
+        let elements: usize = shape.iter().product();
+        let nanoseconds = bytes as f64 / reached / elements as f64;
+        println!("{name:<14} {:>16} {reached:>7.1} {nanoseconds:>11.3}", format!("{shape:?}"));
+    };
+    for [size, channels] in [[14, 240], [112, 96]] {
+        let shape = [1, size, size, channels];
+        let a: Vec<f32> = (0..shape.iter().product::<usize>()).map(|i| i as f32 % 13.0).collect();
+        let mut output = vec![0.0; a.len()];
+        for (name, function, other) in [
+            ("ADD", Binary::Add, shape),
+            ("MUL", Binary::Mul, shape),
+            ("MUL by [c]", Binary::Mul, [1, 1, 1, channels]),
+            ("MUL by [1]", Binary::Mul, [1, 1, 1, 1]),
+        ] {
+            let b = vec![0.5; other.iter().product()];
+            let (broadcast, _) = Broadcast::new(&shape, &other).expect("shapes that fit");
+            let bytes = bytes(&a) + bytes(&b) + bytes(&output);
+            show(name, &shape, bytes, &mut || {
+                binary(isa, function, &broadcast, (&a, &b), Clamp::NONE, &mut output);
+            });
+        }
+        let relu = Unary::Clamp(Clamp { low: 0.0, high: f32::INFINITY });
+        for (name, function) in [
+            ("RELU", relu),
+            ("HARD_SWISH", Unary::HardSwish),
+            ("LOGISTIC", Unary::Logistic),
+            ("TANH", Unary::Tanh),
+            ("EXP", Unary::Exp),
+        ] {
+            let bytes = bytes(&a) + bytes(&output);
+            show(name, &shape, bytes, &mut || {
+                unary(isa, function, &a, &mut output);
+            });
+        }
+        let plan = ReducePlan::new(&shape, |axis| axis == 1 || axis == 2);
+        let mut means = vec![0.0; channels];
+        show("MEAN h, w", &shape, bytes(&a), &mut || {
+            reduce(isa, Reduction::Mean, &plan, &a, &mut means);
+        });
+        show("SOFTMAX", &shape, bytes(&a) + bytes(&output), &mut || {
+            softmax(isa, 1.0, channels, &a, &mut output);
+        });
     }
 }

@@ -53,6 +53,41 @@ impl<S: Simd> Fold<S> {
     }
 }
 
+/// Running extremes of a register's lanes, with the rules of [`Fold`].
+#[derive(Clone, Copy)]
+pub(crate) struct RegisterFold<S: Simd> {
+    min: S::R,
+    max: S::R,
+}
+
+impl<S: Simd> RegisterFold<S> {
+    /// Nothing seen yet.
+    #[inline(always)]
+    pub(crate) fn new(s: S) -> Self {
+        Self { min: s.register_splat(f32::INFINITY), max: s.register_splat(f32::NEG_INFINITY) }
+    }
+
+    /// Sees a register.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, s: S, r: S::R) {
+        self.min = s.register_min(r, self.min);
+        self.max = s.register_max(r, self.max);
+    }
+
+    /// The extremes of all lanes.
+    #[inline(always)]
+    pub(crate) fn finish(self, s: S) -> Observation {
+        // Lanes beyond the register have seen nothing.
+        let (mut min, mut max) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
+        // SAFETY: both have room for 16, and a register has no more lanes than that.
+        unsafe {
+            s.register_store(self.min, min.as_mut_ptr());
+            s.register_store(self.max, max.as_mut_ptr());
+        }
+        Fold::<S> { min: s.load(&min), max: s.load(&max) }.finish(s)
+    }
+}
+
 struct Scan<'a> {
     values: &'a [f32],
     skip_lowest: bool,

@@ -54,9 +54,11 @@ macro_rules! both_bits {
 impl Simd for Avx2 {
     type V = Pair;
     type M = Pair;
+    type R = __m256;
 
     const TILE_ROWS: usize = 6;
     const TILE_VECTORS: usize = 1;
+    const REGISTER_LANES: usize = 8;
 
     #[inline(always)]
     fn splat(self, x: f32) -> Self::V {
@@ -86,6 +88,46 @@ impl Simd for Avx2 {
             _mm256_storeu_ps(to, v.0);
             _mm256_storeu_ps(to.add(8), v.1);
         }
+    }
+    #[inline(always)]
+    fn register_splat(self, x: f32) -> Self::R {
+        // SAFETY: registers only; AVX2 was detected.
+        unsafe { _mm256_set1_ps(x) }
+    }
+    #[inline(always)]
+    unsafe fn register_load(self, from: *const f32) -> Self::R {
+        // SAFETY: the caller vouches for 8 readable values; AVX2 was detected.
+        unsafe { _mm256_loadu_ps(from) }
+    }
+    #[inline(always)]
+    unsafe fn register_store(self, r: Self::R, to: *mut f32) {
+        // SAFETY: the caller vouches for 8 writable values; AVX2 was detected.
+        unsafe { _mm256_storeu_ps(to, r) }
+    }
+    #[inline(always)]
+    fn register_add(self, a: Self::R, b: Self::R) -> Self::R {
+        // SAFETY: registers only; AVX2 was detected.
+        unsafe { _mm256_add_ps(a, b) }
+    }
+    #[inline(always)]
+    fn register_mul(self, a: Self::R, b: Self::R) -> Self::R {
+        // SAFETY: registers only; AVX2 was detected.
+        unsafe { _mm256_mul_ps(a, b) }
+    }
+    #[inline(always)]
+    fn register_min(self, a: Self::R, b: Self::R) -> Self::R {
+        // SAFETY: registers only; AVX2 was detected.
+        unsafe { _mm256_min_ps(a, b) }
+    }
+    #[inline(always)]
+    fn register_max(self, a: Self::R, b: Self::R) -> Self::R {
+        // SAFETY: registers only; AVX2 was detected.
+        unsafe { _mm256_max_ps(a, b) }
+    }
+    #[inline(always)]
+    fn register_fma(self, a: Self::R, b: Self::R, c: Self::R) -> Self::R {
+        // SAFETY: registers only; AVX2 and FMA were detected.
+        unsafe { _mm256_fmadd_ps(a, b, c) }
     }
     #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {

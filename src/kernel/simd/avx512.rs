@@ -44,9 +44,11 @@ macro_rules! v {
 impl Simd for Avx512 {
     type V = __m512;
     type M = __mmask16;
+    type R = __m512;
 
     const TILE_ROWS: usize = 7;
     const TILE_VECTORS: usize = 2;
+    const REGISTER_LANES: usize = LANES;
 
     #[inline(always)]
     fn splat(self, x: f32) -> Self::V {
@@ -71,6 +73,40 @@ impl Simd for Avx512 {
     unsafe fn store_ptr(self, v: Self::V, to: *mut f32) {
         // SAFETY: the caller vouches for 16 writable values; AVX-512 was detected.
         unsafe { _mm512_storeu_ps(to, v) }
+    }
+    #[inline(always)]
+    fn register_splat(self, x: f32) -> Self::R {
+        self.splat(x)
+    }
+    #[inline(always)]
+    unsafe fn register_load(self, from: *const f32) -> Self::R {
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.load_ptr(from) }
+    }
+    #[inline(always)]
+    unsafe fn register_store(self, r: Self::R, to: *mut f32) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.store_ptr(r, to) }
+    }
+    #[inline(always)]
+    fn register_fma(self, a: Self::R, b: Self::R, c: Self::R) -> Self::R {
+        self.fma(a, b, c)
+    }
+    #[inline(always)]
+    fn register_min(self, a: Self::R, b: Self::R) -> Self::R {
+        self.min(a, b)
+    }
+    #[inline(always)]
+    fn register_max(self, a: Self::R, b: Self::R) -> Self::R {
+        self.max(a, b)
+    }
+    #[inline(always)]
+    fn register_add(self, a: Self::R, b: Self::R) -> Self::R {
+        self.add(a, b)
+    }
+    #[inline(always)]
+    fn register_mul(self, a: Self::R, b: Self::R) -> Self::R {
+        self.mul(a, b)
     }
     #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {

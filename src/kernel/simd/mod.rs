@@ -22,11 +22,16 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     type V: Copy;
     /// Sixteen truth values.
     type M: Copy;
+    /// One register of the machine, as a vector has several of where registers are short: for
+    /// kernels that keep many sums and weights at hand.
+    type R: Copy;
 
     /// Rows of the GEMM tile that fit the register file beside `TILE_VECTORS` columns.
     const TILE_ROWS: usize;
     /// Vectors across a GEMM tile.
     const TILE_VECTORS: usize;
+    /// Lanes of a register; they divide 16.
+    const REGISTER_LANES: usize;
 
     /// All lanes `x`.
     fn splat(self, x: f32) -> Self::V;
@@ -44,6 +49,29 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// # Safety
     /// `to` must be valid for writes of 16 `f32`; any alignment.
     unsafe fn store_ptr(self, v: Self::V, to: *mut f32);
+
+    /// All lanes of a register `x`.
+    fn register_splat(self, x: f32) -> Self::R;
+    /// A register from memory.
+    ///
+    /// # Safety
+    /// `from` must be valid for reads of `REGISTER_LANES` `f32`; any alignment.
+    unsafe fn register_load(self, from: *const f32) -> Self::R;
+    /// A register to memory.
+    ///
+    /// # Safety
+    /// `to` must be valid for writes of `REGISTER_LANES` `f32`; any alignment.
+    unsafe fn register_store(self, r: Self::R, to: *mut f32);
+    /// [`Simd::add`] of registers.
+    fn register_add(self, a: Self::R, b: Self::R) -> Self::R;
+    /// [`Simd::mul`] of registers.
+    fn register_mul(self, a: Self::R, b: Self::R) -> Self::R;
+    /// [`Simd::fma`] of registers.
+    fn register_fma(self, a: Self::R, b: Self::R, c: Self::R) -> Self::R;
+    /// [`Simd::min`] of registers.
+    fn register_min(self, a: Self::R, b: Self::R) -> Self::R;
+    /// [`Simd::max`] of registers.
+    fn register_max(self, a: Self::R, b: Self::R) -> Self::R;
 
     /// `a + b`
     fn add(self, a: Self::V, b: Self::V) -> Self::V;

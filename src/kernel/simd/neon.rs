@@ -39,9 +39,11 @@ macro_rules! all {
 impl Simd for Neon {
     type V = Quad;
     type M = [uint32x4_t; 4];
+    type R = float32x4_t;
 
     const TILE_ROWS: usize = 6;
     const TILE_VECTORS: usize = 1;
+    const REGISTER_LANES: usize = 4;
 
     #[inline(always)]
     fn splat(self, x: f32) -> Self::V {
@@ -79,6 +81,46 @@ impl Simd for Neon {
             vst1q_f32(to.add(8), v[2]);
             vst1q_f32(to.add(12), v[3]);
         }
+    }
+    #[inline(always)]
+    fn register_splat(self, x: f32) -> Self::R {
+        // SAFETY: registers only; NEON was detected.
+        unsafe { vdupq_n_f32(x) }
+    }
+    #[inline(always)]
+    unsafe fn register_load(self, from: *const f32) -> Self::R {
+        // SAFETY: the caller vouches for 4 readable values; NEON was detected.
+        unsafe { vld1q_f32(from) }
+    }
+    #[inline(always)]
+    unsafe fn register_store(self, r: Self::R, to: *mut f32) {
+        // SAFETY: the caller vouches for 4 writable values; NEON was detected.
+        unsafe { vst1q_f32(to, r) }
+    }
+    #[inline(always)]
+    fn register_add(self, a: Self::R, b: Self::R) -> Self::R {
+        // SAFETY: registers only; NEON was detected.
+        unsafe { vaddq_f32(a, b) }
+    }
+    #[inline(always)]
+    fn register_mul(self, a: Self::R, b: Self::R) -> Self::R {
+        // SAFETY: registers only; NEON was detected.
+        unsafe { vmulq_f32(a, b) }
+    }
+    #[inline(always)]
+    fn register_min(self, a: Self::R, b: Self::R) -> Self::R {
+        // SAFETY: registers only; NEON was detected.
+        unsafe { vbslq_f32(vcltq_f32(a, b), a, b) }
+    }
+    #[inline(always)]
+    fn register_max(self, a: Self::R, b: Self::R) -> Self::R {
+        // SAFETY: registers only; NEON was detected.
+        unsafe { vbslq_f32(vcgtq_f32(a, b), a, b) }
+    }
+    #[inline(always)]
+    fn register_fma(self, a: Self::R, b: Self::R, c: Self::R) -> Self::R {
+        // SAFETY: registers only; NEON was detected.
+        unsafe { vfmaq_f32(c, a, b) }
     }
     #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {

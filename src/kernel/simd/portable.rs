@@ -20,9 +20,11 @@ fn map2_bits(a: [f32; LANES], b: [f32; LANES], f: impl Fn(u32, u32) -> u32) -> [
 impl Simd for Portable {
     type V = [f32; LANES];
     type M = [bool; LANES];
+    type R = [f32; LANES];
 
     const TILE_ROWS: usize = 4;
     const TILE_VECTORS: usize = 1;
+    const REGISTER_LANES: usize = LANES;
 
     #[inline(always)]
     fn splat(self, x: f32) -> Self::V {
@@ -45,6 +47,40 @@ impl Simd for Portable {
     unsafe fn store_ptr(self, v: Self::V, to: *mut f32) {
         // SAFETY: the caller vouches for 16 writable values.
         unsafe { to.cast::<[f32; LANES]>().write_unaligned(v) }
+    }
+    #[inline(always)]
+    fn register_splat(self, x: f32) -> Self::R {
+        self.splat(x)
+    }
+    #[inline(always)]
+    unsafe fn register_load(self, from: *const f32) -> Self::R {
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.load_ptr(from) }
+    }
+    #[inline(always)]
+    unsafe fn register_store(self, r: Self::R, to: *mut f32) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.store_ptr(r, to) }
+    }
+    #[inline(always)]
+    fn register_fma(self, a: Self::R, b: Self::R, c: Self::R) -> Self::R {
+        self.fma(a, b, c)
+    }
+    #[inline(always)]
+    fn register_min(self, a: Self::R, b: Self::R) -> Self::R {
+        self.min(a, b)
+    }
+    #[inline(always)]
+    fn register_max(self, a: Self::R, b: Self::R) -> Self::R {
+        self.max(a, b)
+    }
+    #[inline(always)]
+    fn register_add(self, a: Self::R, b: Self::R) -> Self::R {
+        self.add(a, b)
+    }
+    #[inline(always)]
+    fn register_mul(self, a: Self::R, b: Self::R) -> Self::R {
+        self.mul(a, b)
     }
     #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {

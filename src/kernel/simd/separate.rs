@@ -9,9 +9,11 @@ pub(crate) struct Separate<S>(pub(in crate::kernel) S);
 impl<S: Simd> Simd for Separate<S> {
     type V = S::V;
     type M = S::M;
+    type R = S::R;
 
     const TILE_ROWS: usize = S::TILE_ROWS;
     const TILE_VECTORS: usize = S::TILE_VECTORS;
+    const REGISTER_LANES: usize = S::REGISTER_LANES;
 
     #[inline(always)]
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
@@ -47,6 +49,40 @@ impl<S: Simd> Simd for Separate<S> {
     #[inline(always)]
     fn store_partial(self, v: Self::V, to: &mut [f32]) {
         self.0.store_partial(v, to);
+    }
+    #[inline(always)]
+    fn register_splat(self, x: f32) -> Self::R {
+        self.0.register_splat(x)
+    }
+    #[inline(always)]
+    unsafe fn register_load(self, from: *const f32) -> Self::R {
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.0.register_load(from) }
+    }
+    #[inline(always)]
+    unsafe fn register_store(self, r: Self::R, to: *mut f32) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.0.register_store(r, to) }
+    }
+    #[inline(always)]
+    fn register_fma(self, a: Self::R, b: Self::R, c: Self::R) -> Self::R {
+        self.0.register_add(self.0.register_mul(a, b), c)
+    }
+    #[inline(always)]
+    fn register_add(self, a: Self::R, b: Self::R) -> Self::R {
+        self.0.register_add(a, b)
+    }
+    #[inline(always)]
+    fn register_mul(self, a: Self::R, b: Self::R) -> Self::R {
+        self.0.register_mul(a, b)
+    }
+    #[inline(always)]
+    fn register_min(self, a: Self::R, b: Self::R) -> Self::R {
+        self.0.register_min(a, b)
+    }
+    #[inline(always)]
+    fn register_max(self, a: Self::R, b: Self::R) -> Self::R {
+        self.0.register_max(a, b)
     }
     #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {
