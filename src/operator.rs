@@ -14,6 +14,8 @@ use crate::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
 use crate::graph::{Constant, Quantization};
 use crate::kernel::Isa;
+use crate::kernel::elementwise::{Binary, Unary};
+use crate::kernel::gemm::Clamp;
 use crate::observation::Observation;
 use crate::tensor::{DType, TensorType};
 
@@ -144,6 +146,17 @@ pub enum Observe {
 /// Computes an operator's outputs from its inputs.
 pub type Eval = Box<dyn Fn(&mut EvalContext<'_>) -> Result<()> + Send + Sync>;
 
+/// A function of the elements at one position of an operator's inputs. Several can follow each other
+/// while a block of elements is in the cache.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pointwise {
+    /// Of the only input.
+    Unary(Unary),
+    /// Of two inputs, each as large as the output, or repeated from one element or one row of the
+    /// last axes on.
+    Binary(Binary, Clamp),
+}
+
 /// From the number of records of a group to bytes of scratch memory.
 pub type GroupScratch = Box<dyn Fn(usize) -> usize + Send + Sync>;
 
@@ -170,6 +183,8 @@ pub struct Prepared {
     pub observe: Observe,
     /// Bytes of scratch memory for so many records, if the closure computes several at once.
     pub in_groups: Option<GroupScratch>,
+    /// The same as a function of elements, if it is one.
+    pub pointwise: Option<Pointwise>,
     /// Multiply-adds for one record, roughly: what the plan weighs against memory traffic.
     pub multiply_adds: u64,
 }
@@ -186,6 +201,7 @@ impl Prepared {
             held: 0,
             observe,
             in_groups: None,
+            pointwise: None,
             multiply_adds: 0,
         }
     }
@@ -207,6 +223,7 @@ impl Prepared {
             held: 0,
             observe: Observe::SameAs(i),
             in_groups: None,
+            pointwise: None,
             multiply_adds: 0,
         }
     }
@@ -224,6 +241,13 @@ impl Prepared {
     pub fn in_groups(mut self, scratch: impl Fn(usize) -> usize + Send + Sync + 'static) -> Self {
         self.scratch = scratch(1);
         self.in_groups = Some(Box::new(scratch));
+        self
+    }
+
+    /// States that the closure applies a function to the elements at each position.
+    #[must_use]
+    pub fn pointwise(mut self, function: Pointwise) -> Self {
+        self.pointwise = Some(function);
         self
     }
 

@@ -51,8 +51,8 @@ fn compare(model: &str, data: &str, golden: &str) {
     }
 }
 
-/// Runs all of `data` in groups of several sizes, with tails from many steps on: what is observed must
-/// be the same to the bit.
+/// Runs all of `data` as usual and in groups of several sizes, with tails from many steps on: what is
+/// observed must be the same to the bit.
 fn compare_groups(model: &str, data: &str) {
     let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
     let graph = ModelFile::open(&testdata.join(model)).unwrap().graph().unwrap();
@@ -84,7 +84,10 @@ fn compare_groups(model: &str, data: &str) {
         }
         observed
     };
-    let expected = run(&alone, 1);
+    // Every operator by itself, every tensor looked at after it: nothing joined, nothing derived.
+    let scanning = PlanOptions { scan_only: true, groups: Groups::AtMost(1), ..PlanOptions::new() };
+    let expected = run(&Arc::new(Plan::new(&graph, &scanning).unwrap()), 1);
+    assert!(run(&alone, 1) == expected, "{model}: joined and derived");
     let steps = alone.steps().count();
     for tail in (0..=steps).step_by(1 + steps / 40) {
         let plan = with_groups(Groups::Fixed { records: 5, tail });
@@ -97,7 +100,7 @@ fn compare_groups(model: &str, data: &str) {
 }
 
 #[test]
-fn groups_of_records_are_as_records_alone() {
+fn joined_operators_and_groups_are_as_scans_of_single_records() {
     compare_groups("sample/sample.tflite", "sample/sample.h5");
     compare_groups("models/families.tflite", "golden/families.h5");
 }

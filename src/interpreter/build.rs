@@ -6,6 +6,7 @@ use std::thread;
 use smallvec::SmallVec;
 
 use super::arena::{self, Lifetime};
+use super::chain::{Chain, Joined, Joiner};
 use super::group;
 use super::order::execution_order;
 use super::plan::{
@@ -20,26 +21,36 @@ use crate::operator::{
     Compute, Eval, InputInfo, Inputs, Observe, Operator, PrepareContext, Prepared,
 };
 use crate::ops::registry;
-use crate::tensor::{AlignedBuffer, DType, TensorType};
+use crate::tensor::{AlignedBuffer, DType, TensorType, num_elements};
 
 /// A plan in the making.
 pub(super) struct Builder<'a> {
-    subgraph: &'a Subgraph,
+    pub(super) subgraph: &'a Subgraph,
     options: &'a PlanOptions,
     inputs: Vec<PlanInput>,
     /// What is known of each tensor so far.
-    types: Vec<Option<TensorType>>,
+    pub(super) types: Vec<Option<TensorType>>,
     constants: Vec<Option<Constant>>,
     /// One a tensor; those of constants are final.
     observations: Vec<Observation>,
     /// The tensor whose memory a tensor is: itself, unless it is an alias.
-    root: Vec<usize>,
+    pub(super) root: Vec<usize>,
 }
 
 /// An operator that is left to run.
-struct Planned {
-    node: usize,
-    prepared: Prepared,
+pub(super) struct Planned {
+    pub(super) node: usize,
+    pub(super) prepared: Prepared,
+    /// Operators that follow at once, on each block of the output.
+    chain: Chain,
+    /// Tensors that these read besides the values of the chain.
+    others: Vec<usize>,
+}
+
+impl Planned {
+    fn new(node: usize, prepared: Prepared) -> Self {
+        Self { node, prepared, chain: Chain::default(), others: Vec::new() }
+    }
 }
 
 /// Makes the closures that are made later, on all cores.
@@ -97,9 +108,44 @@ impl<'a> Builder<'a> {
             let prepared = self
                 .plan_node(node, operators[i].as_ref())
                 .map_err(|e| e.context(self.describe(i)))?;
-            planned.extend(prepared.map(|prepared| Planned { node: i, prepared }));
+            planned.extend(prepared.map(|prepared| Planned::new(i, prepared)));
         }
+        let planned = if self.options.scan_only { planned } else { self.join(planned) };
         self.finish(planned)
+    }
+
+    /// Joins elementwise operators to the steps before them.
+    fn join(&self, planned: Vec<Planned>) -> Vec<Planned> {
+        let joiner = Joiner::new(self, &planned);
+        let mut taken = vec![false; planned.len()];
+        let mut chains = Vec::with_capacity(planned.len());
+        for at in 0..planned.len() {
+            let joined = if taken[at] { None } else { joiner.chain(&planned, &taken, at) };
+            for &link in joined.iter().flat_map(|joined| &joined.steps) {
+                taken[link] = true;
+            }
+            chains.push(joined);
+        }
+        let mut kept = Vec::with_capacity(planned.len());
+        for ((step, joined), taken) in planned.into_iter().zip(chains).zip(taken) {
+            match joined {
+                _ if taken => {}
+                Some(Joined { chain, others, .. }) => kept.push(Planned { chain, others, ..step }),
+                None => kept.push(step),
+            }
+        }
+        kept
+    }
+
+    /// The tensors that a step reads and writes in memory.
+    fn touched(&self, step: &Planned) -> (Vec<usize>, Vec<usize>) {
+        let node = &self.subgraph.nodes[step.node];
+        let inputs = node.inputs.iter().flatten().chain(&step.others).copied().collect();
+        let outputs = match step.chain.links.last() {
+            Some(link) => vec![link.tensor],
+            None => node.outputs.clone(),
+        };
+        (inputs, outputs)
     }
 
     /// Types of the model's inputs: declared, or chosen; an unknown batch is 1.
@@ -364,6 +410,8 @@ impl<'a> Builder<'a> {
         let step = Step {
             name: node.code.to_string(),
             eval: None,
+            chain: Chain::default(),
+            others: SmallVec::new(),
             in_groups: false,
             work: Work::default(),
             inputs: node.inputs.iter().map(|i| i.and_then(|i| position[i])).collect(),
@@ -419,8 +467,9 @@ impl<'a> Builder<'a> {
         let mut scratch_len = 0;
         let mut held = 0;
         let mut steps = Vec::with_capacity(planned.len());
-        for (at, Planned { node: i, prepared }) in planned.into_iter().enumerate() {
-            let node = &self.subgraph.nodes[i];
+        for (at, step) in planned.into_iter().enumerate() {
+            let Planned { node: i, prepared, .. } = &step;
+            let node = &self.subgraph.nodes[*i];
             if !matches!(prepared.observe, Observe::Fused | Observe::Scan) {
                 // Derived observations may lean on constants.
                 for input in node.inputs.iter().flatten() {
@@ -432,9 +481,11 @@ impl<'a> Builder<'a> {
                 Some(of) if at >= tail => (1..=group).map(of).max().unwrap_or(0),
                 _ => prepared.scratch,
             };
-            scratch_len = scratch_len.max(scratch);
+            let output = node.outputs.first().and_then(|&output| self.types[output].as_ref());
+            let len = output.and_then(|it| num_elements(&it.shape)).unwrap_or(0);
+            scratch_len = scratch_len.max(scratch).max(step.chain.scratch_len(len));
             held += prepared.held;
-            steps.push(self.step(i, prepared, work[at], &locations)?);
+            steps.push(self.step(step, work[at], &locations)?);
         }
         if arena_len.checked_add(scratch_len).is_none_or(|n| n > self.options.memory_limit) {
             return Err(Error::model(format!(
@@ -478,16 +529,17 @@ impl<'a> Builder<'a> {
         observed.map(entry).collect()
     }
 
-    fn work(&self, Planned { node, prepared }: &Planned) -> Work {
-        let node = &self.subgraph.nodes[*node];
+    fn work(&self, step: &Planned) -> Work {
+        let (inputs, outputs) = self.touched(step);
         let computed = |i: &&usize| self.constants[**i].is_none();
-        let touched = node.inputs.iter().flatten().filter(computed).chain(&node.outputs);
         let bytes = |i: &usize| self.types[*i].as_ref()?.byte_len();
-        let activations = match prepared.compute {
-            Compute::Eval(_) | Compute::Later(_) => touched.filter_map(bytes).sum(),
+        let activations = match step.prepared.compute {
+            Compute::Eval(_) | Compute::Later(_) => {
+                inputs.iter().filter(computed).chain(&outputs).filter_map(bytes).sum()
+            }
             Compute::Alias(_) => 0,
         };
-        let (multiply_adds, weights) = (prepared.multiply_adds, prepared.held);
+        let (multiply_adds, weights) = (step.prepared.multiply_adds, step.prepared.held);
         Work { multiply_adds, activations, weights }
     }
 
@@ -509,9 +561,9 @@ impl<'a> Builder<'a> {
         // Lives of arena tensors, by root.
         let mut lives: Vec<Option<Lifetime>> = vec![None; n];
         let mut is_read = vec![false; n];
-        for (at, Planned { node, .. }) in planned.iter().enumerate() {
-            let node = &self.subgraph.nodes[*node];
-            for &output in &node.outputs {
+        for (at, step) in planned.iter().enumerate() {
+            let (inputs, outputs) = self.touched(step);
+            for output in outputs {
                 let root = self.root[output];
                 let size = self.types[output].as_ref().and_then(TensorType::byte_len).unwrap_or(0);
                 if root == output {
@@ -520,7 +572,7 @@ impl<'a> Builder<'a> {
                     life.last = at;
                 }
             }
-            for &input in node.inputs.iter().flatten() {
+            for input in inputs {
                 is_read[self.root[input]] = true;
                 if let Some(life) = &mut lives[self.root[input]] {
                     life.last = at;
@@ -565,21 +617,20 @@ impl<'a> Builder<'a> {
         Ok((locations, arena_len, constants))
     }
 
-    fn step(
-        &self,
-        i: usize,
-        prepared: Prepared,
-        work: Work,
-        locations: &[Option<Location>],
-    ) -> Result<Step> {
+    fn step(&self, planned: Planned, work: Work, locations: &[Option<Location>]) -> Result<Step> {
+        let Planned { node: i, prepared, chain, others } = planned;
         let node = &self.subgraph.nodes[i];
         let missing = || Error::internal(format!("{}: a tensor has no place", self.describe(i)));
         let mut outputs = SmallVec::new();
         for &tensor in &node.outputs {
-            let location = locations[tensor].ok_or_else(missing)?;
+            // The end of a chain takes the place of its start.
+            let placed = chain.links.last().map_or(tensor, |link| link.tensor);
+            let location = locations[placed].ok_or_else(missing)?;
             let is_float = self.subgraph.tensors[tensor].dtype == DType::F32;
             outputs.push(StepOutput { tensor, is_float, location });
         }
+        let others = others.into_iter().map(|other| locations[other].ok_or_else(missing));
+        let others = others.collect::<Result<_>>()?;
         let mut by_offset: SmallVec<[usize; 1]> = (0..node.outputs.len()).collect();
         by_offset.sort_by_key(|&i| match outputs[i] {
             StepOutput { location: Location::Arena(area), .. } => area.offset,
@@ -600,6 +651,8 @@ impl<'a> Builder<'a> {
         Ok(Step {
             name: format!("operator {i} {}", node.code),
             eval,
+            chain,
+            others,
             in_groups: prepared.in_groups.is_some(),
             work,
             inputs,

@@ -8,6 +8,7 @@
 
 mod arena;
 mod build;
+mod chain;
 mod group;
 mod order;
 mod plan;

@@ -3,6 +3,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::build::Builder;
+use super::chain::Chain;
 use crate::arithmetic::Arithmetic;
 use crate::error::Result;
 use crate::graph::{Constant, Model};
@@ -20,7 +21,8 @@ pub struct PlanOptions {
     pub arithmetic: Arithmetic,
     /// Shapes of inputs, by name, in place of those in the model.
     pub input_shapes: Vec<(String, Vec<usize>)>,
-    /// Observe every tensor by a scan, whatever its operator declares: the reference for tests.
+    /// Evaluate every operator by itself and observe every tensor by a scan, whatever its operator
+    /// declares: the reference for tests.
     pub scan_only: bool,
     /// How many records an interpreter takes at once.
     pub groups: Groups,
@@ -146,6 +148,10 @@ pub(super) struct Step {
     pub(super) name: String,
     /// `None` if the output is the memory of an input.
     pub(super) eval: Option<Eval>,
+    /// What follows on each block of the output.
+    pub(super) chain: Chain,
+    /// Other tensors that the chain reads.
+    pub(super) others: SmallVec<[Location; 4]>,
     /// Whether the closure takes all records of a group at once.
     pub(super) in_groups: bool,
     /// Multiply-adds and bytes read and written, for one record.
@@ -211,8 +217,16 @@ impl Plan {
     }
 
     /// Names and work of the steps, in the order in which they run.
-    pub fn steps(&self) -> impl Iterator<Item = (&str, Work)> {
-        self.steps.iter().map(|step| (step.name.as_str(), step.work))
+    pub fn steps(&self) -> impl Iterator<Item = (String, Work)> {
+        let name = |step: &Step| {
+            let mut name = step.name.clone();
+            for link in &step.chain.links {
+                name += ", ";
+                name += &link.name;
+            }
+            name
+        };
+        self.steps.iter().map(move |step| (name(step), step.work))
     }
 
     /// Instructions to compute with.

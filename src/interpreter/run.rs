@@ -230,7 +230,9 @@ impl Group<'_, '_> {
             let observations = &mut self.observations[record * tensors..][..tensors];
             let names = &self.plan.tensor_names;
             let observed = self.memory.observe(step, record, folded, names, observations);
-            if let Err(error) = observed {
+            let chained =
+                observed.and_then(|()| self.memory.chain(step, record, names, observations));
+            if let Err(error) = chained {
                 self.failures[record] = Some(error);
             }
         }
@@ -288,6 +290,43 @@ impl Memory<'_> {
         }
     }
 
+    /// Computes and observes the chain behind a step for one record.
+    fn chain(
+        &mut self,
+        step: &Step,
+        record: usize,
+        names: &[String],
+        observations: &mut [Observation],
+    ) -> Result<()> {
+        let links = &step.chain.links;
+        if links.is_empty() {
+            return Ok(());
+        }
+        let records = record..record + 1;
+        let Cut { between, mut outputs } = Cut::new(self.arena, step, &records)?;
+        let mut others: SmallVec<[&[f32]; 4]> = SmallVec::new();
+        for location in &step.others {
+            let bytes = match *location {
+                Location::Input(i) => self.inputs[record * self.input_count + i],
+                Location::Constant(i) => self.constants[i].bytes(),
+                Location::Arena(area) => find(&between, area.range(&records)).ok_or_else(|| {
+                    Error::internal(format!("{}: an input under an output", step.name))
+                })?,
+            };
+            others.push(bytemuck::cast_slice(bytes));
+        }
+        let values: &mut [f32] = bytemuck::cast_slice_mut(outputs[0]);
+        let scratch = bytemuck::cast_slice_mut(&mut *self.scratch);
+        let mut observed: SmallVec<[_; 8]> = SmallVec::from_elem(Observation::EMPTY, links.len());
+        step.chain.run(self.isa, values, &others, scratch, &mut observed);
+        for (link, observed) in links.iter().zip(observed) {
+            let name = &names[link.tensor];
+            observations[link.tensor] =
+                some(observed, name, values.len()).map_err(|e| e.context(&link.name))?;
+        }
+        Ok(())
+    }
+
     /// Evaluates one step for successive records; `folded` has room for what its kernel folds, one
     /// an output for the first record, then for the second.
     pub(super) fn eval(
@@ -297,27 +336,7 @@ impl Memory<'_> {
         records: Range<usize>,
         folded: &mut [Observation],
     ) -> Result<()> {
-        // Outputs are cut out of the arena one after another; inputs lie in what is left between.
-        let mut between: SmallVec<[(usize, &[u8]); 3]> = SmallVec::new();
-        let mut cut: SmallVec<[Option<&mut [u8]>; 2]> = SmallVec::new();
-        cut.resize_with(step.outputs.len(), || None);
-        let (mut at, mut rest) = (0, &mut *self.arena);
-        for &i in &step.by_offset {
-            let Location::Arena(area) = step.outputs[i].location else {
-                return Err(Error::internal(format!("{}: an output outside the arena", step.name)));
-            };
-            let Range { start, end } = area.range(&records);
-            let (before, from_output) = rest.split_at_mut(start - at);
-            let (output, after) = from_output.split_at_mut(end - start);
-            between.push((at, before));
-            cut[i] = Some(output);
-            (at, rest) = (end, after);
-        }
-        between.push((at, rest));
-        let find = |Range { start, end }: Range<usize>| {
-            let (first, piece) = between.iter().rev().find(|(first, _)| *first <= start)?;
-            piece.get(start - first..end - first)
-        };
+        let Cut { between, outputs } = Cut::new(self.arena, step, &records)?;
         let mut inputs = SmallVec::new();
         for location in &step.inputs {
             inputs.push(match *location {
@@ -329,7 +348,7 @@ impl Memory<'_> {
                 }),
                 Some(Location::Constant(i)) => Some(Source::Same(self.constants[i].bytes())),
                 Some(Location::Arena(area)) => {
-                    let bytes = find(area.range(&records)).ok_or_else(|| {
+                    let bytes = find(&between, area.range(&records)).ok_or_else(|| {
                         Error::internal(format!("{}: an input under an output", step.name))
                     })?;
                     Some(Source::Block { bytes, len: area.len })
@@ -341,10 +360,45 @@ impl Memory<'_> {
             isa: self.isa,
             records: records.len(),
             inputs,
-            outputs: cut.into_iter().flatten().collect(),
+            outputs,
             scratch: &mut *self.scratch,
             observations: folded,
         };
         eval(&mut context)
     }
+}
+
+/// The arena, cut along the outputs of a step.
+struct Cut<'a> {
+    /// What is left between outputs, with its place: inputs lie there.
+    between: SmallVec<[(usize, &'a [u8]); 3]>,
+    outputs: SmallVec<[&'a mut [u8]; 2]>,
+}
+
+impl<'a> Cut<'a> {
+    fn new(arena: &'a mut [u8], step: &Step, records: &Range<usize>) -> Result<Self> {
+        let mut between = SmallVec::new();
+        let mut outputs: SmallVec<[Option<&mut [u8]>; 2]> = SmallVec::new();
+        outputs.resize_with(step.outputs.len(), || None);
+        let (mut at, mut rest) = (0, arena);
+        for &i in &step.by_offset {
+            let Location::Arena(area) = step.outputs[i].location else {
+                return Err(Error::internal(format!("{}: an output outside the arena", step.name)));
+            };
+            let Range { start, end } = area.range(records);
+            let (before, from_output) = rest.split_at_mut(start - at);
+            let (output, after) = from_output.split_at_mut(end - start);
+            between.push((at, &*before));
+            outputs[i] = Some(output);
+            (at, rest) = (end, after);
+        }
+        between.push((at, &*rest));
+        Ok(Self { between, outputs: outputs.into_iter().flatten().collect() })
+    }
+}
+
+/// The bytes of the arena at `range`, if they are between outputs.
+fn find<'a>(between: &[(usize, &'a [u8])], range: Range<usize>) -> Option<&'a [u8]> {
+    let (first, piece) = between.iter().rev().find(|(first, _)| *first <= range.start)?;
+    piece.get(range.start - first..range.end - first)
 }

@@ -84,7 +84,7 @@ pub enum Binary {
 
 impl Binary {
     #[inline(always)]
-    fn apply<S: Simd>(self, s: S, a: S::V, b: S::V) -> S::V {
+    pub(super) fn apply<S: Simd>(self, s: S, a: S::V, b: S::V) -> S::V {
         match self {
             Self::Add => s.add(a, b),
             Self::Sub => s.sub(a, b),

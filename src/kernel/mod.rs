@@ -8,6 +8,7 @@
 #![allow(clippy::inline_always)]
 
 pub mod conv;
+pub mod cyclic;
 pub mod depthwise;
 pub mod elementwise;
 pub mod gemm;

@@ -34,6 +34,11 @@ impl Activation {
         }
     }
 
+    /// The bounds, if there is nothing else.
+    pub(super) fn only_clamp(self) -> Option<Clamp> {
+        self.after.is_none().then_some(self.clamp)
+    }
+
     /// Applies what the kernel could not, and returns the observation of the final values.
     pub(super) fn finish(self, isa: Isa, folded: Observation, values: &mut [f32]) -> Observation {
         match self.after {

@@ -8,7 +8,7 @@ use super::attributes::attributes;
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::kernel::elementwise::{Binary, Broadcast, binary};
-use crate::operator::{Inputs, Observe, Operator, PrepareContext, Prepared};
+use crate::operator::{Inputs, Observe, Operator, Pointwise, PrepareContext, Prepared};
 use crate::schema::{ActivationFunctionType, BuiltinOptionsT};
 use crate::tensor::{DType, TensorType};
 
@@ -68,9 +68,9 @@ impl Operator for BinaryOperator {
     }
 
     fn prepare(&self, context: &PrepareContext<'_>) -> Result<Prepared> {
-        let (broadcast, _) = Self::broadcast(context.inputs)?;
+        let (broadcast, shape) = Self::broadcast(context.inputs)?;
         let (function, activation) = (self.function, self.activation);
-        Ok(Prepared::eval(Observe::Fused, move |context| {
+        let prepared = Prepared::eval(Observe::Fused, move |context| {
             let isa = context.isa();
             let operands = (context.input::<f32>(0), context.input::<f32>(1));
             let output = context.output::<f32>(0);
@@ -78,6 +78,19 @@ impl Operator for BinaryOperator {
             let observed = activation.finish(isa, folded, output);
             context.observe(0, observed);
             Ok(())
-        }))
+        });
+        let (a, b) = (context.inputs.shape(0)?, context.inputs.shape(1)?);
+        Ok(match activation.only_clamp() {
+            Some(clamp) if repeats(a, &shape) && repeats(b, &shape) => {
+                prepared.pointwise(Pointwise::Binary(function, clamp))
+            }
+            _ => prepared,
+        })
     }
+}
+
+/// Whether an operand of shape `operand` is repeated as a whole to fill `shape`.
+fn repeats(operand: &[usize], shape: &[usize]) -> bool {
+    let operand = &operand[operand.iter().take_while(|&&d| d == 1).count()..];
+    shape.ends_with(operand)
 }

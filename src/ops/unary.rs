@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::kernel::elementwise::{Unary, unary};
 use crate::kernel::gemm::Clamp;
-use crate::operator::{Inputs, Observe, Operator, PrepareContext, Prepared};
+use crate::operator::{Inputs, Observe, Operator, Pointwise, PrepareContext, Prepared};
 use crate::schema::BuiltinOptionsT;
 use crate::tensor::{DType, TensorType};
 
@@ -57,11 +57,12 @@ impl Operator for UnaryOperator {
 
     fn prepare(&self, _: &PrepareContext<'_>) -> Result<Prepared> {
         let function = self.function;
-        Ok(Prepared::eval(Observe::Fused, move |context| {
+        let prepared = Prepared::eval(Observe::Fused, move |context| {
             let (isa, input) = (context.isa(), context.input::<f32>(0));
             let observed = unary(isa, function, input, context.output(0));
             context.observe(0, observed);
             Ok(())
-        }))
+        });
+        Ok(prepared.pointwise(Pointwise::Unary(function)))
     }
 }

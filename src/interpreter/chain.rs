@@ -1,0 +1,276 @@
+//! Chains of elementwise operators behind a step: computed block by block, so that what lies between
+//! them is observed, but never written to memory.
+
+use smallvec::SmallVec;
+
+use super::build::{Builder, Planned};
+use crate::kernel::elementwise::unary;
+use crate::kernel::{Isa, cyclic, minmax};
+use crate::observation::Observation;
+use crate::operator::{Compute, Pointwise};
+use crate::tensor::{DType, num_elements};
+
+/// Elements of a block: all values of a chain stay in the first-level cache.
+const BLOCK: usize = 1024;
+
+/// An operand of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operand {
+    /// The output of the step (0), or of an earlier link of the chain (from 1).
+    Value(usize),
+    /// One of the other tensors that the chain reads.
+    Other(usize),
+}
+
+/// One operator of a chain.
+#[derive(Clone, Debug)]
+pub(super) struct Link {
+    pub(super) function: Pointwise,
+    pub(super) operands: SmallVec<[Operand; 2]>,
+    /// Position of the output.
+    pub(super) tensor: usize,
+    /// For messages.
+    pub(super) name: String,
+}
+
+/// What follows a step. The last link's result takes the place of the step's own output.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Chain {
+    pub(super) links: Vec<Link>,
+    /// Elements of each of the other tensors.
+    pub(super) other_lens: SmallVec<[usize; 4]>,
+}
+
+impl Chain {
+    /// Elements of a block, whole repetitions of every shorter operand, when a value has `len`.
+    fn block_len(&self, len: usize) -> usize {
+        // Shorter operands are rows of the last axes: the longest is a multiple of the others.
+        let row = self.other_lens.iter().copied().filter(|&it| it < len).max().unwrap_or(1);
+        row * (BLOCK / row).max(1)
+    }
+
+    /// Whether blocks of values of `len` elements are small enough for the cache.
+    pub(super) fn fits(&self, len: usize) -> bool {
+        let block = self.block_len(len);
+        let divides = |&other: &usize| other == len || block.is_multiple_of(other.max(1));
+        block <= 8 * BLOCK && len > 0 && self.other_lens.iter().all(divides)
+    }
+
+    /// Bytes of scratch memory.
+    pub(super) fn scratch_len(&self, len: usize) -> usize {
+        self.links.len() * self.block_len(len) * size_of::<f32>()
+    }
+
+    /// Replaces `values`, the step's output, by the last link's, and folds the extremes of each link.
+    pub(super) fn run(
+        &self,
+        isa: Isa,
+        values: &mut [f32],
+        others: &[&[f32]],
+        scratch: &mut [f32],
+        observed: &mut [Observation],
+    ) {
+        observed.fill(Observation::EMPTY);
+        let block = self.block_len(values.len());
+        let len = values.len();
+        for start in (0..len).step_by(block) {
+            let values = &mut values[start..len.min(start + block)];
+            // Value `i` is at `i * block`; the last one goes straight to its place.
+            scratch[..values.len()].copy_from_slice(values);
+            for (i, (link, observed)) in self.links.iter().zip(&mut *observed).enumerate() {
+                let (earlier, later) = scratch.split_at_mut((i + 1) * block);
+                let is_last = i + 1 == self.links.len();
+                let to = if is_last { &mut *values } else { &mut later[..values.len()] };
+                let n = to.len();
+                let operand = |operand: Operand| match operand {
+                    Operand::Value(value) => &earlier[value * block..][..n],
+                    Operand::Other(other) if others[other].len() == len => {
+                        &others[other][start..start + n]
+                    }
+                    Operand::Other(other) => others[other],
+                };
+                let folded = match (link.function, &link.operands[..]) {
+                    (Pointwise::Unary(function), &[a]) => unary(isa, function, operand(a), to),
+                    (Pointwise::Binary(function, clamp), &[a, b]) => {
+                        cyclic::binary(isa, function, (operand(a), operand(b)), clamp, to)
+                    }
+                    _ => unreachable!("the plan gives each function its operands"),
+                };
+                let folded = if folded.needs_rescan() { minmax::scan(isa, to) } else { folded };
+                *observed = observed.union(folded);
+            }
+        }
+    }
+}
+
+/// A chain that can be joined to a step.
+pub(super) struct Joined {
+    pub(super) chain: Chain,
+    /// The other tensors that it reads.
+    pub(super) others: Vec<usize>,
+    /// Which steps its links were.
+    pub(super) steps: Vec<usize>,
+}
+
+/// Finds chains: elementwise steps all of whose values but the last are read by nobody else.
+pub(super) struct Joiner<'a> {
+    builder: &'a Builder<'a>,
+    /// For each tensor, the step that writes it; constants and inputs of the model have none.
+    writers: Vec<Option<usize>>,
+    /// For each tensor, the steps that read it, ascending; `usize::MAX` stands for the model's user.
+    readers: Vec<Vec<usize>>,
+}
+
+impl<'a> Joiner<'a> {
+    pub(super) fn new(builder: &'a Builder<'a>, planned: &[Planned]) -> Self {
+        let n = builder.subgraph.tensors.len();
+        let (mut writers, mut readers) = (vec![None; n], vec![Vec::new(); n]);
+        for (at, step) in planned.iter().enumerate() {
+            let node = &builder.subgraph.nodes[step.node];
+            for &output in &node.outputs {
+                writers[output] = Some(at);
+            }
+            for &input in node.inputs.iter().flatten() {
+                readers[builder.root[input]].push(at);
+            }
+        }
+        for &output in &builder.subgraph.outputs {
+            readers[builder.root[output]].push(usize::MAX);
+        }
+        Self { builder, writers, readers }
+    }
+
+    /// The longest chain behind step `at`.
+    pub(super) fn chain(&self, planned: &[Planned], taken: &[bool], at: usize) -> Option<Joined> {
+        let &[output] = &self.builder.subgraph.nodes[planned[at].node].outputs[..] else {
+            return None;
+        };
+        let is_alias = matches!(planned[at].prepared.compute, Compute::Alias(_));
+        let len = self.float_len(output)?;
+        if is_alias || self.builder.root[output] != output {
+            return None;
+        }
+        let mut values = vec![output];
+        let mut joined = Joined { chain: Chain::default(), others: Vec::new(), steps: Vec::new() };
+        let mut longest = None;
+        while let Some(next) = self.next_reader(&values, &joined.steps) {
+            let step = planned.get(next).filter(|_| !taken[next]);
+            let Some(link) = step.and_then(|step| self.link(step, at, len, &values, &mut joined))
+            else {
+                break;
+            };
+            values.push(link.tensor);
+            joined.chain.links.push(link);
+            joined.steps.push(next);
+            let inner = &values[..values.len() - 1];
+            let alone =
+                inner.iter().all(|&v| self.readers[v].iter().all(|r| joined.steps.contains(r)));
+            if alone && joined.chain.fits(len) {
+                longest = Some((joined.steps.len(), joined.others.len()));
+            }
+        }
+        let (links, others) = longest?;
+        joined.chain.links.truncate(links);
+        joined.chain.other_lens.truncate(others);
+        joined.others.truncate(others);
+        joined.steps.truncate(links);
+        Some(joined)
+    }
+
+    /// The first step that reads one of the values and is not in the chain yet.
+    fn next_reader(&self, values: &[usize], steps: &[usize]) -> Option<usize> {
+        let readers = values.iter().flat_map(|&value| &self.readers[value]).copied();
+        readers.filter(|reader| !steps.contains(reader)).min()
+    }
+
+    /// `step` as a link behind step `at`, if all it reads is there by then.
+    fn link(
+        &self,
+        step: &Planned,
+        at: usize,
+        len: usize,
+        values: &[usize],
+        joined: &mut Joined,
+    ) -> Option<Link> {
+        let node = &self.builder.subgraph.nodes[step.node];
+        let function = step.prepared.pointwise?;
+        let &[tensor] = &node.outputs[..] else { return None };
+        if self.float_len(tensor)? != len {
+            return None;
+        }
+        let mut operands = SmallVec::new();
+        for &input in &node.inputs {
+            let input = input?;
+            if let Some(value) = values.iter().position(|&value| value == input) {
+                operands.push(Operand::Value(value));
+                continue;
+            }
+            let written = self.writers[self.builder.root[input]];
+            if written.is_some_and(|written| written >= at) {
+                return None;
+            }
+            operands.push(Operand::Other(joined.others.len()));
+            joined.others.push(input);
+            joined.chain.other_lens.push(self.float_len(input)?);
+        }
+        let name = format!("operator {} {}", step.node, node.code);
+        Some(Link { function, operands, tensor, name })
+    }
+
+    /// Elements of a float tensor.
+    fn float_len(&self, tensor: usize) -> Option<usize> {
+        let tensor_type = self.builder.types[tensor].as_ref()?;
+        (tensor_type.dtype == DType::F32).then(|| num_elements(&tensor_type.shape)).flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::elementwise::{Binary, Unary};
+    use crate::kernel::gemm::Clamp;
+    use crate::observation::LOWEST;
+
+    #[test]
+    fn blocks_are_computed_link_by_link() {
+        let link = |function, operands: &[Operand]| Link {
+            function,
+            operands: operands.iter().copied().collect(),
+            tensor: 0,
+            name: String::new(),
+        };
+        // -(x * row) + other
+        let chain = Chain {
+            links: vec![
+                link(
+                    Pointwise::Binary(Binary::Mul, Clamp::NONE),
+                    &[Operand::Other(0), Operand::Value(0)],
+                ),
+                link(Pointwise::Unary(Unary::Neg), &[Operand::Value(1)]),
+                link(
+                    Pointwise::Binary(Binary::Add, Clamp::NONE),
+                    &[Operand::Value(2), Operand::Other(1)],
+                ),
+            ],
+            other_lens: SmallVec::from_slice(&[7, 7 * 400]),
+        };
+        let row: Vec<f32> = (1..8_u8).map(f32::from).collect();
+        let mut x: Vec<f32> = (0..7 * 400).map(|i| i as f32).collect();
+        x[3] = LOWEST;
+        let other: Vec<f32> = (0..7 * 400).map(|i| (i % 13) as f32).collect();
+        let mul: Vec<f32> = x.iter().zip(row.iter().cycle()).map(|(x, r)| x * r).collect();
+        let neg: Vec<f32> = mul.iter().map(|v| -v).collect();
+        let sum: Vec<f32> = neg.iter().zip(&other).map(|(a, b)| a + b).collect();
+        assert!(chain.fits(x.len()));
+        for isa in Isa::supported() {
+            let mut values = x.clone();
+            let mut scratch = vec![f32::NAN; chain.scratch_len(x.len()) / 4];
+            let mut observed = [Observation::EMPTY; 3];
+            chain.run(isa, &mut values, &[&row, &other], &mut scratch, &mut observed);
+            assert_eq!(values, sum);
+            for (observed, values) in observed.iter().zip([&mul, &neg, &sum]) {
+                assert!(observed.same_bits(Observation::scan(values)), "{isa} {observed:?}");
+            }
+        }
+    }
+}
