@@ -103,10 +103,12 @@ fn products(isa: Isa, limit: f64) {
                             *offset = (row + segment) * segment_len;
                         }
                     },
+                    step: Some(segment_len),
                 },
                 Clamp { low: 0.0, high: 6.0 },
                 Target { values: &mut output, row_stride: n, column: 0 },
                 &mut observed,
+                None,
                 scratch.bytes_mut(),
             );
             (2 * m * k * n) as u64

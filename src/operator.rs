@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Constant, Quantization};
 use crate::kernel::Isa;
 use crate::kernel::elementwise::{Binary, Unary};
-use crate::kernel::gemm::Clamp;
+use crate::kernel::gemm::{After, Clamp};
 use crate::observation::Observation;
 use crate::tensor::{DType, TensorType};
 
@@ -308,6 +308,15 @@ pub struct EvalContext<'a> {
     pub(crate) scratch: &'a mut [u8],
     /// Those of all outputs of the first record, then of the second.
     pub(crate) observations: &'a mut [Observation],
+    /// What follows on finished blocks of output 0.
+    pub(crate) after: Option<Following<'a>>,
+}
+
+/// What follows on finished blocks of an output.
+pub(crate) struct Following<'a> {
+    pub(crate) run: After<'a>,
+    /// Every block must start at a multiple of so many elements.
+    pub(crate) unit: usize,
 }
 
 impl<'a> EvalContext<'a> {
@@ -361,6 +370,14 @@ impl<'a> EvalContext<'a> {
     /// If output 0 has another element size.
     pub fn output_and_scratch<T: Pod>(&mut self) -> (&mut [T], &mut [u8]) {
         (bytemuck::cast_slice_mut(self.outputs[0]), self.scratch)
+    }
+
+    /// What a kernel must call with each finished block of output 0, in order, if it can while blocks are
+    /// in the cache; blocks start at multiples of `unit` elements. Whoever takes it has to call it for
+    /// all elements, and must not need them again; else it is done when the closure returns.
+    pub fn take_after(&mut self, unit: usize) -> Option<After<'a>> {
+        let fits = self.after.as_ref().is_some_and(|it| unit.is_multiple_of(it.unit));
+        if fits { self.after.take().map(|it| it.run) } else { None }
     }
 
     /// Stores the observation that the kernel folded for output `i` of the first record.

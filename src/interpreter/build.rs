@@ -411,6 +411,7 @@ impl<'a> Builder<'a> {
             name: node.code.to_string(),
             eval: None,
             chain: Chain::default(),
+            scratch,
             others: SmallVec::new(),
             in_groups: false,
             work: Work::default(),
@@ -421,16 +422,16 @@ impl<'a> Builder<'a> {
             observe: Observe::Scan,
         };
         let mut arena = AlignedBuffer::zeroed(end);
-        let mut scratch = AlignedBuffer::zeroed(scratch);
+        let mut buffer = AlignedBuffer::zeroed(scratch);
         let mut memory = Memory {
             isa: self.options.isa,
             inputs: &[],
             input_count: 0,
             constants: &constants,
             arena: arena.bytes_mut(),
-            scratch: scratch.bytes_mut(),
+            scratch: buffer.bytes_mut(),
         };
-        memory.eval(eval, &step, 0..1, &mut vec![Observation::EMPTY; outputs.len()])?;
+        memory.eval(eval, &step, 0..1, &mut vec![Observation::EMPTY; outputs.len()], &mut [])?;
         for output in &step.outputs {
             if let Location::Arena(area) = output.location {
                 let value = AlignedBuffer::copy_of(&arena.bytes()[area.range(&(0..1))]);
@@ -483,9 +484,10 @@ impl<'a> Builder<'a> {
             };
             let output = node.outputs.first().and_then(|&output| self.types[output].as_ref());
             let len = output.and_then(|it| num_elements(&it.shape)).unwrap_or(0);
-            scratch_len = scratch_len.max(scratch).max(step.chain.scratch_len(len));
+            let scratch = scratch.next_multiple_of(64);
+            scratch_len = scratch_len.max(scratch + step.chain.scratch_len(len));
             held += prepared.held;
-            steps.push(self.step(step, work[at], &locations)?);
+            steps.push(self.step(step, work[at], scratch, &locations)?);
         }
         if arena_len.checked_add(scratch_len).is_none_or(|n| n > self.options.memory_limit) {
             return Err(Error::model(format!(
@@ -617,7 +619,13 @@ impl<'a> Builder<'a> {
         Ok((locations, arena_len, constants))
     }
 
-    fn step(&self, planned: Planned, work: Work, locations: &[Option<Location>]) -> Result<Step> {
+    fn step(
+        &self,
+        planned: Planned,
+        work: Work,
+        scratch: usize,
+        locations: &[Option<Location>],
+    ) -> Result<Step> {
         let Planned { node: i, prepared, chain, others } = planned;
         let node = &self.subgraph.nodes[i];
         let missing = || Error::internal(format!("{}: a tensor has no place", self.describe(i)));
@@ -652,6 +660,7 @@ impl<'a> Builder<'a> {
             name: format!("operator {i} {}", node.code),
             eval,
             chain,
+            scratch,
             others,
             in_groups: prepared.in_groups.is_some(),
             work,

@@ -4,7 +4,8 @@
 use smallvec::SmallVec;
 
 use super::build::{Builder, Planned};
-use crate::kernel::elementwise::unary;
+use crate::kernel::elementwise::{Binary, Unary, gate_in_place, unary};
+use crate::kernel::gemm::Clamp;
 use crate::kernel::{Isa, cyclic, minmax};
 use crate::observation::Observation;
 use crate::operator::{Compute, Pointwise};
@@ -14,7 +15,7 @@ use crate::tensor::{DType, num_elements};
 const BLOCK: usize = 1024;
 
 /// An operand of a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Operand {
     /// The output of the step (0), or of an earlier link of the chain (from 1).
     Value(usize),
@@ -45,7 +46,7 @@ impl Chain {
     /// Elements of a block, whole repetitions of every shorter operand, when a value has `len`.
     fn block_len(&self, len: usize) -> usize {
         // Shorter operands are rows of the last axes: the longest is a multiple of the others.
-        let row = self.other_lens.iter().copied().filter(|&it| it < len).max().unwrap_or(1);
+        let row = self.unit(len);
         row * (BLOCK / row).max(1)
     }
 
@@ -61,20 +62,34 @@ impl Chain {
         self.links.len() * self.block_len(len) * size_of::<f32>()
     }
 
-    /// Replaces `values`, the step's output, by the last link's, and folds the extremes of each link.
+    /// Elements of which blocks must be multiples, when a value has `len`.
+    pub(super) fn unit(&self, len: usize) -> usize {
+        self.other_lens.iter().copied().filter(|&it| it < len).max().unwrap_or(1)
+    }
+
+    /// Replaces `values`, elements of the step's output from `start` on, by those of the last link, and
+    /// unites the extremes of each link with `observed`. `others` are the whole other tensors; a value
+    /// has `len` elements.
     pub(super) fn run(
         &self,
         isa: Isa,
+        (start, len): (usize, usize),
         values: &mut [f32],
         others: &[&[f32]],
         scratch: &mut [f32],
         observed: &mut [Observation],
     ) {
-        observed.fill(Observation::EMPTY);
-        let block = self.block_len(values.len());
-        let len = values.len();
-        for start in (0..len).step_by(block) {
-            let values = &mut values[start..len.min(start + block)];
+        let block = self.block_len(len);
+        for (i, values) in values.chunks_mut(block).enumerate() {
+            let start = start + i * block;
+            if let Some((function, clamp)) = self.gate() {
+                let (gates, products) = gate_in_place(isa, function, clamp, values);
+                let rescan = products.needs_rescan();
+                let products = if rescan { minmax::scan(isa, values) } else { products };
+                observed[0] = observed[0].union(gates);
+                observed[1] = observed[1].union(products);
+                continue;
+            }
             // Value `i` is at `i * block`; the last one goes straight to its place.
             scratch[..values.len()].copy_from_slice(values);
             for (i, (link, observed)) in self.links.iter().zip(&mut *observed).enumerate() {
@@ -100,6 +115,26 @@ impl Chain {
                 *observed = observed.union(folded);
             }
         }
+    }
+}
+
+impl Chain {
+    /// The function and the clamp, if the chain is `x * function(x)` and nothing else: one pass then.
+    fn gate(&self) -> Option<(Unary, Clamp)> {
+        let [first, second] = &self.links[..] else { return None };
+        let (Pointwise::Unary(function), Pointwise::Binary(Binary::Mul, clamp)) =
+            (first.function, second.function)
+        else {
+            return None;
+        };
+        // Products do not depend on the order of their factors, but NaN may: its payload is not looked at.
+        let mut factors = second.operands.clone();
+        factors.sort_unstable();
+        // Results between 0 and 1 are never the lowest float, which the fold could not ignore.
+        let is_gate = function == Unary::Logistic
+            && first.operands[..] == [Operand::Value(0)]
+            && factors[..] == [Operand::Value(0), Operand::Value(1)];
+        is_gate.then_some((function, clamp))
     }
 }
 
@@ -227,8 +262,6 @@ impl<'a> Joiner<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::elementwise::{Binary, Unary};
-    use crate::kernel::gemm::Clamp;
     use crate::observation::LOWEST;
 
     #[test]
@@ -266,10 +299,51 @@ mod tests {
             let mut values = x.clone();
             let mut scratch = vec![f32::NAN; chain.scratch_len(x.len()) / 4];
             let mut observed = [Observation::EMPTY; 3];
-            chain.run(isa, &mut values, &[&row, &other], &mut scratch, &mut observed);
+            let (first, second) = values.split_at_mut(7 * 123);
+            let others = [&row[..], &other];
+            chain.run(isa, (0, 2800), first, &others, &mut scratch, &mut observed);
+            chain.run(isa, (first.len(), 2800), second, &others, &mut scratch, &mut observed);
             assert_eq!(values, sum);
             for (observed, values) in observed.iter().zip([&mul, &neg, &sum]) {
                 assert!(observed.same_bits(Observation::scan(values)), "{isa} {observed:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_gate_is_one_pass_with_the_same_bits() {
+        let link = |function, operands: &[Operand]| Link {
+            function,
+            operands: operands.iter().copied().collect(),
+            tensor: 0,
+            name: String::new(),
+        };
+        let gate = link(Pointwise::Unary(Unary::Logistic), &[Operand::Value(0)]);
+        let product =
+            |operands: &[Operand]| link(Pointwise::Binary(Binary::Mul, Clamp::NONE), operands);
+        let chain = |operands: &[Operand]| Chain {
+            links: vec![gate.clone(), product(operands)],
+            other_lens: SmallVec::new(),
+        };
+        let mut x: Vec<f32> = (0..3001).map(|i| (i as f32 - 1500.0) / 100.0).collect();
+        x[7] = LOWEST;
+        x[8] = f32::NAN;
+        for isa in Isa::supported() {
+            let mut gates = vec![0.0; x.len()];
+            unary(isa, Unary::Logistic, &x, &mut gates);
+            let products: Vec<f32> = x.iter().zip(&gates).map(|(x, g)| x * g).collect();
+            for operands in
+                [[Operand::Value(0), Operand::Value(1)], [Operand::Value(1), Operand::Value(0)]]
+            {
+                let chain = chain(&operands);
+                assert!(chain.gate().is_some());
+                let mut values = x.clone();
+                let mut observed = [Observation::EMPTY; 2];
+                chain.run(isa, (0, x.len()), &mut values, &[], &mut [], &mut observed);
+                let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits() || a.is_nan();
+                assert!(values.iter().zip(&products).all(same));
+                assert!(observed[0].same_bits(Observation::scan(&gates)));
+                assert!(observed[1].same_bits(Observation::scan(&products)));
             }
         }
     }

@@ -150,6 +150,8 @@ pub(super) struct Step {
     pub(super) eval: Option<Eval>,
     /// What follows on each block of the output.
     pub(super) chain: Chain,
+    /// Bytes of scratch memory of the closure; the chain's follows.
+    pub(super) scratch: usize,
     /// Other tensors that the chain reads.
     pub(super) others: SmallVec<[Location; 4]>,
     /// Whether the closure takes all records of a group at once.
@@ -163,6 +165,16 @@ pub(super) struct Step {
     /// Positions in `outputs` by ascending arena offset.
     pub(super) by_offset: SmallVec<[usize; 1]>,
     pub(super) observe: Observe,
+}
+
+impl Step {
+    /// Floats of output 0 for one record.
+    pub(super) fn outputs_len(&self) -> usize {
+        match self.outputs.first() {
+            Some(StepOutput { location: Location::Arena(area), .. }) => area.len / size_of::<f32>(),
+            _ => 0,
+        }
+    }
 }
 
 /// A model, ready to run: immutable, shared by all workers.

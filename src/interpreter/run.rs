@@ -3,13 +3,14 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::chain::Chain;
 use super::plan::{Location, Plan, Step};
 use super::profile::{Profile, Watch};
 use crate::error::{Error, Result};
 use crate::graph::Constant;
 use crate::kernel::{Isa, minmax};
 use crate::observation::{Observation, RecordObservations};
-use crate::operator::{Eval, EvalContext, Observe, Source};
+use crate::operator::{Eval, EvalContext, Following, Observe, Source};
 use crate::tensor::{AlignedBuffer, DType};
 
 /// One worker's memory for running a plan.
@@ -23,18 +24,22 @@ pub struct Interpreter {
     failures: Vec<Option<Error>>,
     /// What kernels fold in one evaluation.
     folded: Vec<Observation>,
+    /// The same of the chain behind it.
+    linked: Vec<Observation>,
 }
 
 impl Interpreter {
     /// Allocates everything that runs of `plan` need.
     pub fn new(plan: Arc<Plan>) -> Self {
         let outputs = plan.steps.iter().map(|step| step.outputs.len()).max().unwrap_or(0);
+        let links = plan.steps.iter().map(|step| step.chain.links.len()).max().unwrap_or(0);
         Self {
             arena: AlignedBuffer::zeroed(plan.arena_len),
             scratch: AlignedBuffer::zeroed(plan.scratch_len),
             observations: plan.observations.repeat(plan.group),
             failures: std::iter::repeat_with(|| None).take(plan.group).collect(),
             folded: vec![Observation::EMPTY; plan.group * outputs],
+            linked: vec![Observation::EMPTY; plan.group * links],
             plan,
         }
     }
@@ -76,7 +81,7 @@ impl Interpreter {
     }
 
     fn watched(&mut self, inputs: &[&[u8]], watch: &mut impl Watch) -> Result<()> {
-        let Self { plan, arena, scratch, observations, failures, folded } = self;
+        let Self { plan, arena, scratch, observations, failures, folded, linked } = self;
         let records = count_records(plan, inputs)?;
         let mut memory = Memory {
             isa: plan.isa,
@@ -91,6 +96,7 @@ impl Interpreter {
             observations,
             failures: &mut failures[..records],
             folded,
+            linked,
             memory: &mut memory,
         };
         let (head, tail) = plan.steps.split_at(plan.tail.min(plan.steps.len()));
@@ -170,6 +176,7 @@ struct Group<'a, 'm> {
     observations: &'a mut [Observation],
     failures: &'a mut [Option<Error>],
     folded: &'a mut [Observation],
+    linked: &'a mut [Observation],
     memory: &'a mut Memory<'m>,
 }
 
@@ -216,22 +223,33 @@ impl Group<'_, '_> {
 
     fn evaluate(&mut self, step: &Step, records: Range<usize>) {
         let outputs = step.outputs.len();
+        let links = step.chain.links.len();
         let folded = &mut self.folded[..records.len() * outputs];
-        if let Some(eval) = &step.eval
-            && let Err(error) = self.memory.eval(eval, step, records.clone(), folded)
-        {
-            let error = error.context(&step.name);
-            // Kernels that take several records at once have nothing to fail on.
-            self.failures[records.start] = Some(error);
-            return;
+        let linked = &mut self.linked[..records.len() * links];
+        let mut is_done = false;
+        if let Some(eval) = &step.eval {
+            match self.memory.eval(eval, step, records.clone(), folded, linked) {
+                Ok(done) => is_done = done,
+                Err(error) => {
+                    // Kernels that take several records at once have nothing to fail on.
+                    self.failures[records.start] = Some(error.context(&step.name));
+                    return;
+                }
+            }
         }
+        let first = records.start;
         for (record, folded) in records.zip(self.folded.chunks(outputs.max(1))) {
             let tensors = self.plan.tensor_names.len();
             let observations = &mut self.observations[record * tensors..][..tensors];
             let names = &self.plan.tensor_names;
             let observed = self.memory.observe(step, record, folded, names, observations);
-            let chained =
-                observed.and_then(|()| self.memory.chain(step, record, names, observations));
+            let linked = &mut self.linked[(record - first) * links..][..links];
+            let chained = observed.and_then(|()| {
+                if !is_done {
+                    self.memory.chain(step, record, linked)?;
+                }
+                observe_links(step, linked, names, observations)
+            });
             if let Err(error) = chained {
                 self.failures[record] = Some(error);
             }
@@ -290,82 +308,168 @@ impl Memory<'_> {
         }
     }
 
-    /// Computes and observes the chain behind a step for one record.
-    fn chain(
-        &mut self,
-        step: &Step,
-        record: usize,
-        names: &[String],
-        observations: &mut [Observation],
-    ) -> Result<()> {
-        let links = &step.chain.links;
-        if links.is_empty() {
+    /// Computes the chain behind a step for one record.
+    fn chain(&mut self, step: &Step, record: usize, linked: &mut [Observation]) -> Result<()> {
+        if step.chain.links.is_empty() {
             return Ok(());
         }
         let records = record..record + 1;
         let Cut { between, mut outputs } = Cut::new(self.arena, step, &records)?;
-        let mut others: SmallVec<[&[f32]; 4]> = SmallVec::new();
-        for location in &step.others {
-            let bytes = match *location {
-                Location::Input(i) => self.inputs[record * self.input_count + i],
-                Location::Constant(i) => self.constants[i].bytes(),
-                Location::Arena(area) => find(&between, area.range(&records)).ok_or_else(|| {
-                    Error::internal(format!("{}: an input under an output", step.name))
-                })?,
-            };
-            others.push(bytemuck::cast_slice(bytes));
-        }
-        let values: &mut [f32] = bytemuck::cast_slice_mut(outputs[0]);
-        let scratch = bytemuck::cast_slice_mut(&mut *self.scratch);
-        let mut observed: SmallVec<[_; 8]> = SmallVec::from_elem(Observation::EMPTY, links.len());
-        step.chain.run(self.isa, values, &others, scratch, &mut observed);
-        for (link, observed) in links.iter().zip(observed) {
-            let name = &names[link.tensor];
-            observations[link.tensor] =
-                some(observed, name, values.len()).map_err(|e| e.context(&link.name))?;
-        }
+        let constants = self.constants;
+        let inputs = Readable { given: self.inputs, input_count: self.input_count, constants };
+        let others = inputs.sources(&step.others, step, &between, &records)?;
+        linked.fill(Observation::EMPTY);
+        let (_, scratch) = self.scratch.split_at_mut(step.scratch);
+        let mut following = ChainRun {
+            isa: self.isa,
+            chain: &step.chain,
+            len: step.outputs_len(),
+            others: &others,
+            scratch: bytemuck::cast_slice_mut(scratch),
+            linked,
+        };
+        following.run(0, bytemuck::cast_slice_mut(outputs[0]));
         Ok(())
     }
 
     /// Evaluates one step for successive records; `folded` has room for what its kernel folds, one
-    /// an output for the first record, then for the second.
+    /// an output for the first record, then for the second, and `linked` for the links of the chain behind
+    /// it. Returns whether the kernel has run the chain.
     pub(super) fn eval(
         &mut self,
         eval: &Eval,
         step: &Step,
         records: Range<usize>,
         folded: &mut [Observation],
-    ) -> Result<()> {
+        linked: &mut [Observation],
+    ) -> Result<bool> {
         let Cut { between, outputs } = Cut::new(self.arena, step, &records)?;
+        let constants = self.constants;
+        let sources = Readable { given: self.inputs, input_count: self.input_count, constants };
+        let others = sources.sources(&step.others, step, &between, &records)?;
         let mut inputs = SmallVec::new();
         for location in &step.inputs {
-            inputs.push(match *location {
-                None => None,
-                Some(Location::Input(i)) => Some(Source::Given {
-                    inputs: self.inputs,
-                    first: records.start * self.input_count + i,
-                    step: self.input_count,
-                }),
-                Some(Location::Constant(i)) => Some(Source::Same(self.constants[i].bytes())),
-                Some(Location::Arena(area)) => {
-                    let bytes = find(&between, area.range(&records)).ok_or_else(|| {
-                        Error::internal(format!("{}: an input under an output", step.name))
-                    })?;
-                    Some(Source::Block { bytes, len: area.len })
-                }
-            });
+            let source = location.map(|it| sources.source(it, step, &between, &records));
+            inputs.push(source.transpose()?);
         }
         folded.fill(Observation::EMPTY);
+        linked.fill(Observation::EMPTY);
+        let (scratch, of_chain) = self.scratch.split_at_mut(step.scratch);
+        let (chain, len) = (&step.chain, step.outputs_len());
+        let mut following = ChainRun {
+            isa: self.isa,
+            chain,
+            len,
+            others: &others,
+            scratch: bytemuck::cast_slice_mut(of_chain),
+            linked,
+        };
+        let mut run = |start: usize, values: &mut [f32]| following.run(start, values);
+        let has_chain = !chain.links.is_empty();
+        let after = has_chain.then(|| Following { run: &mut run, unit: chain.unit(len) });
+        // Other lists, since the lifetime in a list cannot shrink.
+        let mut to = SmallVec::new();
+        for output in outputs {
+            to.push(output);
+        }
         let mut context = EvalContext {
             isa: self.isa,
             records: records.len(),
             inputs,
-            outputs,
-            scratch: &mut *self.scratch,
+            outputs: to,
+            scratch,
             observations: folded,
+            after,
         };
-        eval(&mut context)
+        eval(&mut context)?;
+        Ok(has_chain && context.after.is_none())
     }
+}
+
+/// What a step can read besides the arena.
+struct Readable<'a> {
+    given: &'a [&'a [u8]],
+    input_count: usize,
+    constants: &'a [Constant],
+}
+
+impl<'a> Readable<'a> {
+    fn source(
+        &self,
+        location: Location,
+        step: &Step,
+        between: &[(usize, &'a [u8])],
+        records: &Range<usize>,
+    ) -> Result<Source<'a>> {
+        Ok(match location {
+            Location::Input(i) => Source::Given {
+                inputs: self.given,
+                first: records.start * self.input_count + i,
+                step: self.input_count,
+            },
+            Location::Constant(i) => Source::Same(self.constants[i].bytes()),
+            Location::Arena(area) => {
+                let bytes = find(between, area.range(records)).ok_or_else(|| {
+                    Error::internal(format!("{}: an input under an output", step.name))
+                })?;
+                Source::Block { bytes, len: area.len }
+            }
+        })
+    }
+
+    fn sources(
+        &self,
+        locations: &[Location],
+        step: &Step,
+        between: &[(usize, &'a [u8])],
+        records: &Range<usize>,
+    ) -> Result<SmallVec<[Source<'a>; 4]>> {
+        locations.iter().map(|&it| self.source(it, step, between, records)).collect()
+    }
+}
+
+/// A chain on its way through the records of a group.
+struct ChainRun<'a> {
+    isa: Isa,
+    chain: &'a Chain,
+    /// Elements of one record.
+    len: usize,
+    others: &'a [Source<'a>],
+    scratch: &'a mut [f32],
+    /// Those of the first record, then of the second.
+    linked: &'a mut [Observation],
+}
+
+impl ChainRun<'_> {
+    /// Goes on with values from `start` on, counted through all records.
+    fn run(&mut self, start: usize, mut values: &mut [f32]) {
+        let (mut record, mut start) = (start / self.len, start % self.len);
+        let links = self.chain.links.len();
+        while !values.is_empty() {
+            let here = values.len().min(self.len - start);
+            let (first, rest) = std::mem::take(&mut values).split_at_mut(here);
+            let others: SmallVec<[&[f32]; 4]> =
+                self.others.iter().map(|it| bytemuck::cast_slice(it.of(record))).collect();
+            let linked = &mut self.linked[record * links..][..links];
+            let place = (start, self.len);
+            self.chain.run(self.isa, place, first, &others, self.scratch, linked);
+            (values, record, start) = (rest, record + 1, 0);
+        }
+    }
+}
+
+/// Stores the observations of a chain.
+fn observe_links(
+    step: &Step,
+    linked: &[Observation],
+    names: &[String],
+    observations: &mut [Observation],
+) -> Result<()> {
+    for (link, &observed) in step.chain.links.iter().zip(linked) {
+        let observed = some(observed, &names[link.tensor], step.outputs_len());
+        observations[link.tensor] = observed.map_err(|e| e.context(&link.name))?;
+    }
+    Ok(())
 }
 
 /// The arena, cut along the outputs of a step.

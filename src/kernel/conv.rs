@@ -4,7 +4,7 @@
 //! input channels; taps that lie side by side in memory are one segment. Images with few channels
 //! are first copied between horizontal borders of zeros, so that a whole filter row is one segment.
 
-use super::gemm::{Clamp, PackedWeights, Rows, Target, WeightLayout, ZEROS, multiply};
+use super::gemm::{After, Clamp, PackedWeights, Rows, Target, WeightLayout, ZEROS, multiply};
 use super::isa::Isa;
 use super::window::Window;
 use crate::arithmetic::Arithmetic;
@@ -32,6 +32,14 @@ pub struct Convolution {
     geometry: Geometry,
     /// One product a group.
     groups: Vec<PackedWeights>,
+}
+
+/// Images of `width` columns, after `before` columns of padding that are not there.
+#[derive(Clone, Copy)]
+struct Images<'a> {
+    of: &'a [&'a [f32]],
+    width: usize,
+    before: usize,
 }
 
 /// How a row of the product reads the image.
@@ -154,7 +162,8 @@ impl Convolution {
     }
 
     /// Convolves images `[h, w, channels]` into `output`, one `[h, w, output channels]` after
-    /// another, and unites each image's extremes, as [`multiply`] folds them, with `observed`.
+    /// another, and unites each image's extremes, as [`multiply`] folds them, with `observed`. Calls
+    /// `after`, which needs a convolution of one group, as [`multiply`] does.
     ///
     /// # Panics
     /// If a buffer's length is not what the shapes say, or the scratch memory is too small or not
@@ -165,6 +174,7 @@ impl Convolution {
         clamp: Clamp,
         output: &mut [f32],
         observed: &mut [Observation],
+        mut after: Option<After<'_>>,
         scratch: &mut [u8],
     ) {
         let geometry = &self.geometry;
@@ -176,25 +186,35 @@ impl Convolution {
         assert_eq!(observed.len(), images.len(), "one observation an image");
         let (bordered, pointers) = scratch.split_at_mut(geometry.bordered_len());
         let Layout::BorderedRows { width } = layout else {
-            return self.multiply(images, (x.input, x.before), clamp, output, observed, pointers);
+            let images = Images { of: images, width: x.input, before: x.before };
+            return self.multiply(images, clamp, output, observed, after, pointers);
         };
         let bordered: &mut [f32] = bytemuck::cast_slice_mut(bordered);
         for (i, image) in images.iter().enumerate() {
             geometry.copy_between_zeros(image, width, bordered);
             let output = &mut output[i * output_len..][..output_len];
             let observed = &mut observed[i..=i];
-            self.multiply(&[bordered], (width, 0), clamp, output, observed, pointers);
+            let mut of_image;
+            let after = match &mut after {
+                Some(after) => {
+                    of_image =
+                        |start: usize, values: &mut [f32]| after(i * output_len + start, values);
+                    Some(&mut of_image as After<'_>)
+                }
+                None => None,
+            };
+            let images = Images { of: &[bordered], width, before: 0 };
+            self.multiply(images, clamp, output, observed, after, pointers);
         }
     }
 
-    /// Images of `width` columns, after `before` columns of padding that are not there.
     fn multiply(
         &self,
-        images: &[&[f32]],
-        (width, before): (usize, usize),
+        Images { of: images, width, before }: Images<'_>,
         clamp: Clamp,
         output: &mut [f32],
         observed: &mut [Observation],
+        mut after: Option<After<'_>>,
         pointers: &mut [u8],
     ) {
         let geometry = &self.geometry;
@@ -230,8 +250,11 @@ impl Convolution {
                 column: group * weights.columns(),
             };
             let (lines, row_bytes) = ((y.output, x.output), geometry.row_bytes());
-            let rows = Rows { images, lines, row_bytes, offsets };
-            multiply(weights, rows, clamp, target, observed, pointers);
+            // Within a line, rows that need no horizontal padding read ever the same distance apart.
+            let is_even = layout != Layout::Taps || x.interior() == (0..x.output);
+            let step = is_even.then_some(x.stride * channels);
+            let rows = Rows { images, lines, row_bytes, offsets, step };
+            multiply(weights, rows, clamp, target, observed, after.take(), pointers);
         }
     }
 }
@@ -281,7 +304,14 @@ mod tests {
                     scratch.bytes_mut().fill(0xff);
                     let mut observed = [Observation::EMPTY];
                     let scratch = scratch.bytes_mut();
-                    convolution.run(&[&input], Clamp::NONE, &mut output, &mut observed, scratch);
+                    convolution.run(
+                        &[&input],
+                        Clamp::NONE,
+                        &mut output,
+                        &mut observed,
+                        None,
+                        scratch,
+                    );
                     assert!(observed[0].same_bits(Observation::scan(&output)));
                     for (at, &result) in output.iter().enumerate() {
                         let (column, position) = (at % n, at / n);

@@ -55,44 +55,70 @@ impl Cyclic<'_> {
     #[inline(always)]
     fn walk<S: Simd>(self, s: S, function: Binary) -> Observation {
         let (a, b) = self.operands;
-        let len =
-            |operand: &[f32]| if operand.len() == 1 { self.output.len() } else { operand.len() };
-        let run = len(a).min(len(b));
-        let mut fold = Fold::new(s);
+        let len = self.output.len();
+        let run_a = if a.len() == 1 { len } else { a.len() };
+        let run_b = if b.len() == 1 { len } else { b.len() };
+        let run = run_a.min(run_b);
+        let mut observed = Observation::EMPTY;
         let (mut at_a, mut at_b) = (0, 0);
         for to in self.output.chunks_exact_mut(run) {
-            let from = |operand: &'_ [f32], at: usize| -> (usize, usize) {
-                if operand.len() == 1 { (0, 1) } else { (at, at + run) }
+            let a = if a.len() == 1 { a } else { &a[at_a..at_a + run] };
+            let b = if b.len() == 1 { b } else { &b[at_b..at_b + run] };
+            let clamp = self.clamp;
+            let fold = match (a.len() == run, b.len() == run) {
+                (true, true) => visit::<S, true, true>(s, function, (a, b), clamp, to),
+                (true, false) => visit::<S, true, false>(s, function, (a, b), clamp, to),
+                (false, true) => visit::<S, false, true>(s, function, (a, b), clamp, to),
+                (false, false) => visit::<S, false, false>(s, function, (a, b), clamp, to),
             };
-            let ((a0, a1), (b0, b1)) = (from(a, at_a), from(b, at_b));
-            visit(s, function, (&a[a0..a1], &b[b0..b1]), self.clamp, to, &mut fold);
-            at_a = if at_a + run >= a.len() { 0 } else { at_a + run };
-            at_b = if at_b + run >= b.len() { 0 } else { at_b + run };
+            observed = observed.union(fold.finish(s));
+            at_a = (at_a + run) % run_a;
+            at_b = (at_b + run) % run_b;
         }
-        fold.finish(s)
+        observed
     }
 }
 
-/// One run; an operand may be one element for all.
+/// One run; an operand that does not advance is one element.
 #[inline(always)]
-fn visit<S: Simd>(
+fn visit<S: Simd, const A: bool, const B: bool>(
     s: S,
     function: Binary,
     (a, b): (&[f32], &[f32]),
     clamp: Clamp,
     to: &mut [f32],
-    fold: &mut Fold<S>,
-) {
-    let (step_a, step_b) = (usize::from(a.len() > 1), usize::from(b.len() > 1));
-    let (one_a, one_b) = (s.splat(a[0]), s.splat(b[0]));
-    for (i, to) in to.chunks_mut(LANES).enumerate() {
-        let range = i * LANES..i * LANES + to.len();
-        let a = if step_a == 1 { s.load_up_to(&a[range.clone()]) } else { one_a };
-        let b = if step_b == 1 { s.load_up_to(&b[range]) } else { one_b };
-        let value = clamp.apply(s, function.apply(s, a, b));
-        fold.push_first(s, value, to.len());
-        s.store_up_to(value, to);
+) -> Fold<S> {
+    let mut fold = Fold::new(s);
+    let (mut x, mut y) = (s.splat(a[0]), s.splat(b[0]));
+    let (vectors, tail) = to.as_chunks_mut::<LANES>();
+    let (vectors_a, tail_a) = a.as_chunks::<LANES>();
+    let (vectors_b, tail_b) = b.as_chunks::<LANES>();
+    let vectors_a = if A { &vectors_a[..vectors.len()] } else { &[] };
+    let vectors_b = if B { &vectors_b[..vectors.len()] } else { &[] };
+    for (i, to) in vectors.iter_mut().enumerate() {
+        if A {
+            x = s.load(&vectors_a[i]);
+        }
+        if B {
+            y = s.load(&vectors_b[i]);
+        }
+        let value = clamp.apply(s, function.apply(s, x, y));
+        fold.push(s, value);
+        s.store(value, to);
     }
+    if !tail.is_empty() {
+        let n = tail.len();
+        if A {
+            x = s.load_partial(&tail_a[..n]);
+        }
+        if B {
+            y = s.load_partial(&tail_b[..n]);
+        }
+        let value = clamp.apply(s, function.apply(s, x, y));
+        fold.push_first(s, value, n);
+        s.store_partial(value, tail);
+    }
+    fold
 }
 
 #[cfg(test)]

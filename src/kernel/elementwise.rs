@@ -120,6 +120,65 @@ pub fn unary_in_place(isa: Isa, function: Unary, values: &mut [f32]) -> Observat
     })
 }
 
+/// Replaces every `x` by `clamp(x * function(x))`, and folds the extremes of the function's results and
+/// of the products.
+pub fn gate_in_place(
+    isa: Isa,
+    function: Unary,
+    clamp: Clamp,
+    values: &mut [f32],
+) -> (Observation, Observation) {
+    isa.dispatch(Gate { function, clamp, values })
+}
+
+struct Gate<'a> {
+    function: Unary,
+    clamp: Clamp,
+    values: &'a mut [f32],
+}
+
+impl Task for Gate<'_> {
+    type Output = (Observation, Observation);
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> Self::Output {
+        let Self { function, clamp, values } = self;
+        // The usual gate has a loop of its own, without a match in it.
+        match function {
+            Unary::Logistic => gate(s, Unary::Logistic, clamp, values),
+            other => gate(s, other, clamp, values),
+        }
+    }
+}
+
+#[inline(always)]
+fn gate<S: Simd>(
+    s: S,
+    function: Unary,
+    clamp: Clamp,
+    values: &mut [f32],
+) -> (Observation, Observation) {
+    let (mut gates, mut products) = (Fold::new(s), Fold::new(s));
+    let (vectors, tail) = values.as_chunks_mut::<LANES>();
+    for vector in vectors {
+        let x = s.load(vector);
+        let g = function.apply(s, x);
+        let y = clamp.apply(s, s.mul(x, g));
+        gates.push(s, g);
+        products.push(s, y);
+        s.store(y, vector);
+    }
+    if !tail.is_empty() {
+        let x = s.load_partial(tail);
+        let g = function.apply(s, x);
+        let y = clamp.apply(s, s.mul(x, g));
+        gates.push_first(s, g, tail.len());
+        products.push_first(s, y, tail.len());
+        s.store_partial(y, tail);
+    }
+    (gates.finish(s), products.finish(s))
+}
+
 struct UnaryTask<'a> {
     function: Unary,
     input: &'a [f32],

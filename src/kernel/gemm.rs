@@ -12,8 +12,10 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use super::isa::{Isa, Task};
-use super::minmax::Fold;
+use super::minmax::{self, Fold};
 use super::simd::{LANES, Simd};
 use crate::arithmetic::Arithmetic;
 use crate::observation::Observation;
@@ -215,6 +217,9 @@ pub struct Rows<'a, F> {
     /// `offsets((y, x), segments)` stores where each segment of row `x` of line `y` starts, or
     /// [`ZEROS`].
     pub offsets: F,
+    /// By how much every offset but [`ZEROS`] grows from one row of a line to the next, if that is
+    /// always the same; then only the first row of a line is asked for.
+    pub step: Option<usize>,
 }
 
 impl<F> Rows<'_, F> {
@@ -228,12 +233,17 @@ impl<F> Rows<'_, F> {
     }
 }
 
+/// What follows on finished results while they are in the cache: takes the position of the first in the
+/// output, and the results, which it may change.
+pub type After<'a> = &'a mut (dyn FnMut(usize, &mut [f32]) + 'a);
+
 /// Multiplies rows with the packed weights, clamps, and unites the extremes of each image's results
 /// with its entry of `observed`.
 ///
 /// `scratch` has at least [`PackedWeights::scratch_len`] bytes for all rows together and starts on a
 /// boundary of 8 bytes. The results have not been looked at for the lowest float: see
-/// [`Observation::needs_rescan`].
+/// [`Observation::needs_rescan`]. With `after`, which needs rows without gaps between them, they have:
+/// it is called for one block of rows after the other, in order.
 ///
 /// # Panics
 /// If a segment or a result row lies outside its buffer, or the scratch memory is too small.
@@ -244,6 +254,7 @@ pub fn multiply<F: Fn((usize, usize), &mut [usize])>(
     clamp: Clamp,
     mut target: Target<'_>,
     observed: &mut [Observation],
+    mut after: Option<After<'_>>,
     scratch: &mut [u8],
 ) {
     let total = rows.total();
@@ -261,16 +272,43 @@ pub fn multiply<F: Fn((usize, usize), &mut [usize])>(
     let pointers = scratch.as_mut_ptr().cast::<*const f32>();
     assert!(pointers.is_aligned(), "scratch memory is aligned");
     let (tile_rows, _) = weights.isa.tile();
-    let block = PackedWeights::block_rows(tile_rows, total, rows.row_bytes);
+    let n = weights.n;
+    let mut row_bytes = rows.row_bytes;
+    if after.is_some() {
+        assert_eq!((target.column, target.row_stride), (0, n), "rows without gaps");
+        // Results have to stay in the cache too.
+        row_bytes += n * size_of::<f32>();
+    }
+    let block = PackedWeights::block_rows(tile_rows, total, row_bytes);
     let image_rows = rows.count();
     for first in (0..total).step_by(block) {
-        let rows_of_block = first..(first + block).min(total);
-        fill_pointers(weights, &rows, rows_of_block.clone(), pointers);
+        let block = first..(first + block).min(total);
+        let images = first / image_rows..(block.end - 1) / image_rows + 1;
+        let before: SmallVec<[Observation; 8]> = SmallVec::from_slice(&observed[images.clone()]);
+        fill_pointers(weights, &rows, block.clone(), pointers);
         let Target { values, row_stride, column } = &mut target;
-        let target = Target { values, row_stride: *row_stride, column: *column };
-        let product =
-            Product { weights, rows: rows_of_block, image_rows, clamp, target, observed, pointers };
+        let to = Target { values, row_stride: *row_stride, column: *column };
+        let product = Product {
+            weights,
+            rows: block.clone(),
+            image_rows,
+            clamp,
+            target: to,
+            observed,
+            pointers,
+        };
         weights.isa.dispatch_products(weights.arithmetic, product);
+        if let Some(after) = &mut after {
+            for (image, before) in images.zip(before) {
+                if observed[image].needs_rescan() {
+                    let rows =
+                        first.max(image * image_rows)..block.end.min((image + 1) * image_rows);
+                    let results = &target.values[rows.start * n..rows.end * n];
+                    observed[image] = before.union(minmax::scan(weights.isa, results));
+                }
+            }
+            after(first * n, &mut target.values[first * n..block.end * n]);
+        }
     }
 }
 
@@ -299,11 +337,19 @@ fn fill_pointers<F: Fn((usize, usize), &mut [usize])>(
     let (mut image, row) = (block.start / (lines * width), block.start % (lines * width));
     let (mut y, mut x) = (row / width, row % width);
     let mut tile = pointers;
+    let mut is_known = false;
     for tile_first in block.clone().step_by(tile_rows) {
         let tile_rows = (block.end - tile_first).min(tile_rows);
         for row in 0..tile_rows {
             let input = rows.images[image];
-            (rows.offsets)((y, x), offsets);
+            match rows.step {
+                Some(step) if is_known => {
+                    for offset in offsets.iter_mut().filter(|offset| **offset != ZEROS) {
+                        *offset += step;
+                    }
+                }
+                _ => (rows.offsets)((y, x), offsets),
+            }
             for (segment, &offset) in offsets.iter().enumerate() {
                 let pointer =
                     if offset == ZEROS { zeros.as_ptr() } else { input[offset..][..len].as_ptr() };
@@ -312,7 +358,8 @@ fn fill_pointers<F: Fn((usize, usize), &mut [usize])>(
                 unsafe { tile.add(segment * tile_rows + row).write(pointer) };
             }
             x += 1;
-            if x == width {
+            is_known = x < width;
+            if !is_known {
                 (x, y) = (0, y + 1);
             }
             if y == lines {

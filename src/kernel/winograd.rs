@@ -313,11 +313,12 @@ impl Winograd {
                 offsets: |(_, row): (usize, usize), offsets: &mut [usize]| {
                     offsets[0] = row * channels;
                 },
+                step: Some(channels),
             };
             let target = Target { values, row_stride: output_channels, column: 0 };
             // Products are no elements of a tensor: what is folded of them says nothing.
             let mut unused = [Observation::EMPTY];
-            multiply(weights, rows, Clamp::NONE, target, &mut unused, pointers);
+            multiply(weights, rows, Clamp::NONE, target, &mut unused, None, pointers);
         }
     }
 }

@@ -195,9 +195,11 @@ fn convolve(
     context: &mut EvalContext<'_>,
 ) {
     let (isa, images) = (context.isa(), context.images(0, shapes.input_len()));
+    let in_blocks = shapes.groups == 1 && activation.only_clamp().is_some();
+    let after = if in_blocks { context.take_after(shapes.output_channels) } else { None };
     let (output, scratch) = context.output_and_scratch::<f32>();
     let mut observed = unobserved(images.len());
-    convolution.run(&images, activation.clamp, output, &mut observed, scratch);
+    convolution.run(&images, activation.clamp, output, &mut observed, after, scratch);
     activation.finish_images(isa, &mut observed, output);
     context.observe_images(&observed);
 }

@@ -123,12 +123,14 @@ fn evaluate(
     context: &mut EvalContext<'_>,
 ) {
     let (isa, images) = (context.isa(), context.images(0, rows * k));
+    let after = activation.only_clamp().and_then(|_| context.take_after(n));
     let (output, scratch) = context.output_and_scratch::<f32>();
     let mut observed = SmallVec::<[_; 64]>::from_elem(Observation::EMPTY, images.len());
     let offsets = |(_, row): (usize, usize), offsets: &mut [usize]| offsets[0] = row * k;
     let target = Target { values: &mut *output, row_stride: n, column: 0 };
-    let rows = Rows { images: &images, lines: (1, rows), row_bytes: k * size_of::<f32>(), offsets };
-    multiply(packed, rows, activation.clamp, target, &mut observed, scratch);
+    let row_bytes = k * size_of::<f32>();
+    let rows = Rows { images: &images, lines: (1, rows), row_bytes, offsets, step: Some(k) };
+    multiply(packed, rows, activation.clamp, target, &mut observed, after, scratch);
     activation.finish_images(isa, &mut observed, output);
     context.observe_images(&observed);
 }

@@ -76,10 +76,12 @@ impl Case {
                         *offset = self.offset(row, segment);
                     }
                 },
+                step: None,
             },
             clamp,
             Target { values: &mut out, row_stride, column: 2 },
             &mut observed,
+            None,
             scratch.bytes_mut(),
         );
         let expected = self.expected(arithmetic, (&input, &weights, &bias), clamp);
@@ -148,7 +150,15 @@ fn images_together_are_as_images_alone() {
             let count = lines.0 * lines.1;
             let images: Vec<_> = (0..images).map(|i| ramp(count * k, 10 + i)).collect();
             let images: Vec<&[f32]> = images.iter().map(Vec::as_slice).collect();
-            let run = |images: &[&[f32]]| {
+            let run = |images: &[&[f32]], after: bool| {
+                let mut next = 0;
+                let mut double = |start: usize, values: &mut [f32]| {
+                    assert_eq!(start, next, "one block after the other");
+                    next += values.len();
+                    for v in values {
+                        *v += *v;
+                    }
+                };
                 let mut out = vec![0.0; images.len() * count * n];
                 let mut observed = vec![Observation::EMPTY; images.len()];
                 let row_bytes = 5000;
@@ -157,15 +167,19 @@ fn images_together_are_as_images_alone() {
                 let offsets = |(y, x): (usize, usize), offsets: &mut [usize]| {
                     offsets[0] = (y * lines.1 + x) * k;
                 };
-                let rows = Rows { images, lines, row_bytes, offsets };
+                let rows = Rows { images, lines, row_bytes, offsets, step: Some(k) };
                 let target = Target { values: &mut out, row_stride: n, column: 0 };
                 let scratch = scratch.bytes_mut();
-                multiply(&packed, rows, Clamp::NONE, target, &mut observed, scratch);
+                let after = after.then_some(&mut double as After<'_>);
+                multiply(&packed, rows, Clamp::NONE, target, &mut observed, after, scratch);
                 (out, observed)
             };
-            let (together, observed) = run(&images);
+            let (doubled, doubled_observed) = run(&images, true);
+            let (together, observed) = run(&images, false);
+            assert!(doubled.iter().zip(&together).all(|(d, t)| *d == t + t));
+            assert_eq!(doubled_observed, observed, "of what comes before");
             for (i, image) in images.iter().enumerate() {
-                let (alone, alone_observed) = run(&[image]);
+                let (alone, alone_observed) = run(&[image], false);
                 let seen = alone_observed[0];
                 let what = format!("{isa} {arithmetic} {count} rows, image {i}");
                 assert_same_bits(&together[i * count * n..][..count * n], &alone, &what);
@@ -173,5 +187,28 @@ fn images_together_are_as_images_alone() {
                 assert!(seen.same_bits(Observation::scan(&alone)), "{what}");
             }
         }
+    }
+}
+
+#[test]
+fn the_lowest_float_is_ignored_before_what_follows() {
+    let layout = WeightLayout { n: 1, segments: 1, segment_len: 1, column_stride: 1, k_stride: 1 };
+    for isa in Isa::supported() {
+        let packed = PackedWeights::new(isa, Arithmetic::Fast, layout, &[1.0], None);
+        let mut image = ramp(3000, 1);
+        image[1234] = crate::observation::LOWEST;
+        let mut out = vec![0.0; image.len()];
+        let mut observed = [Observation::EMPTY];
+        let row_bytes = 1000;
+        let mut scratch = AlignedBuffer::zeroed(packed.scratch_len(image.len(), row_bytes));
+        let offsets = |(_, x): (usize, usize), offsets: &mut [usize]| offsets[0] = x;
+        let rows =
+            Rows { images: &[&image], lines: (1, image.len()), row_bytes, offsets, step: None };
+        let target = Target { values: &mut out, row_stride: 1, column: 0 };
+        let mut zero = |_: usize, values: &mut [f32]| values.fill(0.0);
+        let (after, scratch) = (Some(&mut zero as After<'_>), scratch.bytes_mut());
+        multiply(&packed, rows, Clamp::NONE, target, &mut observed, after, scratch);
+        assert!(observed[0].same_bits(Observation::scan(&image)), "{isa} {observed:?}");
+        assert!(out.iter().all(|&v| v == 0.0));
     }
 }
