@@ -7,11 +7,14 @@ use std::thread;
 use crate::arithmetic::Arithmetic;
 use crate::dataset::DataFormat;
 use crate::error::{Error, Result};
+use crate::interpreter::Groups;
 use crate::kernel::Isa;
 use crate::pipeline::{BadRecord, Options};
 use crate::stats::{Estimator, MovingAverageSettings};
 
-use super::args::{DataFormatArg, InputShape, OnBadRecord, Progress, RecordArgs};
+use super::args::{
+    ArithmeticArg, DataFormatArg, InputShape, MemoryArg, OnBadRecord, Progress, RecordArgs,
+};
 
 /// More threads than any machine has cores; a guard against typing errors.
 const MAX_THREADS: usize = 4096;
@@ -43,6 +46,8 @@ pub(super) struct RecordConfig {
     pub isa: Isa,
     /// How products are summed.
     pub arithmetic: Arithmetic,
+    /// How many records a worker takes at once.
+    pub groups: Groups,
     /// Seed of random records.
     pub seed: u64,
     /// How the run goes.
@@ -84,6 +89,17 @@ impl RecordConfig {
             }
             None => thread::available_parallelism().map_or(1, NonZero::get),
         };
+        let arithmetic = match (args.arithmetic, args.memory) {
+            (None | Some(ArithmeticArg::Fast), MemoryArg::Normal) => Arithmetic::Fast,
+            (None, MemoryArg::Small) => Arithmetic::Direct,
+            (Some(ArithmeticArg::Fast), MemoryArg::Small) => {
+                return Err(Error::usage(
+                    "--arithmetic fast transforms weights, which takes memory",
+                )
+                .with_hint("leave out --memory small, or use --arithmetic direct"));
+            }
+            (Some(arithmetic), _) => arithmetic.into(),
+        };
         files.check()?;
         Ok(Self {
             model: files.model,
@@ -104,7 +120,11 @@ impl RecordConfig {
             threads,
             input_shapes: args.input_shape,
             isa: args.isa.parse()?,
-            arithmetic: args.arithmetic.into(),
+            arithmetic,
+            groups: match args.memory {
+                MemoryArg::Normal => Groups::default(),
+                MemoryArg::Small => Groups::AtMost(1),
+            },
             seed: args.seed,
             options: Options {
                 checkpoint_interval: args.checkpoint_interval,

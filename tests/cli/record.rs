@@ -177,6 +177,23 @@ fn arithmetics_are_not_mixed() {
 }
 
 #[test]
+fn little_memory_means_direct_arithmetic() {
+    let folder = Folder::new();
+    folder.make_data("data.h5", 5, 0);
+    let line = "--input-model model.tflite --input-data data.h5";
+    folder.run(&format!("{line} -o small.circle --memory small")).succeeds();
+    let listing = folder.run("inspect small.rmm").succeeds().stdout;
+    assert!(listing.contains("arithmetic     direct"), "{listing}");
+    folder.run(&format!("{line} -o direct.circle --arithmetic direct")).succeeds();
+    assert_eq!(folder.read("small.circle"), folder.read("direct.circle"));
+    folder
+        .run(&format!("{line} -o no.circle --memory small --arithmetic fast"))
+        .exits_with(2)
+        .says("--arithmetic fast transforms weights")
+        .says("leave out --memory small");
+}
+
+#[test]
 fn without_data_random_records_are_used() {
     let folder = Folder::new();
     let run = |seed: u64| {

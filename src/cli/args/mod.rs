@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use self::estimator::EstimatorArgs;
-pub(super) use self::record::{DataFormatArg, OnBadRecord, Progress, RecordArgs};
+pub(super) use self::record::{
+    ArithmeticArg, DataFormatArg, MemoryArg, OnBadRecord, Progress, RecordArgs,
+};
 pub(super) use self::value::InputShape;
 
 /// Calibration recorder for post-training quantization

@@ -88,16 +88,20 @@ pub(in crate::cli) struct RecordArgs {
     #[arg(long, value_name = "ISA", default_value = "auto", help_heading = "Execution")]
     pub isa: String,
 
-    /// How sums of products are computed; resuming needs the same
+    /// How sums of products are computed; resuming needs the same [default: fast, or direct with
+    /// little memory]
     #[arg(
         long,
         alias = "convolution",
         value_enum,
         value_name = "KIND",
-        default_value_t,
         help_heading = "Execution"
     )]
-    pub arithmetic: ArithmeticArg,
+    pub arithmetic: Option<ArithmeticArg>,
+
+    /// How much memory may be used
+    #[arg(long, value_enum, value_name = "AMOUNT", default_value_t, help_heading = "Execution")]
+    pub memory: MemoryArg,
 
     /// How progress is shown
     #[arg(long, value_enum, value_name = "STYLE", default_value_t, help_heading = "Output")]
@@ -117,6 +121,16 @@ pub(in crate::cli) enum DataFormatArg {
     /// HDF5
     #[value(alias = "hdf5")]
     H5,
+}
+
+/// How much memory may be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum MemoryArg {
+    /// What makes it fast: transformed weights, and several records at once
+    #[default]
+    Normal,
+    /// Little: weights once, and one record a worker
+    Small,
 }
 
 /// How sums of products are computed.
@@ -235,13 +249,15 @@ mod tests {
         assert_eq!((args.num_threads, args.seed, args.isa.as_str()), (Some(3), 7, "avx2"));
         assert_eq!(args.input_shape, [InputShape { name: "x".to_owned(), shape: vec![1, 2] }]);
         assert_eq!(parse("--num-threads 2").unwrap().num_threads, Some(2));
-        assert_eq!(parse("").unwrap().arithmetic, ArithmeticArg::Fast);
+        let args = parse("").unwrap();
+        assert_eq!((args.arithmetic, args.memory), (None, MemoryArg::Normal));
+        assert_eq!(parse("--memory small").unwrap().memory, MemoryArg::Small);
         for (line, expected) in [
             ("--convolution direct", ArithmeticArg::Direct),
             ("--convolution auto", ArithmeticArg::Fast),
             ("--arithmetic reference", ArithmeticArg::Reference),
         ] {
-            assert_eq!(parse(line).unwrap().arithmetic, expected);
+            assert_eq!(parse(line).unwrap().arithmetic, Some(expected));
         }
         for bad in ["--num-threads -1", "--seed x", "--input-shape x"] {
             assert!(parse(bad).is_err(), "{bad}");

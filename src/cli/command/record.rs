@@ -112,6 +112,7 @@ fn build_plan(model: &ModelFile, config: &RecordConfig, printer: &Printer) -> Re
     let options = PlanOptions {
         isa: config.isa,
         arithmetic: config.arithmetic,
+        groups: config.groups,
         input_shapes: shapes.collect(),
         ..PlanOptions::new()
     };
