@@ -345,7 +345,9 @@ impl Reader<'_> {
                 return None;
             }
         }
-        Constant::in_shared(self.file, range)
+        // No element is read in units of more than eight bytes.
+        let alignment = dtype.byte_len().map_or(1, |bytes| bytes.clamp(1, 8));
+        Constant::in_shared(self.file, range, alignment)
     }
 
     /// Where in the file `data` lies.

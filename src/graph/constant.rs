@@ -23,11 +23,16 @@ enum Source {
 }
 
 impl Constant {
-    /// The bytes of `range` in `shared`, in place if they are aligned to 16 bytes, copied otherwise;
-    /// `None` if the range is not inside.
-    pub fn in_shared(shared: &Arc<dyn SharedBytes>, range: Range<usize>) -> Option<Self> {
+    /// The bytes of `range` in `shared`, in place if they are aligned to `alignment` bytes (converters
+    /// often align the values of a model to four bytes only), copied otherwise; `None` if the range is
+    /// not inside.
+    pub fn in_shared(
+        shared: &Arc<dyn SharedBytes>,
+        range: Range<usize>,
+        alignment: usize,
+    ) -> Option<Self> {
         let bytes = shared.bytes().get(range.clone())?;
-        if bytes.as_ptr().addr() % 16 == 0 {
+        if bytes.as_ptr().addr().is_multiple_of(alignment) {
             return Some(Self(Source::Shared(Arc::clone(shared), range)));
         }
         Some(AlignedBuffer::copy_of(bytes).into())
