@@ -1,10 +1,11 @@
-//! Functions of one or two elements, over whole tensors, with broadcasting.
+//! Functions of one or two elements, over whole tensors.
 
+use super::broadcast::Broadcast;
 use super::gemm::Clamp;
 use super::isa::{Isa, Task};
 use super::math;
 use super::minmax::Fold;
-use super::odometer::{Loop, Odometer};
+use super::odometer::Odometer;
 use super::simd::{LANES, Simd};
 use crate::observation::Observation;
 
@@ -36,6 +37,10 @@ pub enum Unary {
     Sqrt,
     /// `1 / sqrt(x)`
     Rsqrt,
+    /// `x / 2 (1 + erf(x / sqrt 2))`
+    Gelu,
+    /// `x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`
+    GeluApproximate,
 }
 
 impl Unary {
@@ -59,6 +64,8 @@ impl Unary {
             Self::Square => s.mul(x, x),
             Self::Sqrt => s.sqrt(x),
             Self::Rsqrt => s.div(s.splat(1.0), s.sqrt(x)),
+            Self::Gelu => math::gelu(s, x),
+            Self::GeluApproximate => math::gelu_approximate(s, x),
         }
     }
 }
@@ -208,6 +215,8 @@ impl Task for UnaryTask<'_> {
             Unary::Square => Unary::Square,
             Unary::Sqrt => Unary::Sqrt,
             Unary::Rsqrt => Unary::Rsqrt,
+            Unary::Gelu => Unary::Gelu,
+            Unary::GeluApproximate => Unary::GeluApproximate,
         }
     }
 }
@@ -232,63 +241,6 @@ fn map<S: Simd>(s: S, function: Unary, input: &[f32], output: &mut [f32]) -> Obs
     fold.finish(s)
 }
 
-/// How two operands of different shapes meet: outer loops, and an inner run in which each operand
-/// is either contiguous or one repeated element.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broadcast {
-    /// Outer loops, outermost first: count, and the operands' strides in elements.
-    outer: Vec<Loop<2>>,
-    /// Length of the inner run.
-    inner: usize,
-    /// Whether each operand advances in the inner run.
-    advances: (bool, bool),
-    a_len: usize,
-    b_len: usize,
-}
-
-impl Broadcast {
-    /// The loops for operands of shapes `a` and `b`, and the result's shape; `None` if the shapes do
-    /// not broadcast.
-    pub fn new(a: &[usize], b: &[usize]) -> Option<(Self, Vec<usize>)> {
-        let rank = a.len().max(b.len());
-        let dim =
-            |shape: &[usize], i: usize| (i + shape.len()).checked_sub(rank).map_or(1, |i| shape[i]);
-        let mut shape = Vec::with_capacity(rank);
-        // Merge neighbouring dimensions that both operands walk in the same way.
-        let mut loops: Vec<(usize, bool, bool)> = Vec::new();
-        for i in 0..rank {
-            let (x, y) = (dim(a, i), dim(b, i));
-            let n = match (x, y) {
-                _ if x == y => x,
-                (1, n) | (n, 1) => n,
-                _ => return None,
-            };
-            shape.push(n);
-            if n == 1 {
-                continue;
-            }
-            let ways = (x != 1, y != 1);
-            match loops.last_mut() {
-                Some(last) if (last.1, last.2) == ways => last.0 *= n,
-                _ => loops.push((n, ways.0, ways.1)),
-            }
-        }
-        let (inner, a_moves, b_moves) = loops.pop().unwrap_or((1, true, true));
-        let mut strides = (if a_moves { inner } else { 1 }, if b_moves { inner } else { 1 });
-        let mut outer: Vec<_> = Vec::new();
-        for (n, a_moves, b_moves) in loops.into_iter().rev() {
-            let step = |moves: bool, stride: usize| if moves { stride } else { 0 };
-            outer.push((n, [step(a_moves, strides.0), step(b_moves, strides.1)]));
-            strides.0 *= if a_moves { n } else { 1 };
-            strides.1 *= if b_moves { n } else { 1 };
-        }
-        outer.reverse();
-        let advances = (a_moves, b_moves);
-        let (a_len, b_len) = (a.iter().product(), b.iter().product());
-        Some((Self { outer, inner, advances, a_len, b_len }, shape))
-    }
-}
-
 /// Applies `function` and the clamp to every pair of elements and folds the extremes.
 ///
 /// # Panics
@@ -296,14 +248,13 @@ impl Broadcast {
 pub fn binary(
     isa: Isa,
     function: Binary,
-    broadcast: &Broadcast,
+    broadcast: &Broadcast<2>,
     (a, b): (&[f32], &[f32]),
     clamp: Clamp,
     output: &mut [f32],
 ) -> Observation {
-    let runs: usize = broadcast.outer.iter().map(|o| o.0).product();
-    assert_eq!(output.len(), runs * broadcast.inner, "one result an element");
-    assert_eq!((a.len(), b.len()), (broadcast.a_len, broadcast.b_len), "operand lengths");
+    assert_eq!(output.len(), broadcast.len(), "one result an element");
+    assert_eq!([a.len(), b.len()], broadcast.lens, "operand lengths");
     if output.is_empty() {
         return Observation::EMPTY;
     }
@@ -312,7 +263,7 @@ pub fn binary(
 
 struct BinaryTask<'a> {
     function: Binary,
-    broadcast: &'a Broadcast,
+    broadcast: &'a Broadcast<2>,
     a: &'a [f32],
     b: &'a [f32],
     clamp: Clamp,
@@ -341,23 +292,24 @@ impl BinaryTask<'_> {
     /// Visits every inner run.
     #[inline(always)]
     fn walk<S: Simd>(self, s: S, function: Binary) -> Observation {
-        let Broadcast { outer, inner, advances, .. } = self.broadcast;
+        let broadcast = self.broadcast;
         let mut fold = Fold::new(s);
-        let mut odometer = Odometer::new(outer);
-        for to in self.output.chunks_exact_mut(*inner) {
+        let mut odometer = Odometer::new(&broadcast.outer);
+        for to in self.output.chunks_exact_mut(broadcast.inner) {
             let [at_a, at_b] = odometer.at;
             let run = Run {
                 function,
-                a: &self.a[at_a..][..if advances.0 { *inner } else { 1 }],
-                b: &self.b[at_b..][..if advances.1 { *inner } else { 1 }],
+                a: &self.a[at_a..][..broadcast.run_len(0)],
+                b: &self.b[at_b..][..broadcast.run_len(1)],
                 clamp: self.clamp,
             };
-            match *advances {
-                (true, true) => run.visit::<S, true, true>(s, to, &mut fold),
-                (true, false) => run.visit::<S, true, false>(s, to, &mut fold),
-                (false, true) => run.visit::<S, false, true>(s, to, &mut fold),
-                (false, false) => run.visit::<S, false, false>(s, to, &mut fold),
-            }
+            let seen = match broadcast.advances {
+                [true, true] => run.visit::<S, true, true>(s, to),
+                [true, false] => run.visit::<S, true, false>(s, to),
+                [false, true] => run.visit::<S, false, true>(s, to),
+                [false, false] => run.visit::<S, false, false>(s, to),
+            };
+            fold.join(s, seen);
             odometer.advance();
         }
         fold.finish(s)
@@ -374,12 +326,9 @@ struct Run<'a> {
 
 impl Run<'_> {
     #[inline(always)]
-    fn visit<S: Simd, const A: bool, const B: bool>(
-        &self,
-        s: S,
-        to: &mut [f32],
-        fold: &mut Fold<S>,
-    ) {
+    fn visit<S: Simd, const A: bool, const B: bool>(&self, s: S, to: &mut [f32]) -> Fold<S> {
+        // Of its own: extremes that outlive the loop would go through memory at every step.
+        let mut fold = Fold::new(s);
         let (mut a, mut b) = (s.splat(self.a[0]), s.splat(self.b[0]));
         let (vectors, tail) = to.as_chunks_mut::<LANES>();
         let whole = vectors.len();
@@ -409,6 +358,7 @@ impl Run<'_> {
             fold.push_first(s, y, tail.len());
             s.store_partial(y, tail);
         }
+        fold
     }
 }
 
@@ -484,7 +434,7 @@ mod tests {
             (a_shape, b_shape) in shapes(),
             pool in prop::collection::vec(any_value(), 64),
         ) {
-            let (broadcast, shape) = Broadcast::new(&a_shape, &b_shape).unwrap();
+            let (broadcast, shape) = Broadcast::new([&a_shape[..], &b_shape[..]]).unwrap();
             let fill = |shape: &[usize], skip: usize| -> Vec<f32> {
                 pool.iter().copied().cycle().skip(skip).take(shape.iter().product()).collect()
             };
@@ -519,6 +469,7 @@ mod tests {
             let all = [
                 relu, Unary::LeakyRelu { slope: 0.1 }, Unary::HardSwish, Unary::Logistic, Unary::Tanh,
                 Unary::Exp, Unary::Neg, Unary::Abs, Unary::Square, Unary::Sqrt, Unary::Rsqrt,
+                Unary::Gelu, Unary::GeluApproximate,
             ];
             for f in all {
                 let mut reference: Option<Vec<f32>> = None;
@@ -535,13 +486,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn shapes_that_do_not_broadcast() {
-        assert!(Broadcast::new(&[2, 3], &[3, 2]).is_none());
-        assert!(Broadcast::new(&[4], &[2, 3]).is_none());
-        let (_, shape) = Broadcast::new(&[2, 0, 3], &[1, 3]).unwrap();
-        assert_eq!(shape, [2, 0, 3]);
     }
 }

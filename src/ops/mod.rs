@@ -8,19 +8,25 @@
 
 mod activation;
 mod attributes;
+mod batch_matmul;
 mod binary;
+mod comparison;
 mod concatenation;
 mod convolution;
 mod dequantize;
 mod fully_connected;
+mod gather;
 mod padding;
 mod pooling;
 mod reduction;
 pub mod registry;
 mod reshape;
+mod select;
+mod slice;
 mod softmax;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+mod transpose;
 mod unary;

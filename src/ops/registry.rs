@@ -1,15 +1,21 @@
 //! Which operators there are: the table of contents.
 
+use super::batch_matmul::BatchMatMul;
 use super::binary::BinaryOperator;
+use super::comparison::Comparison;
 use super::concatenation::Concatenation;
 use super::convolution::{Conv2d, DepthwiseConv2d};
 use super::dequantize::Dequantize;
 use super::fully_connected::FullyConnected;
+use super::gather::Gather;
 use super::padding::Pad;
 use super::pooling::Pool2d;
 use super::reduction::Reduce;
 use super::reshape::Reshape;
+use super::select::Select;
+use super::slice::Slice;
 use super::softmax::Softmax;
+use super::transpose::Transpose;
 use super::unary::UnaryOperator;
 use crate::error::{Error, Result};
 use crate::graph::{Node, OperatorCode};
@@ -24,16 +30,25 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::ABS, UnaryOperator::abs),
     (Code::ADD, BinaryOperator::add),
     (Code::AVERAGE_POOL_2D, Pool2d::average),
+    (Code::BATCH_MATMUL, BatchMatMul::from_node),
     (Code::CONCATENATION, Concatenation::from_node),
     (Code::CONV_2D, Conv2d::from_node),
     (Code::DEPTHWISE_CONV_2D, DepthwiseConv2d::from_node),
     (Code::DEQUANTIZE, Dequantize::from_node),
     (Code::DIV, BinaryOperator::div),
+    (Code::EMBEDDING_LOOKUP, Gather::embedding_lookup),
+    (Code::EQUAL, Comparison::equal),
     (Code::EXP, UnaryOperator::exp),
     (Code::EXPAND_DIMS, Reshape::expand_dims),
     (Code::FULLY_CONNECTED, FullyConnected::from_node),
+    (Code::GATHER, Gather::from_node),
+    (Code::GELU, UnaryOperator::gelu),
+    (Code::GREATER, Comparison::greater),
+    (Code::GREATER_EQUAL, Comparison::greater_equal),
     (Code::HARD_SWISH, UnaryOperator::hard_swish),
     (Code::LEAKY_RELU, UnaryOperator::leaky_relu),
+    (Code::LESS, Comparison::less),
+    (Code::LESS_EQUAL, Comparison::less_equal),
     (Code::LOGISTIC, UnaryOperator::logistic),
     (Code::MAXIMUM, BinaryOperator::maximum),
     (Code::MAX_POOL_2D, Pool2d::max),
@@ -42,6 +57,7 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::MIRROR_PAD, Pad::mirror_pad),
     (Code::MUL, BinaryOperator::mul),
     (Code::NEG, UnaryOperator::neg),
+    (Code::NOT_EQUAL, Comparison::not_equal),
     (Code::PAD, Pad::pad),
     (Code::PADV2, Pad::pad_v2),
     (Code::REDUCE_MAX, Reduce::max),
@@ -52,14 +68,19 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::RELU_N1_TO_1, UnaryOperator::relu_n1_to_1),
     (Code::RESHAPE, Reshape::reshape),
     (Code::RSQRT, UnaryOperator::rsqrt),
+    (Code::SELECT, Select::rows),
+    (Code::SELECT_V2, Select::broadcasting),
+    (Code::SLICE, Slice::plain),
     (Code::SOFTMAX, Softmax::from_node),
     (Code::SQRT, UnaryOperator::sqrt),
     (Code::SQUARE, UnaryOperator::square),
     (Code::SQUARED_DIFFERENCE, BinaryOperator::squared_difference),
     (Code::SQUEEZE, Reshape::squeeze),
+    (Code::STRIDED_SLICE, Slice::strided),
     (Code::SUB, BinaryOperator::sub),
     (Code::SUM, Reduce::sum),
     (Code::TANH, UnaryOperator::tanh),
+    (Code::TRANSPOSE, Transpose::from_node),
 ];
 
 /// The operator of a node.

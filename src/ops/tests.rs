@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use half::f16;
 
 use super::registry::BUILTIN;
-use super::testing::{Operand, run};
+use super::testing::{Operand, run, run_to};
 use crate::graph::Quantization;
 use crate::observation::LOWEST;
 use crate::schema::*;
@@ -18,11 +18,18 @@ struct Case {
     options: BuiltinOptionsT,
     operands: Vec<Operand>,
     expected: Vec<f64>,
+    /// The output's.
+    dtype: DType,
 }
 
 impl Case {
     fn new(code: BuiltinOperator, operands: Vec<Operand>, expected: Vec<f64>) -> Self {
-        Self { code, options: BuiltinOptionsT::NONE, operands, expected }
+        Self { code, options: BuiltinOptionsT::NONE, operands, expected, dtype: DType::F32 }
+    }
+
+    fn giving(mut self, dtype: DType) -> Self {
+        self.dtype = dtype;
+        self
     }
 
     fn with(mut self, options: BuiltinOptionsT) -> Self {
@@ -32,11 +39,15 @@ impl Case {
 
     fn check(self) {
         let operands: Vec<_> = self.operands.into_iter().map(Some).collect();
-        let output = run(self.code, self.options, &operands).unwrap();
-        let output: &[f32] = output.as_slice();
+        let output = run_to(self.dtype, self.code, self.options, &operands).unwrap();
+        let output: Vec<f64> = match self.dtype {
+            DType::F32 => output.as_slice::<f32>().iter().map(|&v| v.into()).collect(),
+            DType::I32 => output.as_slice::<i32>().iter().map(|&v| v.into()).collect(),
+            DType::I64 => output.as_slice::<i64>().iter().map(|&v| v as f64).collect(),
+            _ => output.bytes().iter().map(|&v| v.into()).collect(),
+        };
         assert_eq!(output.len(), self.expected.len(), "{:?}", self.code);
         for (i, (&found, &expected)) in output.iter().zip(&self.expected).enumerate() {
-            let found = f64::from(found);
             let is_close = (found - expected).abs() <= 1.0e-5 * expected.abs() + 1.0e-6;
             let is_same = found == expected || (found.is_nan() && expected.is_nan());
             assert!(is_close || is_same, "{:?}: value {i} is {found}, not {expected}", self.code);
@@ -77,6 +88,10 @@ fn unary_cases() -> Vec<Case> {
         let n = values.len();
         Case::new(code, vec![Operand::input(&[1, n], values)], map(values, f))
     };
+    let gelu = |approximate| BuiltinOptionsT::GeluOptions(Box::new(GeluOptionsT { approximate }));
+    let smooth = |x: f64| {
+        x / 2.0 * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3))).tanh())
+    };
     let leaky = BuiltinOptionsT::LeakyReluOptions(Box::new(LeakyReluOptionsT { alpha: 0.25 }));
     vec![
         case(Code::RELU, &any, &clamp(0.0, f64::INFINITY)),
@@ -93,6 +108,13 @@ fn unary_cases() -> Vec<Case> {
         case(Code::SQUARE, &finite(37), &|x| x * x),
         case(Code::SQRT, &positive, &f64::sqrt),
         case(Code::RSQRT, &positive, &|x| 1.0 / x.sqrt()),
+        case(Code::GELU, &finite(37), &smooth).with(gelu(true)),
+        // Exact and approximate agree where both are nearly a clamp, and at 1 the value is known.
+        case(Code::GELU, &[1.0, 0.0, -0.0, 9.0, -9.0], &|x| match x {
+            1.0 => 0.841_344_746,
+            _ => x.max(0.0),
+        })
+        .with(gelu(false)),
     ]
 }
 
@@ -218,6 +240,183 @@ fn product_cases() -> Vec<Case> {
     ]
 }
 
+fn integer_cases() -> Vec<Case> {
+    use BuiltinOperator as Code;
+    let (a, b) = ([7, -7, i32::MAX, i32::MIN, 3], [2, 2, 1, -1, -9]);
+    let relu6 = ActivationFunctionType::RELU6;
+    let options = AddOptionsT { fused_activation_function: relu6, ..Default::default() };
+    let small = |expected: [i32; 5], code| {
+        let operands = vec![Operand::indices(&[1, 5], &a).recorded(), Operand::indices(&[5], &b)];
+        Case::new(code, operands, expected.map(f64::from).to_vec()).giving(DType::I32)
+    };
+    let large = |expected: [f64; 2], code| {
+        let operand = |values: [i64; 2]| {
+            Operand::typed(DType::I64, &[2], AlignedBuffer::copy_of(&values), None)
+        };
+        let operands = vec![operand([1 << 40, -5]).recorded(), operand([2, 1 << 33])];
+        Case::new(code, operands, expected.to_vec()).giving(DType::I64)
+    };
+    let (most, least) = (i32::MAX, i32::MIN);
+    vec![
+        small([9, -5, least, most, -6], Code::ADD),
+        small([6, 0, 0, 6, 0], Code::ADD).with(BuiltinOptionsT::AddOptions(Box::new(options))),
+        small([5, -9, most - 1, least + 1, 12], Code::SUB),
+        small([14, -14, most, least, -27], Code::MUL),
+        small([3, -3, most, least, 0], Code::DIV),
+        small([2, -7, 1, least, -9], Code::MINIMUM),
+        small([7, 2, most, -1, 3], Code::MAXIMUM),
+        small([25, 81, 4, 1, 144], Code::SQUARED_DIFFERENCE),
+        large([f64::from(1 << 20) * f64::from(1 << 21), -5.0 * 8_589_934_592.0], Code::MUL),
+        large([2.0, -5.0], Code::MINIMUM),
+    ]
+}
+
+fn comparison_cases() -> Vec<Case> {
+    use BuiltinOperator as Code;
+    let (a, b) = ([1.0, 2.0, f32::NAN, -0.0], [2.0, 2.0, 1.0, 0.0]);
+    let mut cases = Vec::new();
+    for (code, expected) in [
+        (Code::EQUAL, [0.0, 1.0, 0.0, 1.0]),
+        (Code::NOT_EQUAL, [1.0, 0.0, 1.0, 0.0]),
+        (Code::LESS, [1.0, 0.0, 0.0, 0.0]),
+        (Code::LESS_EQUAL, [1.0, 1.0, 0.0, 1.0]),
+        (Code::GREATER, [0.0, 0.0, 0.0, 0.0]),
+        (Code::GREATER_EQUAL, [0.0, 1.0, 0.0, 1.0]),
+    ] {
+        let floats = vec![Operand::input(&[1, 4], &a), Operand::constant(&[4], &b)];
+        cases.push(Case::new(code, floats, expected.to_vec()).giving(DType::Bool));
+    }
+    let ids = || Operand::indices(&[3, 1], &[-1, 0, 5]).recorded();
+    let negative = vec![ids(), Operand::indices(&[], &[0])];
+    cases.push(Case::new(Code::LESS, negative, vec![1.0, 0.0, 0.0]).giving(DType::Bool));
+    let flags = |flags: [u8; 2]| {
+        Operand::typed(DType::Bool, &[2], AlignedBuffer::copy_of(&flags), None).recorded()
+    };
+    let differing = vec![flags([1, 0]), flags([1, 1])];
+    cases.push(Case::new(Code::NOT_EQUAL, differing, vec![0.0, 1.0]).giving(DType::Bool));
+    cases
+}
+
+fn choice_cases() -> Vec<Case> {
+    use BuiltinOperator as Code;
+    let (x, y) = (values(2 * 3), finite(2 * 3));
+    let flags = |shape: &[usize], flags: &[u8]| {
+        Operand::typed(DType::Bool, shape, AlignedBuffer::copy_of(flags), None).recorded()
+    };
+    let select = |code, condition: Operand, takes_x: [bool; 6]| {
+        let operands = vec![condition, Operand::input(&[2, 3], &x), Operand::constant(&[2, 3], &y)];
+        let chosen = (0..6).map(|i| f64::from(if takes_x[i] { x[i] } else { y[i] }));
+        Case::new(code, operands, chosen.collect())
+    };
+    let (t, f) = (true, false);
+    let table = finite(2 * 3 * 4);
+    let doubles = map(&table, |v| v);
+    let pick = |starts: &[usize], len: usize| {
+        starts.iter().flat_map(|&at| doubles[at..at + len].to_vec()).collect::<Vec<f64>>()
+    };
+    let gather = |axis, batch_dims, indices: Operand, expected| {
+        let options = GatherOptionsT { axis, batch_dims };
+        Case::new(Code::GATHER, vec![Operand::input(&[2, 3, 4], &table), indices], expected)
+            .with(BuiltinOptionsT::GatherOptions(Box::new(options)))
+    };
+    let slice = |code, bounds: Vec<Operand>, expected| {
+        let operands = [vec![Operand::input(&[2, 3, 4], &table)], bounds].concat();
+        Case::new(code, operands, expected)
+    };
+    let indices = |values: &[i32]| Operand::indices(&[values.len()], values);
+    let strided =
+        StridedSliceOptionsT { end_mask: 0b100, shrink_axis_mask: 0b10, ..Default::default() };
+    let lookup = vec![indices(&[1, 0, 1]), Operand::constant(&[2, 12], &table)];
+    vec![
+        select(Code::SELECT, flags(&[2, 3], &[1, 0, 1, 0, 0, 1]), [t, f, t, f, f, t]),
+        select(Code::SELECT, flags(&[2], &[0, 1]), [f, f, f, t, t, t]),
+        select(Code::SELECT, flags(&[], &[1]), [t; 6]),
+        select(Code::SELECT_V2, flags(&[3], &[0, 0, 1]), [f, f, t, f, f, t]),
+        select(Code::SELECT_V2, flags(&[2, 1], &[1, 0]), [t, t, t, f, f, f]),
+        gather(0, 0, indices(&[1, 1]).recorded(), pick(&[12, 12], 12)),
+        gather(-2, 0, indices(&[2]).recorded(), pick(&[8, 20], 4)),
+        gather(2, 0, Operand::indices(&[], &[3]), pick(&[3, 7, 11, 15, 19, 23], 1)),
+        gather(1, 1, Operand::indices(&[2, 2], &[2, 0, 1, 1]), pick(&[8, 0, 16, 16], 4)),
+        gather(2, -1, Operand::indices(&[2, 1], &[1, 2]), pick(&[1, 5, 9, 14, 18, 22], 1)),
+        Case::new(Code::EMBEDDING_LOOKUP, lookup, pick(&[12, 0, 12], 12)),
+        slice(Code::SLICE, vec![indices(&[0, 1, 2]), indices(&[-1, 1, 2])], pick(&[6, 18], 2)),
+        slice(
+            Code::STRIDED_SLICE,
+            vec![indices(&[1, -1, 3]), indices(&[-9, 0, 0]), indices(&[-1, 1, -2])],
+            pick(&[23, 21, 11, 9], 1),
+        )
+        .with(BuiltinOptionsT::StridedSliceOptions(Box::new(strided))),
+    ]
+}
+
+/// `[.., m, k]` by `[.., k, n]` for a list of pairs of matrices.
+fn batched_products(
+    [m, k, n]: [usize; 3],
+    (x, x_strides): (&[f32], [usize; 2]),
+    (y, y_strides): (&[f32], [usize; 2]),
+    pairs: &[(usize, usize)],
+) -> Vec<f64> {
+    let mut expected = Vec::new();
+    for &(i, j) in pairs {
+        let (x, y) = (&x[i * m * k..], &y[j * k * n..]);
+        for (row, column) in (0..m).flat_map(|row| (0..n).map(move |column| (row, column))) {
+            let term = |kk: usize| {
+                let a = x[row * x_strides[0] + kk * x_strides[1]];
+                let b = y[kk * y_strides[0] + column * y_strides[1]];
+                f64::from(a) * f64::from(b)
+            };
+            expected.push((0..k).map(term).sum());
+        }
+    }
+    expected
+}
+
+fn batch_matmul_cases() -> Vec<Case> {
+    let [m, k, n] = [3, 7, 5];
+    let x = finite(6 * m * k);
+    // Small, so that sums that cancel are still within the tolerance.
+    let y: Vec<f32> = finite(6 * k * n).iter().map(|y| y / 16.0).collect();
+    let mut cases = Vec::new();
+    // Batches of the operands, and which pairs of their matrices meet.
+    let both: Vec<_> = (0..6).map(|i| (i, i)).collect();
+    let left: Vec<_> = (0..6).map(|i| (i, 0)).collect();
+    let right: Vec<_> = (0..6).map(|i| (0, i)).collect();
+    let crossed: Vec<_> = (0..6).map(|i| (i / 3, i % 3)).collect();
+    let mixed: Vec<_> = (0..12).map(|i| (i / 6 * 3 + i % 3, i / 3)).collect();
+    let batches = [
+        (&[][..], &[][..], &both[..1]),
+        (&[2, 3], &[2, 3], &both),
+        (&[6], &[1, 1], &left),
+        (&[1], &[6], &right),
+        (&[2, 1], &[3], &crossed),
+        (&[2, 1, 3], &[2, 2, 1], &mixed),
+    ];
+    for (left, right, pairs) in batches {
+        for (adjoint_lhs, adjoint_rhs) in
+            [(false, false), (true, false), (false, true), (true, true)]
+        {
+            let (last, x_strides) = if adjoint_lhs { ([k, m], [1, m]) } else { ([m, k], [k, 1]) };
+            let x_shape = [left, &last].concat();
+            let (last, y_strides) = if adjoint_rhs { ([n, k], [1, k]) } else { ([k, n], [n, 1]) };
+            let y_shape = [right, &last].concat();
+            let x = &x[..x_shape.iter().product()];
+            let y = &y[..y_shape.iter().product()];
+            let expected = batched_products([m, k, n], (x, x_strides), (y, y_strides), pairs);
+            let options =
+                BatchMatMulOptionsT { adjoint_lhs, adjoint_rhs, asymmetric_quantize_inputs: true };
+            let x = Operand::input(&x_shape, x);
+            for y in [Operand::input(&y_shape, y), Operand::constant(&y_shape, y)] {
+                let case =
+                    Case::new(BuiltinOperator::BATCH_MATMUL, vec![x.clone(), y], expected.clone());
+                cases.push(
+                    case.with(BuiltinOptionsT::BatchMatMulOptions(Box::new(options.clone()))),
+                );
+            }
+        }
+    }
+    cases
+}
+
 fn movement_cases() -> Vec<Case> {
     use BuiltinOperator as Code;
     let (x, y) = (values(2 * 3 * 5), finite(2 * 4 * 5));
@@ -252,6 +451,10 @@ fn movement_cases() -> Vec<Case> {
     for row in plain.chunks(5) {
         mirrored.extend([row[2], row[1], row[0], row[1], row[2], row[3], row[4], row[3]]);
     }
+    let mut turned = Vec::new();
+    for (j, i, k) in (0..30).map(|at| (at / 10, at / 5 % 2, at % 5)) {
+        turned.push(plain[i * 15 + j * 5 + k]);
+    }
     let mirror = MirrorPadOptionsT { mode: MirrorPadMode::REFLECT };
     let reshape = ReshapeOptionsT { new_shape: Some(vec![6, -1]) };
     vec![
@@ -259,6 +462,12 @@ fn movement_cases() -> Vec<Case> {
             .with(BuiltinOptionsT::ReshapeOptions(Box::new(reshape))),
         Case::new(Code::SQUEEZE, vec![Operand::input(&[1, 30], &x)], plain.clone()),
         Case::new(Code::EXPAND_DIMS, vec![input(), Operand::indices(&[1], &[-1])], plain.clone()),
+        Case::new(Code::TRANSPOSE, vec![input(), Operand::indices(&[3], &[1, 0, -1])], turned),
+        Case::new(
+            Code::TRANSPOSE,
+            vec![Operand::input(&[1, 30], &x), Operand::indices(&[2], &[1, 0])],
+            plain.clone(),
+        ),
         Case::new(Code::CONCATENATION, both(), joined)
             .with(concatenation(ActivationFunctionType::NONE)),
         Case::new(Code::CONCATENATION, both(), capped)
@@ -314,6 +523,10 @@ fn every_operator_equals_its_formula() {
         reduction_cases(),
         pooling_cases(),
         product_cases(),
+        batch_matmul_cases(),
+        integer_cases(),
+        comparison_cases(),
+        choice_cases(),
         movement_cases(),
         other_cases(),
     ];
