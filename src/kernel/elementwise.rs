@@ -352,12 +352,13 @@ impl BinaryTask<'_> {
                 b: &self.b[at_b..][..if advances.1 { *inner } else { 1 }],
                 clamp: self.clamp,
             };
-            match *advances {
-                (true, true) => run.visit::<S, true, true>(s, to, &mut fold),
-                (true, false) => run.visit::<S, true, false>(s, to, &mut fold),
-                (false, true) => run.visit::<S, false, true>(s, to, &mut fold),
-                (false, false) => run.visit::<S, false, false>(s, to, &mut fold),
-            }
+            let seen = match *advances {
+                (true, true) => run.visit::<S, true, true>(s, to),
+                (true, false) => run.visit::<S, true, false>(s, to),
+                (false, true) => run.visit::<S, false, true>(s, to),
+                (false, false) => run.visit::<S, false, false>(s, to),
+            };
+            fold.join(s, seen);
             odometer.advance();
         }
         fold.finish(s)
@@ -373,13 +374,10 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    // The run has a fold of its own: one that outlives the run would stay in memory.
     #[inline(always)]
-    fn visit<S: Simd, const A: bool, const B: bool>(
-        &self,
-        s: S,
-        to: &mut [f32],
-        fold: &mut Fold<S>,
-    ) {
+    fn visit<S: Simd, const A: bool, const B: bool>(&self, s: S, to: &mut [f32]) -> Fold<S> {
+        let mut fold = Fold::new(s);
         let (mut a, mut b) = (s.splat(self.a[0]), s.splat(self.b[0]));
         let (vectors, tail) = to.as_chunks_mut::<LANES>();
         let whole = vectors.len();
@@ -409,6 +407,7 @@ impl Run<'_> {
             fold.push_first(s, y, tail.len());
             s.store_partial(y, tail);
         }
+        fold
     }
 }
 
