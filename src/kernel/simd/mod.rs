@@ -76,6 +76,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn register_add(self, a: Self::R, b: Self::R) -> Self::R;
     /// [`Simd::mul`] of registers.
     fn register_mul(self, a: Self::R, b: Self::R) -> Self::R;
+    /// [`Simd::div`] of registers.
+    fn register_div(self, a: Self::R, b: Self::R) -> Self::R;
     /// [`Simd::fma`] of registers.
     fn register_fma(self, a: Self::R, b: Self::R, c: Self::R) -> Self::R;
     /// [`Simd::min`] of registers.

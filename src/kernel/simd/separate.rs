@@ -77,6 +77,10 @@ impl<S: Simd> Simd for Separate<S> {
         self.0.register_add(a, b)
     }
     #[inline(always)]
+    fn register_div(self, a: Self::R, b: Self::R) -> Self::R {
+        self.0.register_div(a, b)
+    }
+    #[inline(always)]
     fn register_mul(self, a: Self::R, b: Self::R) -> Self::R {
         self.0.register_mul(a, b)
     }
