@@ -149,6 +149,15 @@ fn winograd(isa: Isa, limit: f64) {
     }
 }
 
+/// Values where activations lie: at the start of a cache line.
+fn aligned(len: usize) -> AlignedBuffer {
+    let mut buffer = AlignedBuffer::zeroed(len * size_of::<f32>());
+    for (i, value) in buffer.as_mut_slice::<f32>().iter_mut().enumerate() {
+        *value = (i % 13) as f32 * 0.25 - 1.0;
+    }
+    buffer
+}
+
 /// An axis padded so that every output exists, as TFLite's `SAME` does.
 fn same(input: usize, taps: usize, stride: usize) -> Axis {
     let output = input.div_ceil(stride);
@@ -164,27 +173,30 @@ fn depthwise(isa: Isa, limit: f64) {
         (56, 144, 3, 1),
         (14, 384, 3, 1),
         (7, 960, 3, 1),
+        (7, 1024, 3, 1),
         (28, 240, 5, 2),
         (14, 672, 5, 1),
         (28, 72, 3, 1),
         (7, 1152, 5, 1),
     ] {
         let axis = same(size, taps, stride);
-        let weights = vec![0.25; taps * taps * channels];
+        let weights = aligned(taps * taps * channels);
         let bias = vec![0.5; channels];
         let depthwise = Depthwise {
             window: Window { y: axis, x: axis },
             channels,
-            weights: &weights,
+            weights: weights.as_slice(),
             bias: &bias,
             clamp: Clamp { low: 0.0, high: 6.0 },
             arithmetic: Arithmetic::Direct,
         };
-        let input = vec![0.5; size * size * channels];
-        let mut output = vec![0.0; axis.output * axis.output * channels];
+        let input = aligned(size * size * channels);
+        let input: &[f32] = input.as_slice();
+        let mut output = aligned(axis.output * axis.output * channels);
+        let output: &mut [f32] = output.as_mut_slice();
         let operations = 2 * (taps * taps * output.len()) as u64;
         let reached = rate(|| {
-            depthwise.run(isa, &input, &mut output);
+            depthwise.run(isa, input, output);
             operations
         });
         let share = 100.0 * reached / limit;
@@ -210,11 +222,13 @@ fn pooling(isa: Isa, _: f64) {
         let axis = same(size, taps, stride);
         let window = Window { y: axis, x: axis };
         let pool = Pool { pooling, window, channels, clamp: Clamp::NONE };
-        let input = vec![0.5; size * size * channels];
-        let mut output = vec![0.0; axis.output * axis.output * channels];
+        let input = aligned(size * size * channels);
+        let input: &[f32] = input.as_slice();
+        let mut output = aligned(axis.output * axis.output * channels);
+        let output: &mut [f32] = output.as_mut_slice();
         let reached = rate(|| {
-            pool.run(isa, &input, &mut output);
-            bytes(&input) + bytes(&output)
+            pool.run(isa, input, output);
+            bytes(input) + bytes(output)
         });
         let name = format!("{pooling:?}");
         println!("{name:<7} {taps}x{taps} s{stride} {size:>4} {channels:>6} {reached:>7.1}");
@@ -235,8 +249,10 @@ fn elementwise(isa: Isa, _: f64) {
     };
     for [size, channels] in [[14, 240], [112, 96]] {
         let shape = [1, size, size, channels];
-        let a: Vec<f32> = (0..shape.iter().product::<usize>()).map(|i| i as f32 % 13.0).collect();
-        let mut output = vec![0.0; a.len()];
+        let a = aligned(shape.iter().product());
+        let a: &[f32] = a.as_slice();
+        let mut output = aligned(a.len());
+        let output: &mut [f32] = output.as_mut_slice();
         for (name, function, other) in [
             ("ADD", Binary::Add, shape),
             ("MUL", Binary::Mul, shape),
@@ -245,9 +261,9 @@ fn elementwise(isa: Isa, _: f64) {
         ] {
             let b = vec![0.5; other.iter().product()];
             let (broadcast, _) = Broadcast::new([&shape, &other]).expect("shapes that fit");
-            let bytes = bytes(&a) + bytes(&b) + bytes(&output);
+            let bytes = bytes(a) + bytes(&b) + bytes(output);
             show(name, &shape, bytes, &mut || {
-                binary(isa, function, &broadcast, (&a, &b), Clamp::NONE, &mut output);
+                binary(isa, function, &broadcast, (a, &b), Clamp::NONE, output);
             });
         }
         let relu = Unary::Clamp(Clamp { low: 0.0, high: f32::INFINITY });
@@ -258,18 +274,18 @@ fn elementwise(isa: Isa, _: f64) {
             ("TANH", Unary::Tanh),
             ("EXP", Unary::Exp),
         ] {
-            let bytes = bytes(&a) + bytes(&output);
+            let bytes = bytes(a) + bytes(output);
             show(name, &shape, bytes, &mut || {
-                unary(isa, function, &a, &mut output);
+                unary(isa, function, a, output);
             });
         }
         let plan = ReducePlan::new(&shape, |axis| axis == 1 || axis == 2);
         let mut means = vec![0.0; channels];
-        show("MEAN h, w", &shape, bytes(&a), &mut || {
-            reduce(isa, Reduction::Mean, &plan, &a, &mut means);
+        show("MEAN h, w", &shape, bytes(a), &mut || {
+            reduce(isa, Reduction::Mean, &plan, a, &mut means);
         });
-        show("SOFTMAX", &shape, bytes(&a) + bytes(&output), &mut || {
-            softmax(isa, 1.0, channels, &a, &mut output);
+        show("SOFTMAX", &shape, bytes(a) + bytes(output), &mut || {
+            softmax(isa, 1.0, channels, a, output);
         });
     }
 }

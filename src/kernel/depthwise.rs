@@ -5,22 +5,15 @@
 
 use super::gemm::Clamp;
 use super::isa::{Isa, Task};
-use super::minmax::{Fold, RegisterFold};
+use super::minmax::Fold;
 use super::simd::{LANES, Simd};
-use super::window::{Axis, Window};
+use super::sliding::{Taps, clamp, fits, slide};
+use super::window::Window;
 use crate::arithmetic::Arithmetic;
 use crate::observation::Observation;
 
-/// Outputs of a row that are computed together: what 16 registers hold beside a row of a filter. Sides
-/// of images are mostly 7 times a power of two.
-const TOGETHER: usize = 7;
-
 /// Outputs of a row that the general path computes together.
 const FEW: usize = 4;
-
-/// Bytes of neighbouring channels that are computed for a whole image before the next ones, so that
-/// rows are still in the L1 cache when the next output row needs them.
-const CHUNK_BYTES: usize = 256;
 
 /// A depthwise convolution over one image.
 #[derive(Clone, Copy, Debug)]
@@ -65,18 +58,14 @@ impl Task for Run<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> Observation {
-        let Window { y, x } = self.depthwise.window;
-        let is_square = (y.taps, y.stride) == (x.taps, x.stride);
-        let is_dense = (y.dilation, x.dilation) == (1, 1);
-        if is_square && is_dense && self.depthwise.channels >= S::REGISTER_LANES {
-            match (y.taps, y.stride) {
-                (3, 1) => return self.square::<S, 3, 1>(s),
-                (3, 2) => return self.square::<S, 3, 2>(s),
-                (5, 1) => return self.square::<S, 5, 1>(s),
-                (5, 2) => return self.square::<S, 5, 2>(s),
-                _ => {}
-            }
+        macro_rules! squares {
+            ($(($taps:literal, $stride:literal)),+) => {$(
+                if fits::<S, $taps, $stride>(&self.depthwise.window, self.depthwise.channels) {
+                    return self.square::<S, $taps, $stride>(s);
+                }
+            )+};
         }
+        squares!((3, 1), (3, 2), (5, 1), (5, 2));
         self.general(s)
     }
 }
@@ -106,149 +95,59 @@ impl Run<'_> {
         fold.finish(s)
     }
 
-    /// `TAPS` x `TAPS` taps with `STRIDE` in both directions, without dilation, over at least a
-    /// register of channels.
     #[inline(always)]
     fn square<S: Simd, const TAPS: usize, const STRIDE: usize>(self, s: S) -> Observation {
-        let Self { depthwise: d, input, output } = self;
-        let Window { y, x } = d.window;
-        let channels = d.channels;
-        assert_eq!((y.taps, x.taps, y.stride, x.stride), (TAPS, TAPS, STRIDE, STRIDE), "square");
-        let mut fold = RegisterFold::new(s);
-        let chunk = CHUNK_BYTES / size_of::<f32>();
-        for first in (0..channels).step_by(chunk) {
-            let end = channels.min(first + chunk);
-            for oy in 0..y.output {
-                let rows = y.valid_taps(oy);
-                let top = (oy * STRIDE + rows.start).wrapping_sub(y.before);
-                let mut ox = 0;
-                while ox < x.output {
-                    let together = if x.output < TOGETHER { 1 } else { TOGETHER };
-                    // The last ones may have been computed already: they only take time.
-                    let from = ox.min(x.output - together);
-                    let block = Block {
-                        input: input.as_ptr().wrapping_add(
-                            top.wrapping_mul(x.input)
-                                .wrapping_add((from * STRIDE).wrapping_sub(x.before))
-                                .wrapping_mul(channels),
-                        ),
-                        row_step: x.input * channels,
-                        channels,
-                        weights: d.weights.as_ptr().wrapping_add(rows.start * TAPS * channels),
-                        bias: d.bias.as_ptr(),
-                        rows: rows.len(),
-                        columns: columns(&x, from, together),
-                        output: output.as_mut_ptr().wrapping_add((oy * x.output + from) * channels),
-                        clamp: d.clamp,
-                    };
-                    let is_whole = block.columns == (0, TAPS + (together - 1) * STRIDE);
-                    let mut c = first;
-                    while c < end {
-                        // Neither may the last channels exceed a register: they overlap as well.
-                        let at = c.min(channels - S::REGISTER_LANES);
-                        // SAFETY: `Depthwise::run` has checked that the buffers hold what the window
-                        // and the channels say, `at` begins a register of channels, rows and
-                        // columns are those that exist.
-                        unsafe {
-                            if together == 1 {
-                                block.outputs::<S, TAPS, STRIDE, 1, true>(s, at, &mut fold);
-                            } else if is_whole {
-                                block.outputs::<S, TAPS, STRIDE, TOGETHER, false>(s, at, &mut fold);
-                            } else {
-                                block.outputs::<S, TAPS, STRIDE, TOGETHER, true>(s, at, &mut fold);
-                            }
-                        }
-                        c += S::REGISTER_LANES;
-                    }
-                    ox += together;
-                }
-            }
-        }
-        fold.finish(s)
+        let d = self.depthwise;
+        assert_eq!(d.weights.len(), TAPS * TAPS * d.channels, "weights length");
+        assert_eq!(d.bias.len(), d.channels, "bias length");
+        let filters = Filters {
+            weights: d.weights.as_ptr(),
+            bias: d.bias.as_ptr(),
+            channels: d.channels,
+            clamp: d.clamp,
+        };
+        let Self { input, output, .. } = self;
+        slide::<S, _, TAPS, STRIDE>(s, filters, &d.window, d.channels, input, output)
     }
 }
 
-/// Of the input columns that `count` outputs from `ox` on read, those that are not padding: first and
-/// end.
-fn columns(x: &Axis, ox: usize, count: usize) -> (usize, usize) {
-    let start = ox * x.stride;
-    let all = x.taps + (count - 1) * x.stride;
-    let end = (x.input + x.before).saturating_sub(start).min(all);
-    (x.before.saturating_sub(start).min(end), end)
-}
-
-/// Some neighbouring outputs of one row.
-struct Block {
-    /// Channel 0 of the input row that the first existing row of taps reads, at the column of the first
-    /// output's first tap, which may be padding.
-    input: *const f32,
-    /// From one input row to the next.
-    row_step: usize,
-    /// From one column to the next, and from one tap to the next.
-    channels: usize,
-    /// The first existing row of taps.
+/// A filter for every channel.
+#[derive(Clone, Copy)]
+struct Filters {
+    /// `[taps y, taps x, channels]`
     weights: *const f32,
+    /// `[channels]`
     bias: *const f32,
-    /// Number of existing rows of taps.
-    rows: usize,
-    /// Existing columns of the input, counted from `input`: first and end.
-    columns: (usize, usize),
-    output: *mut f32,
+    channels: usize,
     clamp: Clamp,
 }
 
-impl Block {
-    /// Computes `N` outputs for a register of channels from `c` on. Without `EDGE`, all columns exist.
-    ///
-    /// # Safety
-    /// The pointers must be valid for all channels from `c` to `c + S::REGISTER_LANES`: `input` for
-    /// `rows` and `columns`, `weights` for `rows` of `TAPS`, `output` for `N` outputs.
+impl<S: Simd> Taps<S> for Filters {
     #[inline(always)]
-    unsafe fn outputs<
-        S: Simd,
-        const TAPS: usize,
-        const STRIDE: usize,
-        const N: usize,
-        const EDGE: bool,
-    >(
-        &self,
-        s: S,
-        c: usize,
-        fold: &mut RegisterFold<S>,
-    ) {
-        let step = self.channels;
-        // SAFETY: the caller's promise.
-        let mut sums = [unsafe { s.register_load(self.bias.wrapping_add(c)) }; N];
-        let (mut row, mut weights) = (self.input.wrapping_add(c), self.weights.wrapping_add(c));
-        for _ in 0..self.rows {
-            let mut taps = [s.register_splat(0.0); TAPS];
-            for (i, tap) in taps.iter_mut().enumerate() {
-                // SAFETY: the caller's promise.
-                *tap = unsafe { s.register_load(weights.wrapping_add(i * step)) };
-            }
-            // Column after column, so that one register holds input; for each output, taps ascend.
-            for column in 0..TAPS + (N - 1) * STRIDE {
-                if EDGE && !(self.columns.0..self.columns.1).contains(&column) {
-                    continue;
-                }
-                // SAFETY: the caller's promise; this column exists.
-                let value = unsafe { s.register_load(row.wrapping_add(column * step)) };
-                for n in 0..N {
-                    if n * STRIDE <= column && column - n * STRIDE < TAPS {
-                        sums[n] = s.register_fma(value, taps[column - n * STRIDE], sums[n]);
-                    }
-                }
-            }
-            row = row.wrapping_add(self.row_step);
-            weights = weights.wrapping_add(TAPS * step);
+    unsafe fn start(&self, s: S, c: usize) -> S::R {
+        // SAFETY: the caller vouches for a register of channels.
+        unsafe { s.register_load(self.bias.wrapping_add(c)) }
+    }
+
+    #[inline(always)]
+    unsafe fn weights<const TAPS: usize>(&self, s: S, row: usize, c: usize) -> [S::R; TAPS] {
+        let from = self.weights.wrapping_add(row * TAPS * self.channels + c);
+        let mut weights = [s.register_splat(0.0); TAPS];
+        for (tx, weight) in weights.iter_mut().enumerate() {
+            // SAFETY: the caller vouches for the row and a register of channels.
+            *weight = unsafe { s.register_load(from.wrapping_add(tx * self.channels)) };
         }
-        let (low, high) = (s.register_splat(self.clamp.low), s.register_splat(self.clamp.high));
-        for (n, sum) in sums.into_iter().enumerate() {
-            let value = s.register_min(high, s.register_max(low, sum));
-            fold.push(s, value);
-            // SAFETY: the caller's promise.
-            unsafe { s.register_store(value, self.output.wrapping_add(n * step + c)) };
-        }
+        weights
+    }
+
+    #[inline(always)]
+    fn join(&self, s: S, sum: S::R, value: S::R, weight: S::R) -> S::R {
+        s.register_fma(value, weight, sum)
+    }
+
+    #[inline(always)]
+    fn finish(&self, s: S, sum: S::R, _: usize) -> S::R {
+        clamp(s, self.clamp, sum)
     }
 }
 
@@ -307,6 +206,7 @@ impl Row<'_> {
 mod tests {
     use super::*;
     use crate::kernel::testing::{add_product, kinds, ramp};
+    use crate::kernel::window::Axis;
 
     fn expected(d: &Depthwise<'_>, input: &[f32]) -> Vec<f32> {
         let Window { y, x } = d.window;

@@ -325,9 +325,9 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    // The run has a fold of its own: one that outlives the run would stay in memory.
     #[inline(always)]
     fn visit<S: Simd, const A: bool, const B: bool>(&self, s: S, to: &mut [f32]) -> Fold<S> {
-        // Of its own: extremes that outlive the loop would go through memory at every step.
         let mut fold = Fold::new(s);
         let (mut a, mut b) = (s.splat(self.a[0]), s.splat(self.b[0]));
         let (vectors, tail) = to.as_chunks_mut::<LANES>();

@@ -1,7 +1,7 @@
 //! Elementary functions over sixteen lanes, with a fixed sequence of operations and so the same bits
 //! on every instruction set. Error bounds are named constants, tested against `f64`.
 
-use super::simd::Simd;
+use super::simd::{ROUND, Simd};
 
 /// Largest error of [`exp`], in units in the last place, where the result is a normal number.
 #[cfg(test)]
@@ -18,16 +18,6 @@ const ERF_ULP: f64 = 1.0;
 /// Largest error of [`gelu`] and [`gelu_approximate`], as a share of the argument.
 #[cfg(test)]
 const GELU_ERROR: f64 = 1.2e-7;
-
-/// Adding and subtracting this rounds a value below 2^22 to the nearest integer, ties to even.
-const ROUND: f32 = 12_582_912.0;
-
-/// `2^n` for an integral `n` from -126 to 127.
-#[inline(always)]
-fn pow2<S: Simd>(s: S, n: S::V) -> S::V {
-    // The sum's low bits are n + 127; shifted up they are the exponent field.
-    s.shl_bits::<23>(s.add(n, s.splat(ROUND + 127.0)))
-}
 
 /// `e^x`.
 ///
@@ -48,9 +38,8 @@ pub(crate) fn exp<S: Simd>(s: S, x: S::V) -> S::V {
     for c in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
         p = s.fma(p, r, s.splat(c));
     }
-    // n reaches from -150 to 128: two factors, so that neither leaves the exponent's range.
-    let half = s.sub(s.fma(n, s.splat(0.5), round), round);
-    s.mul(s.mul(p, pow2(s, half)), pow2(s, s.sub(n, half)))
+    // n reaches from -150 to 128.
+    s.scale(p, n)
 }
 
 /// `1 / (1 + e^-x)`.

@@ -26,7 +26,7 @@ impl<S: Simd> Fold<S> {
         self.max = s.max(v, self.max);
     }
 
-    /// Sees what `other` has seen.
+    /// Sees what another has seen.
     #[inline(always)]
     pub(crate) fn join(&mut self, s: S, other: Self) {
         self.min = s.min(other.min, self.min);

@@ -21,6 +21,7 @@ pub mod peak;
 pub mod pool;
 pub mod reduce;
 mod simd;
+mod sliding;
 #[cfg(test)]
 mod testing;
 pub mod transpose;

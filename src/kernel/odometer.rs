@@ -20,6 +20,8 @@ impl<'a, const N: usize> Odometer<'a, N> {
     }
 
     /// One step of the innermost loop; back at the start after the last.
+    // A call would take vector registers out of the caller's hands.
+    #[inline(always)]
     pub(super) fn advance(&mut self) {
         for (i, (count, strides)) in self.index.iter_mut().zip(self.loops).rev() {
             *i += 1;

@@ -4,6 +4,7 @@ use super::gemm::Clamp;
 use super::isa::{Isa, Task};
 use super::minmax::Fold;
 use super::simd::{LANES, Simd};
+use super::sliding::{Taps, clamp, fits, slide};
 use super::window::Window;
 use crate::observation::Observation;
 
@@ -53,6 +54,80 @@ impl Task for Run<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> Observation {
+        let Pool { window, channels, .. } = *self.pool;
+        macro_rules! squares {
+            ($(($taps:literal, $stride:literal)),+) => {$(
+                if fits::<S, $taps, $stride>(&window, channels) {
+                    let Self { pool, input, output } = self;
+                    return match pool.pooling {
+                        Pooling::Max => {
+                            let taps = Largest(pool.clamp);
+                            slide::<S, _, $taps, $stride>(s, taps, &window, channels, input, output)
+                        }
+                        Pooling::Average => {
+                            let taps = Mean(pool.clamp);
+                            slide::<S, _, $taps, $stride>(s, taps, &window, channels, input, output)
+                        }
+                    };
+                }
+            )+};
+        }
+        squares!((2, 2), (3, 1), (3, 2));
+        self.general(s)
+    }
+}
+
+/// [`Pooling::Max`]
+#[derive(Clone, Copy)]
+struct Largest(Clamp);
+
+impl<S: Simd> Taps<S> for Largest {
+    #[inline(always)]
+    unsafe fn start(&self, s: S, _: usize) -> S::R {
+        s.register_splat(f32::MIN)
+    }
+    #[inline(always)]
+    unsafe fn weights<const TAPS: usize>(&self, s: S, _: usize, _: usize) -> [S::R; TAPS] {
+        [s.register_splat(1.0); TAPS]
+    }
+    #[inline(always)]
+    fn join(&self, s: S, sum: S::R, value: S::R, _: S::R) -> S::R {
+        s.register_max(value, sum)
+    }
+    #[inline(always)]
+    fn finish(&self, s: S, sum: S::R, _: usize) -> S::R {
+        clamp(s, self.0, sum)
+    }
+}
+
+/// [`Pooling::Average`]
+#[derive(Clone, Copy)]
+struct Mean(Clamp);
+
+impl<S: Simd> Taps<S> for Mean {
+    #[inline(always)]
+    unsafe fn start(&self, s: S, _: usize) -> S::R {
+        s.register_splat(0.0)
+    }
+    #[inline(always)]
+    unsafe fn weights<const TAPS: usize>(&self, s: S, _: usize, _: usize) -> [S::R; TAPS] {
+        [s.register_splat(1.0); TAPS]
+    }
+    #[inline(always)]
+    fn join(&self, s: S, sum: S::R, value: S::R, _: S::R) -> S::R {
+        s.register_add(sum, value)
+    }
+    #[inline(always)]
+    fn finish(&self, s: S, sum: S::R, count: usize) -> S::R {
+        let mean = s.register_div(sum, s.register_splat(count as f32));
+        clamp(s, self.0, mean)
+    }
+}
+
+impl Run<'_> {
+    /// Any window and any number of channels.
+    #[inline(always)]
+    fn general<S: Simd>(self, s: S) -> Observation {
         let Self { pool, input, output } = self;
         let (Window { y, x }, channels) = (pool.window, pool.channels);
         let mut fold = Fold::new(s);
@@ -104,12 +179,15 @@ mod tests {
             Axis { input: 8, output: 4, taps: 2, stride: 2, dilation: 1, before: 0 },
             Axis { input: 7, output: 7, taps: 3, stride: 1, dilation: 1, before: 1 },
             Axis { input: 7, output: 4, taps: 3, stride: 2, dilation: 1, before: 1 },
+            Axis { input: 47, output: 23, taps: 2, stride: 2, dilation: 1, before: 0 },
+            Axis { input: 24, output: 24, taps: 3, stride: 1, dilation: 1, before: 1 },
+            Axis { input: 47, output: 23, taps: 3, stride: 2, dilation: 1, before: 0 },
         ];
         for (isa, y, x) in Isa::supported()
             .into_iter()
             .flat_map(|isa| axes.into_iter().flat_map(move |y| axes.map(move |x| (isa, y, x))))
         {
-            for channels in [1, 16, 21] {
+            for channels in [1, 16, 21, 72] {
                 let input = ramp(y.input * x.input * channels, 5);
                 for pooling in [Pooling::Max, Pooling::Average] {
                     let clamp = Clamp { low: -0.5, high: 0.75 };

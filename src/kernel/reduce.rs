@@ -113,28 +113,24 @@ impl Task for ReduceTask<'_> {
     fn run<S: Simd>(self, s: S) -> Observation {
         let Self { reduction, plan, input, output } = self;
         output.fill(reduction.start());
-        if !input.is_empty() {
+        if input.is_empty() {
+            // Nothing to visit.
+        } else if plan.inner_reduced {
             let mut odometer = Odometer::new(&plan.outer);
             for run in input.chunks_exact(plan.inner) {
                 let [at] = odometer.at;
-                if plan.inner_reduced {
-                    let reduced = reduce_run(s, reduction, run);
-                    let joined = reduction.join(s, s.splat(output[at]), s.splat(reduced));
-                    output[at] = s.to_array(joined)[0];
-                } else {
-                    let to = &mut output[at..at + plan.inner];
-                    let (from, from_tail) = run.as_chunks::<LANES>();
-                    let (to, to_tail) = to.as_chunks_mut::<LANES>();
-                    for (from, to) in from.iter().zip(to) {
-                        let joined = reduction.join(s, s.load(to), s.load(from));
-                        s.store(joined, to);
-                    }
-                    if !to_tail.is_empty() {
-                        let sum = s.load_partial(to_tail);
-                        let joined = reduction.join(s, sum, s.load_partial(from_tail));
-                        s.store_partial(joined, to_tail);
-                    }
-                }
+                let reduced = reduce_run(s, reduction, run);
+                let joined = reduction.join(s, s.splat(output[at]), s.splat(reduced));
+                output[at] = s.to_array(joined)[0];
+                odometer.advance();
+            }
+        } else {
+            // The loop around a kept run, if there is one, is a reduced one.
+            let (n, outer) = plan.outer.split_last().map_or((1, &[][..]), |(l, rest)| (l.0, rest));
+            let mut odometer = Odometer::new(outer);
+            for runs in input.chunks_exact(n * plan.inner) {
+                let [at] = odometer.at;
+                reduce_runs(s, reduction, runs, &mut output[at..at + plan.inner]);
                 odometer.advance();
             }
         }
@@ -149,6 +145,34 @@ impl Task for ReduceTask<'_> {
             s.store_up_to(v, to);
         }
         fold.finish(s)
+    }
+}
+
+/// Joins runs, one behind the other, elementwise to `to`, which has the length of one.
+#[inline(always)]
+fn reduce_runs<S: Simd>(s: S, reduction: Reduction, runs: &[f32], to: &mut [f32]) {
+    let len = to.len();
+    let (blocks, rest) = to.as_chunks_mut::<{ 4 * LANES }>();
+    for (i, to) in blocks.iter_mut().enumerate() {
+        let (to, _) = to.as_chunks_mut::<LANES>();
+        let mut sums = [s.load(&to[0]), s.load(&to[1]), s.load(&to[2]), s.load(&to[3])];
+        for run in runs.chunks_exact(len) {
+            let (from, _) = run[i * 4 * LANES..][..4 * LANES].as_chunks::<LANES>();
+            for (sum, from) in sums.iter_mut().zip(from) {
+                *sum = reduction.join(s, *sum, s.load(from));
+            }
+        }
+        for (sum, to) in sums.into_iter().zip(to) {
+            s.store(sum, to);
+        }
+    }
+    let rest_at = len - rest.len();
+    for (i, to) in rest.chunks_mut(LANES).enumerate() {
+        let mut sum = s.load_up_to(to);
+        for run in runs.chunks_exact(len) {
+            sum = reduction.join(s, sum, s.load_up_to(&run[rest_at + i * LANES..][..to.len()]));
+        }
+        s.store_up_to(sum, to);
     }
 }
 
@@ -236,7 +260,7 @@ mod tests {
 
     #[test]
     fn reductions_equal_sums_in_double() {
-        let shape = [3, 4, 5, 18];
+        let shape = [3, 4, 5, 83];
         let input = ramp(shape.iter().product(), 9);
         for mask in 0..16_usize {
             let reduced = |axis: usize| mask >> axis & 1 == 1;

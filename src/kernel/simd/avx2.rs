@@ -111,6 +111,11 @@ impl Simd for Avx2 {
         unsafe { _mm256_add_ps(a, b) }
     }
     #[inline(always)]
+    fn register_div(self, a: Self::R, b: Self::R) -> Self::R {
+        // SAFETY: registers only; AVX2 was detected.
+        unsafe { _mm256_div_ps(a, b) }
+    }
+    #[inline(always)]
     fn register_mul(self, a: Self::R, b: Self::R) -> Self::R {
         // SAFETY: registers only; AVX2 was detected.
         unsafe { _mm256_mul_ps(a, b) }

@@ -4,8 +4,8 @@ use std::arch::x86_64::{
     __m512, __mmask16, _CMP_LT_OQ, _mm512_add_ps, _mm512_and_ps, _mm512_castps_si512,
     _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
     _mm512_mask_blend_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps,
-    _mm512_min_ps, _mm512_mul_ps, _mm512_or_ps, _mm512_set1_ps, _mm512_slli_epi32, _mm512_sqrt_ps,
-    _mm512_storeu_ps, _mm512_sub_ps,
+    _mm512_min_ps, _mm512_mul_ps, _mm512_or_ps, _mm512_scalef_ps, _mm512_set1_ps,
+    _mm512_slli_epi32, _mm512_sqrt_ps, _mm512_storeu_ps, _mm512_sub_ps,
 };
 
 use super::{LANES, Simd, avx2};
@@ -105,6 +105,10 @@ impl Simd for Avx512 {
         self.add(a, b)
     }
     #[inline(always)]
+    fn register_div(self, a: Self::R, b: Self::R) -> Self::R {
+        self.div(a, b)
+    }
+    #[inline(always)]
     fn register_mul(self, a: Self::R, b: Self::R) -> Self::R {
         self.mul(a, b)
     }
@@ -163,6 +167,10 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn shl_bits<const N: u32>(self, a: Self::V) -> Self::V {
         v!(_mm512_castsi512_ps(_mm512_slli_epi32::<N>(_mm512_castps_si512(a))))
+    }
+    #[inline(always)]
+    fn scale(self, a: Self::V, n: Self::V) -> Self::V {
+        v!(_mm512_scalef_ps(a, n))
     }
     #[inline(always)]
     fn load_partial(self, from: &[f32]) -> Self::V {

@@ -18,6 +18,16 @@ pub(crate) mod separate;
 /// Number of lanes of every vector.
 pub(crate) const LANES: usize = 16;
 
+/// Adding and subtracting this rounds a value below 2^22 to the nearest integer, ties to even.
+pub(crate) const ROUND: f32 = 12_582_912.0;
+
+/// `2^n` for an integral `n` from -126 to 127.
+#[inline(always)]
+fn pow2<S: Simd>(s: S, n: S::V) -> S::V {
+    // The sum's low bits are n + 127; shifted up they are the exponent field.
+    s.shl_bits::<23>(s.add(n, s.splat(ROUND + 127.0)))
+}
+
 /// An instruction set as a zero-sized value: it exists only where its instructions do.
 pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Sixteen `f32`.
@@ -68,6 +78,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn register_add(self, a: Self::R, b: Self::R) -> Self::R;
     /// [`Simd::mul`] of registers.
     fn register_mul(self, a: Self::R, b: Self::R) -> Self::R;
+    /// [`Simd::div`] of registers.
+    fn register_div(self, a: Self::R, b: Self::R) -> Self::R;
     /// [`Simd::fma`] of registers.
     fn register_fma(self, a: Self::R, b: Self::R, c: Self::R) -> Self::R;
     /// [`Simd::min`] of registers.
@@ -105,6 +117,16 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn or(self, a: Self::V, b: Self::V) -> Self::V;
     /// The lanes' bits, shifted left by `N`.
     fn shl_bits<const N: u32>(self, a: Self::V) -> Self::V;
+
+    /// `a * 2^n` for normal `a` and integral `n` whose magnitudes are between 1/2 and 2, and up to
+    /// 200, rounded once.
+    #[inline(always)]
+    fn scale(self, a: Self::V, n: Self::V) -> Self::V {
+        // Two factors, so that neither leaves the exponent's range; the first product is exact.
+        let round = self.splat(ROUND);
+        let half = self.sub(self.fma(n, self.splat(0.5), round), round);
+        self.mul(self.mul(a, pow2(self, half)), pow2(self, self.sub(n, half)))
+    }
 
     /// The first `from.len()` lanes from memory, zeros in the others.
     ///

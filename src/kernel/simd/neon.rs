@@ -103,6 +103,11 @@ impl Simd for Neon {
         unsafe { vaddq_f32(a, b) }
     }
     #[inline(always)]
+    fn register_div(self, a: Self::R, b: Self::R) -> Self::R {
+        // SAFETY: registers only; NEON was detected.
+        unsafe { vdivq_f32(a, b) }
+    }
+    #[inline(always)]
     fn register_mul(self, a: Self::R, b: Self::R) -> Self::R {
         // SAFETY: registers only; NEON was detected.
         unsafe { vmulq_f32(a, b) }

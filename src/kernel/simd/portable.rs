@@ -79,6 +79,10 @@ impl Simd for Portable {
         self.add(a, b)
     }
     #[inline(always)]
+    fn register_div(self, a: Self::R, b: Self::R) -> Self::R {
+        self.div(a, b)
+    }
+    #[inline(always)]
     fn register_mul(self, a: Self::R, b: Self::R) -> Self::R {
         self.mul(a, b)
     }

@@ -43,6 +43,10 @@ impl<S: Simd> Simd for Separate<S> {
         unsafe { self.0.store_ptr(v, to) }
     }
     #[inline(always)]
+    fn scale(self, a: Self::V, n: Self::V) -> Self::V {
+        self.0.scale(a, n)
+    }
+    #[inline(always)]
     fn load_partial(self, from: &[f32]) -> Self::V {
         self.0.load_partial(from)
     }
@@ -71,6 +75,10 @@ impl<S: Simd> Simd for Separate<S> {
     #[inline(always)]
     fn register_add(self, a: Self::R, b: Self::R) -> Self::R {
         self.0.register_add(a, b)
+    }
+    #[inline(always)]
+    fn register_div(self, a: Self::R, b: Self::R) -> Self::R {
+        self.0.register_div(a, b)
     }
     #[inline(always)]
     fn register_mul(self, a: Self::R, b: Self::R) -> Self::R {
