@@ -52,23 +52,28 @@ impl Clamp {
     }
 }
 
-/// The right matrix, packed once into panels of a tile's width.
+/// The right matrix, packed into panels of a tile's width in memory of its own.
 #[derive(Debug)]
 pub struct PackedWeights {
-    n: usize,
-    segments: usize,
-    segment_len: usize,
-    /// Vectors across a full panel, as the instruction set wants it.
-    vectors: usize,
     isa: Isa,
     arithmetic: Arithmetic,
+    layout: WeightLayout,
+    memory: AlignedBuffer,
+}
+
+/// The right matrix, packed into memory that somebody else holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Packed<'a> {
+    isa: Isa,
+    arithmetic: Arithmetic,
+    layout: WeightLayout,
     /// Panel after panel; in a panel, row `k` has the columns' weights side by side, padded by
     /// zeros to whole vectors.
-    panels: AlignedBuffer,
+    panels: &'a [f32],
     /// One value a padded column.
-    bias: AlignedBuffer,
+    bias: &'a [f32],
     /// One segment of zeros.
-    zeros: AlignedBuffer,
+    zeros: &'a [f32],
 }
 
 /// Where the elements of the right matrix stand in an unpacked buffer.
@@ -92,10 +97,17 @@ impl WeightLayout {
         self.segments * self.segment_len
     }
 
-    /// Bytes of memory that weights packed so hold.
+    /// Bytes of memory that weights packed so hold, in whole cache lines; `usize::MAX` if they are too
+    /// many to count.
     pub fn byte_len(&self) -> usize {
-        let columns = (self.k() + 1) * self.n.next_multiple_of(LANES);
-        (columns + self.segment_len) * size_of::<f32>()
+        let elements = self.parts().into_iter().fold(0, usize::saturating_add);
+        elements.saturating_mul(size_of::<f32>()).checked_next_multiple_of(64).unwrap_or(usize::MAX)
+    }
+
+    /// Elements of the panels, the bias and the segment of zeros.
+    fn parts(&self) -> [usize; 3] {
+        let padded = self.n.next_multiple_of(LANES);
+        [self.k().saturating_mul(padded), padded, self.segment_len]
     }
 
     /// Bytes of scratch memory that [`multiply`] needs for `rows` rows with weights packed so.
@@ -122,18 +134,9 @@ impl PackedWeights {
         weights: &[f32],
         bias: Option<&[f32]>,
     ) -> Self {
-        let WeightLayout { n, column_stride, k_stride, .. } = layout;
-        let mut packed = Self::zeroed(isa, arithmetic, layout, bias);
-        for first in (0..n).step_by(LANES) {
-            let used = (n - first).min(LANES);
-            for k in 0..layout.k() {
-                let lanes = packed.lanes_mut(k, first);
-                for (j, to) in lanes[..used].iter_mut().enumerate() {
-                    *to = weights[(first + j) * column_stride + k * k_stride];
-                }
-            }
-        }
-        packed
+        let mut memory = AlignedBuffer::zeroed(layout.byte_len());
+        Packed::pack(isa, arithmetic, layout, weights, bias, memory.bytes_mut());
+        Self { isa, arithmetic, layout, memory }
     }
 
     /// Weights of zero, to be filled through [`lanes_mut`](Self::lanes_mut).
@@ -146,40 +149,26 @@ impl PackedWeights {
         layout: WeightLayout,
         bias: Option<&[f32]>,
     ) -> Self {
-        let WeightLayout { n, segments, segment_len, .. } = layout;
-        let (_, vectors) = isa.tile();
-        let padded = n.next_multiple_of(LANES);
-        let panels = AlignedBuffer::zeroed(layout.k() * padded * size_of::<f32>());
-        let mut padded_bias = AlignedBuffer::zeroed(padded * size_of::<f32>());
+        let mut memory = AlignedBuffer::zeroed(layout.byte_len());
         if let Some(bias) = bias {
-            padded_bias.as_mut_slice::<f32>()[..n].copy_from_slice(&bias[..n]);
+            let [panels, ..] = layout.parts();
+            memory.as_mut_slice()[panels..][..layout.n].copy_from_slice(&bias[..layout.n]);
         }
-        let zeros = AlignedBuffer::zeroed(segment_len * size_of::<f32>());
-        Self {
-            n,
-            segments,
-            segment_len,
-            vectors,
-            isa,
-            arithmetic,
-            panels,
-            bias: padded_bias,
-            zeros,
-        }
+        Self { isa, arithmetic, layout, memory }
     }
 
     /// Row `k` of sixteen columns from `column`, a multiple of sixteen, on.
     pub(super) fn lanes_mut(&mut self, k: usize, column: usize) -> &mut [f32; LANES] {
-        let panel = column - column % (self.vectors * LANES);
-        let width = (self.n.next_multiple_of(LANES) - panel).min(self.vectors * LANES);
-        let at = panel * self.segments * self.segment_len + k * width + column - panel;
-        let panels: &mut [f32] = self.panels.as_mut_slice();
-        panels[at..].first_chunk_mut().expect("whole vectors")
+        let panel_width = self.isa.tile().1 * LANES;
+        let panel = column - column % panel_width;
+        let width = (self.layout.n.next_multiple_of(LANES) - panel).min(panel_width);
+        let at = panel * self.layout.k() + k * width + column - panel;
+        self.memory.as_mut_slice()[at..].first_chunk_mut().expect("whole vectors")
     }
 
     /// Number of columns of the result.
     pub fn columns(&self) -> usize {
-        self.n
+        self.layout.n
     }
 
     /// Rows of a block, whole tiles, when a row brings `row_bytes` new bytes into the cache.
@@ -190,7 +179,84 @@ impl PackedWeights {
 
     /// Bytes of scratch memory that [`multiply`] needs for `rows` rows.
     pub fn scratch_len(&self, rows: usize, row_bytes: usize) -> usize {
-        scratch_len(self.isa, self.segments, rows, row_bytes)
+        self.layout.scratch_len(self.isa, rows, row_bytes)
+    }
+}
+
+impl<'a> From<&'a PackedWeights> for Packed<'a> {
+    fn from(weights: &'a PackedWeights) -> Self {
+        let PackedWeights { isa, arithmetic, layout, ref memory } = *weights;
+        Self::view(isa, arithmetic, layout, memory.as_slice())
+    }
+}
+
+impl<'a> Packed<'a> {
+    /// As [`PackedWeights::new`], into memory of at least [`WeightLayout::byte_len`] bytes.
+    ///
+    /// # Panics
+    /// If `weights`, `bias` or `memory` are shorter than the layout says, or `memory` does not start on a
+    /// boundary of 4 bytes.
+    pub fn pack(
+        isa: Isa,
+        arithmetic: Arithmetic,
+        layout: WeightLayout,
+        weights: &[f32],
+        bias: Option<&[f32]>,
+        memory: &'a mut [u8],
+    ) -> Self {
+        let memory = bytemuck::cast_slice_mut(&mut memory[..layout.byte_len()]);
+        let (panels, rest) = memory.split_at_mut(layout.parts()[0]);
+        pack_panels(isa.tile().1 * LANES, layout, weights, panels);
+        rest.fill(0.0);
+        if let Some(bias) = bias {
+            rest[..layout.n].copy_from_slice(&bias[..layout.n]);
+        }
+        Self::view(isa, arithmetic, layout, memory)
+    }
+
+    /// The parts of packed memory.
+    fn view(isa: Isa, arithmetic: Arithmetic, layout: WeightLayout, memory: &'a [f32]) -> Self {
+        let [panels, bias, zeros] = layout.parts();
+        let (panels, rest) = memory.split_at(panels);
+        let (bias, rest) = rest.split_at(bias);
+        Self { isa, arithmetic, layout, panels, bias, zeros: &rest[..zeros] }
+    }
+}
+
+/// Packs panels of `panel_width` columns.
+fn pack_panels(panel_width: usize, layout: WeightLayout, weights: &[f32], mut packed: &mut [f32]) {
+    /// Rows of a panel that stay in the first-level cache while its columns are filled.
+    const BLOCK: usize = 64;
+    let WeightLayout { n, column_stride, k_stride, .. } = layout;
+    let k = layout.k();
+    if k == 0 || n == 0 {
+        return;
+    }
+    let weights = &weights[..=(n - 1) * column_stride + (k - 1) * k_stride];
+    for first in (0..n).step_by(panel_width) {
+        let used = (n - first).min(panel_width);
+        let width = used.next_multiple_of(LANES);
+        let (panel, rest) = packed.split_at_mut(width * k);
+        packed = rest;
+        for (block, to) in panel.chunks_mut(BLOCK * width).enumerate() {
+            let from = &weights[first * column_stride + block * BLOCK * k_stride..];
+            if column_stride == 1 {
+                for (kk, to) in to.chunks_exact_mut(width).enumerate() {
+                    to[..used].copy_from_slice(&from[kk * k_stride..][..used]);
+                    to[used..].fill(0.0);
+                }
+                continue;
+            }
+            if used < width {
+                to.fill(0.0);
+            }
+            for column in 0..used {
+                let from = from[column * column_stride..].iter().step_by(k_stride);
+                for (to, &weight) in to[column..].iter_mut().step_by(width).zip(from) {
+                    *to = weight;
+                }
+            }
+        }
     }
 }
 
@@ -248,8 +314,8 @@ pub type After<'a> = &'a mut (dyn FnMut(usize, &mut [f32]) + 'a);
 /// # Panics
 /// If a segment or a result row lies outside its buffer, or the scratch memory is too small.
 #[expect(clippy::needless_pass_by_value, reason = "a caller makes them for this call")]
-pub fn multiply<F: Fn((usize, usize), &mut [usize])>(
-    weights: &PackedWeights,
+pub fn multiply<'w, F: Fn((usize, usize), &mut [usize])>(
+    weights: impl Into<Packed<'w>>,
     rows: Rows<'_, F>,
     clamp: Clamp,
     mut target: Target<'_>,
@@ -257,22 +323,22 @@ pub fn multiply<F: Fn((usize, usize), &mut [usize])>(
     mut after: Option<After<'_>>,
     scratch: &mut [u8],
 ) {
-    let total = rows.total();
-    if total == 0 || weights.n == 0 {
+    let (weights, total) = (weights.into(), rows.total());
+    let n = weights.layout.n;
+    if total == 0 || n == 0 {
         return;
     }
     assert_eq!(observed.len(), rows.images.len(), "one observation an image");
-    let end = (total - 1) * target.row_stride + target.column + weights.n;
+    let end = (total - 1) * target.row_stride + target.column + n;
     assert!(target.values.len() >= end, "the output holds every row");
-    let is_apart = target.column + weights.n <= target.row_stride || total == 1;
+    let is_apart = target.column + n <= target.row_stride || total == 1;
     assert!(is_apart, "rows do not overlap");
-    let needed = weights.scratch_len(total, rows.row_bytes);
+    let needed = weights.layout.scratch_len(weights.isa, total, rows.row_bytes);
     assert!(scratch.len() >= needed, "scratch memory suffices");
     #[expect(clippy::cast_ptr_alignment, reason = "checked in the next line")]
     let pointers = scratch.as_mut_ptr().cast::<*const f32>();
     assert!(pointers.is_aligned(), "scratch memory is aligned");
     let (tile_rows, _) = weights.isa.tile();
-    let n = weights.n;
     let mut row_bytes = rows.row_bytes;
     if after.is_some() {
         assert_eq!((target.column, target.row_stride), (0, n), "rows without gaps");
@@ -315,15 +381,15 @@ pub fn multiply<F: Fn((usize, usize), &mut [usize])>(
 /// Writes the pointers of a block's rows, tile by tile, per segment one per row of the tile; every one
 /// checked. `pointers` has room for the block's rows times segments.
 fn fill_pointers<F: Fn((usize, usize), &mut [usize])>(
-    weights: &PackedWeights,
+    weights: Packed<'_>,
     rows: &Rows<'_, F>,
     block: Range<usize>,
     pointers: *mut *const f32,
 ) {
     const CHUNK: usize = 64;
     let (tile_rows, _) = weights.isa.tile();
-    let (segments, len) = (weights.segments, weights.segment_len);
-    let zeros: &[f32] = weights.zeros.as_slice();
+    let Packed { layout, zeros, .. } = weights;
+    let WeightLayout { segments, segment_len: len, .. } = layout;
     let mut few = [0; CHUNK];
     let mut many = Vec::new();
     let offsets: &mut [usize] = if segments <= CHUNK {
@@ -373,7 +439,7 @@ fn fill_pointers<F: Fn((usize, usize), &mut [usize])>(
 
 /// A block of rows against all columns.
 struct Product<'a> {
-    weights: &'a PackedWeights,
+    weights: Packed<'a>,
     /// Counted through all images.
     rows: Range<usize>,
     image_rows: usize,
@@ -389,19 +455,18 @@ impl Task for Product<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let weights = self.weights;
-        let panel_width = weights.vectors * LANES;
-        let k = weights.segments * weights.segment_len;
-        let panels: &[f32] = weights.panels.as_slice();
-        let bias: &[f32] = weights.bias.as_slice();
-        for column in (0..weights.n).step_by(panel_width) {
-            let used = (weights.n - column).min(panel_width);
+        let Packed { layout, panels, bias, .. } = self.weights;
+        let WeightLayout { n, segments, segment_len, .. } = layout;
+        let panel_width = S::TILE_VECTORS * LANES;
+        let k = layout.k();
+        for column in (0..n).step_by(panel_width) {
+            let used = (n - column).min(panel_width);
             let strip = Strip {
                 panel: panels[column * k..].as_ptr(),
                 bias: bias[column..].as_ptr(),
                 used,
-                segments: weights.segments,
-                segment_len: weights.segment_len,
+                segments,
+                segment_len,
                 clamp: self.clamp,
                 row_stride: self.target.row_stride,
                 image_rows: self.image_rows,

@@ -212,3 +212,38 @@ fn the_lowest_float_is_ignored_before_what_follows() {
         assert!(out.iter().all(|&v| v == 0.0));
     }
 }
+
+#[test]
+fn packing_into_used_memory_of_either_layout() {
+    for (isa, arithmetic) in kinds() {
+        for (m, n, k) in [(5, 33, 70), (2, 16, 1), (7, 3, 129), (3, 5, 0)] {
+            let (input, weights) = (ramp(m * k, 1), ramp(n * k, 2));
+            let layout =
+                WeightLayout { n, segments: 1, segment_len: k, column_stride: k, k_stride: 1 };
+            // The same matrix with the columns side by side.
+            let turned: Vec<f32> = (0..n * k).map(|i| weights[i % n * k + i / n]).collect();
+            let sideways = WeightLayout { column_stride: 1, k_stride: n, ..layout };
+            let mut used = AlignedBuffer::copy_of(&vec![0xff_u8; layout.byte_len()]);
+            let mut scratch = AlignedBuffer::zeroed(layout.scratch_len(isa, m, k * 4));
+            let mut product = |packed: Packed<'_>| {
+                let offsets = |(_, row), offsets: &mut [usize]| offsets[0] = row * k;
+                let row_bytes = k * 4;
+                let rows =
+                    Rows { images: &[&input], lines: (1, m), row_bytes, offsets, step: Some(k) };
+                let mut values = vec![0.0; m * n];
+                let target = Target { values: &mut values, row_stride: n, column: 0 };
+                let mut observed = [Observation::EMPTY];
+                let scratch = scratch.bytes_mut();
+                multiply(packed, rows, Clamp::NONE, target, &mut observed, None, scratch);
+                values
+            };
+            let held = PackedWeights::new(isa, arithmetic, layout, &weights, None);
+            let expected = product((&held).into());
+            for (layout, weights) in [(layout, &weights), (sideways, &turned)] {
+                let memory = used.bytes_mut();
+                let packed = Packed::pack(isa, arithmetic, layout, weights, None, memory);
+                assert_same_bits(&product(packed), &expected, &format!("{isa} {m}x{k}x{n}"));
+            }
+        }
+    }
+}
