@@ -22,6 +22,7 @@ pub mod reduce;
 mod simd;
 #[cfg(test)]
 mod testing;
+pub mod transpose;
 pub mod window;
 pub mod winograd;
 

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::kernel::window::Axis;
 use crate::schema::Padding;
+use crate::tensor::DType;
 
 /// The attributes of a node as the named options table. A node without options has the defaults, as
 /// converters leave out tables of defaults.
@@ -75,6 +76,14 @@ pub(super) fn axis_in(axis: i64, rank: usize) -> Result<usize> {
         .and_then(|axis| usize::try_from(axis).ok())
         .filter(|&axis| axis < rank)
         .ok_or_else(|| Error::model(format!("there is no axis {axis} among {rank} dimensions")))
+}
+
+/// Bytes of an element that is moved as it is.
+///
+/// # Errors
+/// If elements of this type have no whole bytes.
+pub(super) fn element_len(dtype: DType) -> Result<usize> {
+    dtype.byte_len().ok_or_else(|| Error::model(format!("{dtype} elements have no whole bytes")))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! applied for float32.
 
 use super::activation::Activation;
-use super::attributes::{attributes, axis_in};
+use super::attributes::{attributes, axis_in, element_len};
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::kernel::elementwise::{Unary, unary_in_place};
@@ -59,10 +59,7 @@ impl Operator for Concatenation {
         let inputs = context.inputs;
         let first = &inputs.required(0)?.tensor_type;
         let axis = axis_in(self.axis.into(), first.shape.len())?;
-        let element = first
-            .dtype
-            .byte_len()
-            .ok_or_else(|| Error::model(format!("{} elements have no whole bytes", first.dtype)))?;
+        let element = element_len(first.dtype)?;
         // Each input brings runs of this many bytes; a run of every input makes one of the output.
         let mut runs = Vec::with_capacity(inputs.len());
         for i in 0..inputs.len() {

@@ -23,4 +23,5 @@ mod softmax;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod transpose;
 mod unary;

@@ -3,7 +3,7 @@
 //! Input 1 is `[rank, 2]`: how much before and after, for each axis. Semantics: TFLite's `pad.cc` and
 //! `mirror_pad.cc`, any element type of whole bytes.
 
-use super::attributes::attributes;
+use super::attributes::{attributes, element_len};
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::operator::{Inputs, Observe, Operator, PrepareContext, Prepared};
@@ -110,10 +110,7 @@ impl Operator for Pad {
         let (inputs, pad) = (context.inputs, *self);
         let input = &inputs.required(0)?.tensor_type;
         let borders = self.borders(inputs)?;
-        let element = input
-            .dtype
-            .byte_len()
-            .ok_or_else(|| Error::model(format!("{} elements have no whole bytes", input.dtype)))?;
+        let element = element_len(input.dtype)?;
         // Every axis but the last becomes a list of sources; the last is one run of bytes.
         let axes: Vec<Axis> = input
             .shape

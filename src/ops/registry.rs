@@ -10,6 +10,7 @@ use super::pooling::Pool2d;
 use super::reduction::Reduce;
 use super::reshape::Reshape;
 use super::softmax::Softmax;
+use super::transpose::Transpose;
 use super::unary::UnaryOperator;
 use crate::error::{Error, Result};
 use crate::graph::{Node, OperatorCode};
@@ -60,6 +61,7 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::SUB, BinaryOperator::sub),
     (Code::SUM, Reduce::sum),
     (Code::TANH, UnaryOperator::tanh),
+    (Code::TRANSPOSE, Transpose::from_node),
 ];
 
 /// The operator of a node.

@@ -252,6 +252,10 @@ fn movement_cases() -> Vec<Case> {
     for row in plain.chunks(5) {
         mirrored.extend([row[2], row[1], row[0], row[1], row[2], row[3], row[4], row[3]]);
     }
+    let mut turned = Vec::new();
+    for (j, i, k) in (0..30).map(|at| (at / 10, at / 5 % 2, at % 5)) {
+        turned.push(plain[i * 15 + j * 5 + k]);
+    }
     let mirror = MirrorPadOptionsT { mode: MirrorPadMode::REFLECT };
     let reshape = ReshapeOptionsT { new_shape: Some(vec![6, -1]) };
     vec![
@@ -259,6 +263,12 @@ fn movement_cases() -> Vec<Case> {
             .with(BuiltinOptionsT::ReshapeOptions(Box::new(reshape))),
         Case::new(Code::SQUEEZE, vec![Operand::input(&[1, 30], &x)], plain.clone()),
         Case::new(Code::EXPAND_DIMS, vec![input(), Operand::indices(&[1], &[-1])], plain.clone()),
+        Case::new(Code::TRANSPOSE, vec![input(), Operand::indices(&[3], &[1, 0, -1])], turned),
+        Case::new(
+            Code::TRANSPOSE,
+            vec![Operand::input(&[1, 30], &x), Operand::indices(&[2], &[1, 0])],
+            plain.clone(),
+        ),
         Case::new(Code::CONCATENATION, both(), joined)
             .with(concatenation(ActivationFunctionType::NONE)),
         Case::new(Code::CONCATENATION, both(), capped)
