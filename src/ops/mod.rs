@@ -8,6 +8,7 @@
 
 mod activation;
 mod attributes;
+mod batch_matmul;
 mod binary;
 mod concatenation;
 mod convolution;

@@ -1,5 +1,6 @@
 //! Which operators there are: the table of contents.
 
+use super::batch_matmul::BatchMatMul;
 use super::binary::BinaryOperator;
 use super::concatenation::Concatenation;
 use super::convolution::{Conv2d, DepthwiseConv2d};
@@ -25,6 +26,7 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::ABS, UnaryOperator::abs),
     (Code::ADD, BinaryOperator::add),
     (Code::AVERAGE_POOL_2D, Pool2d::average),
+    (Code::BATCH_MATMUL, BatchMatMul::from_node),
     (Code::CONCATENATION, Concatenation::from_node),
     (Code::CONV_2D, Conv2d::from_node),
     (Code::DEPTHWISE_CONV_2D, DepthwiseConv2d::from_node),

@@ -218,6 +218,74 @@ fn product_cases() -> Vec<Case> {
     ]
 }
 
+/// `[.., m, k]` by `[.., k, n]` for a list of pairs of matrices.
+fn batched_products(
+    [m, k, n]: [usize; 3],
+    (x, x_strides): (&[f32], [usize; 2]),
+    (y, y_strides): (&[f32], [usize; 2]),
+    pairs: &[(usize, usize)],
+) -> Vec<f64> {
+    let mut expected = Vec::new();
+    for &(i, j) in pairs {
+        let (x, y) = (&x[i * m * k..], &y[j * k * n..]);
+        for (row, column) in (0..m).flat_map(|row| (0..n).map(move |column| (row, column))) {
+            let term = |kk: usize| {
+                let a = x[row * x_strides[0] + kk * x_strides[1]];
+                let b = y[kk * y_strides[0] + column * y_strides[1]];
+                f64::from(a) * f64::from(b)
+            };
+            expected.push((0..k).map(term).sum());
+        }
+    }
+    expected
+}
+
+fn batch_matmul_cases() -> Vec<Case> {
+    let [m, k, n] = [3, 7, 5];
+    let x = finite(6 * m * k);
+    // Small, so that sums that cancel are still within the tolerance.
+    let y: Vec<f32> = finite(6 * k * n).iter().map(|y| y / 16.0).collect();
+    let mut cases = Vec::new();
+    // Batches of the operands, and which pairs of their matrices meet.
+    let both: Vec<_> = (0..6).map(|i| (i, i)).collect();
+    let left: Vec<_> = (0..6).map(|i| (i, 0)).collect();
+    let right: Vec<_> = (0..6).map(|i| (0, i)).collect();
+    let crossed: Vec<_> = (0..6).map(|i| (i / 3, i % 3)).collect();
+    let mixed: Vec<_> = (0..12).map(|i| (i / 6 * 3 + i % 3, i / 3)).collect();
+    let batches = [
+        (&[][..], &[][..], &both[..1]),
+        (&[2, 3], &[2, 3], &both),
+        (&[6], &[1, 1], &left),
+        (&[1], &[6], &right),
+        (&[2, 1], &[3], &crossed),
+        (&[2, 1, 3], &[2, 2, 1], &mixed),
+    ];
+    for (left, right, pairs) in batches {
+        for (adjoint_lhs, adjoint_rhs) in
+            [(false, false), (true, false), (false, true), (true, true)]
+        {
+            let (last, x_strides) = if adjoint_lhs { ([k, m], [1, m]) } else { ([m, k], [k, 1]) };
+            let x_shape = [left, &last].concat();
+            let (last, y_strides) = if adjoint_rhs { ([n, k], [1, k]) } else { ([k, n], [n, 1]) };
+            let y_shape = [right, &last].concat();
+            let x = &x[..x_shape.iter().product()];
+            let y = &y[..y_shape.iter().product()];
+            let expected = batched_products([m, k, n], (x, x_strides), (y, y_strides), pairs);
+            let options =
+                BatchMatMulOptionsT { adjoint_lhs, adjoint_rhs, asymmetric_quantize_inputs: true };
+            let x = Operand::input(&x_shape, x);
+            for y in [Operand::input(&y_shape, y), Operand::constant(&y_shape, y)] {
+                let case =
+                    Case::new(BuiltinOperator::BATCH_MATMUL, vec![x.clone(), y], expected.clone());
+                cases.push(
+                    case.with(BuiltinOptionsT::BatchMatMulOptions(Box::new(options.clone()))),
+                );
+            }
+        }
+    }
+    cases
+}
+
 fn movement_cases() -> Vec<Case> {
     use BuiltinOperator as Code;
     let (x, y) = (values(2 * 3 * 5), finite(2 * 4 * 5));
@@ -324,6 +392,7 @@ fn every_operator_equals_its_formula() {
         reduction_cases(),
         pooling_cases(),
         product_cases(),
+        batch_matmul_cases(),
         movement_cases(),
         other_cases(),
     ];
