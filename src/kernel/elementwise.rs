@@ -36,6 +36,10 @@ pub enum Unary {
     Sqrt,
     /// `1 / sqrt(x)`
     Rsqrt,
+    /// `x / 2 (1 + erf(x / sqrt 2))`
+    Gelu,
+    /// `x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`
+    GeluApproximate,
 }
 
 impl Unary {
@@ -59,6 +63,8 @@ impl Unary {
             Self::Square => s.mul(x, x),
             Self::Sqrt => s.sqrt(x),
             Self::Rsqrt => s.div(s.splat(1.0), s.sqrt(x)),
+            Self::Gelu => math::gelu(s, x),
+            Self::GeluApproximate => math::gelu_approximate(s, x),
         }
     }
 }
@@ -208,6 +214,8 @@ impl Task for UnaryTask<'_> {
             Unary::Square => Unary::Square,
             Unary::Sqrt => Unary::Sqrt,
             Unary::Rsqrt => Unary::Rsqrt,
+            Unary::Gelu => Unary::Gelu,
+            Unary::GeluApproximate => Unary::GeluApproximate,
         }
     }
 }
@@ -519,6 +527,7 @@ mod tests {
             let all = [
                 relu, Unary::LeakyRelu { slope: 0.1 }, Unary::HardSwish, Unary::Logistic, Unary::Tanh,
                 Unary::Exp, Unary::Neg, Unary::Abs, Unary::Square, Unary::Sqrt, Unary::Rsqrt,
+                Unary::Gelu, Unary::GeluApproximate,
             ];
             for f in all {
                 let mut reference: Option<Vec<f32>> = None;

@@ -12,6 +12,12 @@ const LOGISTIC_ULP: f64 = 2.5;
 /// Largest error of [`tanh`], in units in the last place.
 #[cfg(test)]
 const TANH_ULP: f64 = 2.5;
+/// Largest error of [`erf`], in units in the last place, where the result is normal.
+#[cfg(test)]
+const ERF_ULP: f64 = 1.0;
+/// Largest error of [`gelu`] and [`gelu_approximate`], as a share of the argument.
+#[cfg(test)]
+const GELU_ERROR: f64 = 1.2e-7;
 
 /// Adding and subtracting this rounds a value below 2^22 to the nearest integer, ties to even.
 const ROUND: f32 = 12_582_912.0;
@@ -74,16 +80,75 @@ pub(crate) fn tanh<S: Simd>(s: S, x: S::V) -> S::V {
     ];
     let magnitude = s.abs(x);
     let z = s.mul(x, x);
-    let mut p = s.splat(COEFFICIENTS[0]);
-    for &c in &COEFFICIENTS[1..] {
-        p = s.fma(p, z, s.splat(c));
-    }
+    let p = polynomial(s, COEFFICIENTS, z);
     let small = s.fma(s.mul(p, z), x, x);
     let e = exp(s, s.add(magnitude, magnitude));
     let one = s.splat(1.0);
     let large = s.sub(one, s.div(s.splat(2.0), s.add(e, one)));
     let result = s.select(s.lt(magnitude, s.splat(0.625)), small, large);
     s.or(result, s.and(x, s.splat(-0.0)))
+}
+
+/// The error function, `2 / sqrt(pi)` times the integral of `e^(-t^2)` from 0 to `x`.
+///
+/// Below 0.9375 `x + x p(x^2)`, above it `1 - e^-(x + x q(x))`, with the sign put back; both polynomials
+/// are weighted minimax fits of degree 6, with remainders of 6e-10. From 3.92 on the result is 1.
+#[inline(always)]
+pub(crate) fn erf<S: Simd>(s: S, x: S::V) -> S::V {
+    const SMALL: [f32; 7] = [
+        8.261_295e-5,
+        -0.000_811_657_05,
+        0.005_198_693,
+        -0.026_858_44,
+        0.112_836_78,
+        -0.376_126_32,
+        0.128_379_17,
+    ];
+    const LARGE: [f32; 7] = [
+        1.215_001_3e-5,
+        -0.000_331_983_3,
+        0.003_679_711_1,
+        -0.023_840_69,
+        0.106_327_966,
+        0.635_096_4,
+        0.128_661_99,
+    ];
+    let magnitude = s.abs(x);
+    let small = s.fma(x, polynomial(s, SMALL, s.mul(x, x)), x);
+    // The fit ends at 4. NaN passes: it is the second operand.
+    let t = s.min(s.splat(4.0), magnitude);
+    let exponent = s.fma(t, polynomial(s, LARGE, t), t);
+    let large = s.sub(s.splat(1.0), exp(s, s.neg(exponent)));
+    let result = s.select(s.lt(magnitude, s.splat(0.9375)), small, large);
+    s.or(result, s.and(x, s.splat(-0.0)))
+}
+
+/// The polynomial with these coefficients, that of the highest power first.
+#[inline(always)]
+fn polynomial<S: Simd, const N: usize>(s: S, coefficients: [f32; N], x: S::V) -> S::V {
+    let mut p = s.splat(coefficients[0]);
+    for &c in &coefficients[1..] {
+        p = s.fma(p, x, s.splat(c));
+    }
+    p
+}
+
+/// `x / 2 (1 + erf(x / sqrt 2))`
+#[inline(always)]
+pub(crate) fn gelu<S: Simd>(s: S, x: S::V) -> S::V {
+    let erf = erf(s, s.mul(x, s.splat(std::f32::consts::FRAC_1_SQRT_2)));
+    let half = s.mul(x, s.splat(0.5));
+    s.fma(half, erf, half)
+}
+
+/// `x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`
+#[inline(always)]
+pub(crate) fn gelu_approximate<S: Simd>(s: S, x: S::V) -> S::V {
+    const SQRT_2_PI: f32 = 0.797_884_6;
+    let factor = s.fma(s.mul(x, x), s.splat(SQRT_2_PI * 0.044_715), s.splat(SQRT_2_PI));
+    let tanh = tanh(s, s.mul(x, factor));
+    let half = s.mul(x, s.splat(0.5));
+    s.fma(half, tanh, half)
 }
 
 #[cfg(test)]
@@ -97,6 +162,9 @@ mod tests {
         Exp,
         Logistic,
         Tanh,
+        Erf,
+        Gelu,
+        GeluApproximate,
     }
 
     struct Map<'a>(Function, &'a [f32]);
@@ -112,6 +180,9 @@ mod tests {
                     Function::Exp => exp(s, v),
                     Function::Logistic => logistic(s, v),
                     Function::Tanh => tanh(s, v),
+                    Function::Erf => erf(s, v),
+                    Function::Gelu => gelu(s, v),
+                    Function::GeluApproximate => gelu_approximate(s, v),
                 };
                 out.extend_from_slice(&s.to_array(y)[..x.len()]);
             }
@@ -126,6 +197,19 @@ mod tests {
             [x, -x]
         });
         dense.chain(tiny).collect()
+    }
+
+    /// The sum of `2 / sqrt(pi) e^(-x^2) 2^n x^(2n + 1) / (1 * 3 * .. * (2n + 1))`: no term cancels.
+    fn erf_in_double(x: f64) -> f64 {
+        if x.abs() > 6.0 {
+            return x.signum();
+        }
+        let (mut term, mut sum) = (x, x);
+        for n in 1..200 {
+            term *= 2.0 * x * x / f64::from(2 * n + 1);
+            sum += term;
+        }
+        std::f64::consts::FRAC_2_SQRT_PI * (-x * x).exp() * sum
     }
 
     /// Error in units in the last place of the exact result.
@@ -163,6 +247,32 @@ mod tests {
         check(Function::Exp, f64::exp, EXP_ULP);
         check(Function::Logistic, |x| 1.0 / (1.0 + (-x).exp()), LOGISTIC_ULP);
         check(Function::Tanh, f64::tanh, TANH_ULP);
+        check(Function::Erf, erf_in_double, ERF_ULP);
+    }
+
+    #[test]
+    fn gelu_is_close_and_bits_agree() {
+        let inputs = inputs();
+        let exact = |x: f64| x / 2.0 * (1.0 + erf_in_double(x / std::f64::consts::SQRT_2));
+        let approximate = |x: f64| {
+            let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));
+            x / 2.0 * (1.0 + inner.tanh())
+        };
+        let check = |function, formula: &dyn Fn(f64) -> f64| {
+            let reference = Isa::detect().dispatch(Map(function, &inputs));
+            for (&x, &y) in inputs.iter().zip(&reference) {
+                // What is left of 1 where the sum cancels.
+                let bound = GELU_ERROR * f64::from(x.abs()).max(1.0e-30);
+                assert!((f64::from(y) - formula(f64::from(x))).abs() <= bound, "{x} {y}");
+            }
+            for isa in Isa::supported() {
+                let results = isa.dispatch(Map(function, &inputs));
+                let same = results.iter().zip(&reference).all(|(a, b)| a.to_bits() == b.to_bits());
+                assert!(same, "{isa}");
+            }
+        };
+        check(Function::Gelu, &exact);
+        check(Function::GeluApproximate, &approximate);
     }
 
     #[test]
@@ -179,6 +289,17 @@ mod tests {
             assert!(tanh[0].is_nan());
             assert_eq!(tanh[1..], [1.0, -1.0, 0.0, 0.0, -1.0, 1.0]);
             assert!(tanh[4].is_sign_negative());
+            let erf = isa.dispatch(Map(Function::Erf, &inputs));
+            assert!(erf[0].is_nan());
+            assert_eq!(erf[1..], [1.0, -1.0, 0.0, 0.0, -1.0, 1.0]);
+            assert!(erf[4].is_sign_negative());
+            for function in [Function::Gelu, Function::GeluApproximate] {
+                let gelu = isa.dispatch(Map(function, &inputs));
+                // Of negative infinity it is infinity times zero, as in TFLite.
+                assert!(gelu[0].is_nan() && gelu[2].is_nan());
+                assert_eq!([gelu[1], gelu[3], gelu[4], gelu[5]], [f32::INFINITY, 0.0, 0.0, 0.0]);
+                assert_eq!(gelu[6], f32::MAX);
+            }
         }
     }
 }

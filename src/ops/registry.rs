@@ -35,6 +35,7 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::EXP, UnaryOperator::exp),
     (Code::EXPAND_DIMS, Reshape::expand_dims),
     (Code::FULLY_CONNECTED, FullyConnected::from_node),
+    (Code::GELU, UnaryOperator::gelu),
     (Code::HARD_SWISH, UnaryOperator::hard_swish),
     (Code::LEAKY_RELU, UnaryOperator::leaky_relu),
     (Code::LOGISTIC, UnaryOperator::logistic),

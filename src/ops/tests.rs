@@ -77,6 +77,10 @@ fn unary_cases() -> Vec<Case> {
         let n = values.len();
         Case::new(code, vec![Operand::input(&[1, n], values)], map(values, f))
     };
+    let gelu = |approximate| BuiltinOptionsT::GeluOptions(Box::new(GeluOptionsT { approximate }));
+    let smooth = |x: f64| {
+        x / 2.0 * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3))).tanh())
+    };
     let leaky = BuiltinOptionsT::LeakyReluOptions(Box::new(LeakyReluOptionsT { alpha: 0.25 }));
     vec![
         case(Code::RELU, &any, &clamp(0.0, f64::INFINITY)),
@@ -93,6 +97,13 @@ fn unary_cases() -> Vec<Case> {
         case(Code::SQUARE, &finite(37), &|x| x * x),
         case(Code::SQRT, &positive, &f64::sqrt),
         case(Code::RSQRT, &positive, &|x| 1.0 / x.sqrt()),
+        case(Code::GELU, &finite(37), &smooth).with(gelu(true)),
+        // Exact and approximate agree where both are nearly a clamp, and at 1 the value is known.
+        case(Code::GELU, &[1.0, 0.0, -0.0, 9.0, -9.0], &|x| match x {
+            1.0 => 0.841_344_746,
+            _ => x.max(0.0),
+        })
+        .with(gelu(false)),
     ]
 }
 

@@ -47,6 +47,12 @@ impl UnaryOperator {
         let slope = attributes!(node, LeakyReluOptions).alpha;
         Ok(Box::new(Self { function: Unary::LeakyRelu { slope } }))
     }
+
+    pub(super) fn gelu(node: &Node) -> Result<Box<dyn Operator>> {
+        let approximate = attributes!(node, GeluOptions).approximate;
+        let function = if approximate { Unary::GeluApproximate } else { Unary::Gelu };
+        Ok(Box::new(Self { function }))
+    }
 }
 
 impl Operator for UnaryOperator {
