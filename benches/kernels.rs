@@ -8,8 +8,9 @@
 use std::time::Instant;
 
 use record_minmax::arithmetic::Arithmetic;
+use record_minmax::kernel::broadcast::Broadcast;
 use record_minmax::kernel::depthwise::Depthwise;
-use record_minmax::kernel::elementwise::{Binary, Broadcast, Unary, binary, unary};
+use record_minmax::kernel::elementwise::{Binary, Unary, binary, unary};
 use record_minmax::kernel::gemm::{Clamp, PackedWeights, Rows, Target, WeightLayout, multiply};
 use record_minmax::kernel::pool::{Pool, Pooling};
 use record_minmax::kernel::reduce::{ReducePlan, Reduction, reduce, softmax};
@@ -243,7 +244,7 @@ fn elementwise(isa: Isa, _: f64) {
             ("MUL by [1]", Binary::Mul, [1, 1, 1, 1]),
         ] {
             let b = vec![0.5; other.iter().product()];
-            let (broadcast, _) = Broadcast::new(&shape, &other).expect("shapes that fit");
+            let (broadcast, _) = Broadcast::new([&shape, &other]).expect("shapes that fit");
             let bytes = bytes(&a) + bytes(&b) + bytes(&output);
             show(name, &shape, bytes, &mut || {
                 binary(isa, function, &broadcast, (&a, &b), Clamp::NONE, &mut output);

@@ -1,10 +1,11 @@
-//! Functions of one or two elements, over whole tensors, with broadcasting.
+//! Functions of one or two elements, over whole tensors.
 
+use super::broadcast::Broadcast;
 use super::gemm::Clamp;
 use super::isa::{Isa, Task};
 use super::math;
 use super::minmax::Fold;
-use super::odometer::{Loop, Odometer};
+use super::odometer::Odometer;
 use super::simd::{LANES, Simd};
 use crate::observation::Observation;
 
@@ -240,63 +241,6 @@ fn map<S: Simd>(s: S, function: Unary, input: &[f32], output: &mut [f32]) -> Obs
     fold.finish(s)
 }
 
-/// How two operands of different shapes meet: outer loops, and an inner run in which each operand
-/// is either contiguous or one repeated element.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broadcast {
-    /// Outer loops, outermost first: count, and the operands' strides in elements.
-    outer: Vec<Loop<2>>,
-    /// Length of the inner run.
-    inner: usize,
-    /// Whether each operand advances in the inner run.
-    advances: (bool, bool),
-    a_len: usize,
-    b_len: usize,
-}
-
-impl Broadcast {
-    /// The loops for operands of shapes `a` and `b`, and the result's shape; `None` if the shapes do
-    /// not broadcast.
-    pub fn new(a: &[usize], b: &[usize]) -> Option<(Self, Vec<usize>)> {
-        let rank = a.len().max(b.len());
-        let dim =
-            |shape: &[usize], i: usize| (i + shape.len()).checked_sub(rank).map_or(1, |i| shape[i]);
-        let mut shape = Vec::with_capacity(rank);
-        // Merge neighbouring dimensions that both operands walk in the same way.
-        let mut loops: Vec<(usize, bool, bool)> = Vec::new();
-        for i in 0..rank {
-            let (x, y) = (dim(a, i), dim(b, i));
-            let n = match (x, y) {
-                _ if x == y => x,
-                (1, n) | (n, 1) => n,
-                _ => return None,
-            };
-            shape.push(n);
-            if n == 1 {
-                continue;
-            }
-            let ways = (x != 1, y != 1);
-            match loops.last_mut() {
-                Some(last) if (last.1, last.2) == ways => last.0 *= n,
-                _ => loops.push((n, ways.0, ways.1)),
-            }
-        }
-        let (inner, a_moves, b_moves) = loops.pop().unwrap_or((1, true, true));
-        let mut strides = (if a_moves { inner } else { 1 }, if b_moves { inner } else { 1 });
-        let mut outer: Vec<_> = Vec::new();
-        for (n, a_moves, b_moves) in loops.into_iter().rev() {
-            let step = |moves: bool, stride: usize| if moves { stride } else { 0 };
-            outer.push((n, [step(a_moves, strides.0), step(b_moves, strides.1)]));
-            strides.0 *= if a_moves { n } else { 1 };
-            strides.1 *= if b_moves { n } else { 1 };
-        }
-        outer.reverse();
-        let advances = (a_moves, b_moves);
-        let (a_len, b_len) = (a.iter().product(), b.iter().product());
-        Some((Self { outer, inner, advances, a_len, b_len }, shape))
-    }
-}
-
 /// Applies `function` and the clamp to every pair of elements and folds the extremes.
 ///
 /// # Panics
@@ -304,14 +248,13 @@ impl Broadcast {
 pub fn binary(
     isa: Isa,
     function: Binary,
-    broadcast: &Broadcast,
+    broadcast: &Broadcast<2>,
     (a, b): (&[f32], &[f32]),
     clamp: Clamp,
     output: &mut [f32],
 ) -> Observation {
-    let runs: usize = broadcast.outer.iter().map(|o| o.0).product();
-    assert_eq!(output.len(), runs * broadcast.inner, "one result an element");
-    assert_eq!((a.len(), b.len()), (broadcast.a_len, broadcast.b_len), "operand lengths");
+    assert_eq!(output.len(), broadcast.len(), "one result an element");
+    assert_eq!([a.len(), b.len()], broadcast.lens, "operand lengths");
     if output.is_empty() {
         return Observation::EMPTY;
     }
@@ -320,7 +263,7 @@ pub fn binary(
 
 struct BinaryTask<'a> {
     function: Binary,
-    broadcast: &'a Broadcast,
+    broadcast: &'a Broadcast<2>,
     a: &'a [f32],
     b: &'a [f32],
     clamp: Clamp,
@@ -349,22 +292,22 @@ impl BinaryTask<'_> {
     /// Visits every inner run.
     #[inline(always)]
     fn walk<S: Simd>(self, s: S, function: Binary) -> Observation {
-        let Broadcast { outer, inner, advances, .. } = self.broadcast;
+        let broadcast = self.broadcast;
         let mut fold = Fold::new(s);
-        let mut odometer = Odometer::new(outer);
-        for to in self.output.chunks_exact_mut(*inner) {
+        let mut odometer = Odometer::new(&broadcast.outer);
+        for to in self.output.chunks_exact_mut(broadcast.inner) {
             let [at_a, at_b] = odometer.at;
             let run = Run {
                 function,
-                a: &self.a[at_a..][..if advances.0 { *inner } else { 1 }],
-                b: &self.b[at_b..][..if advances.1 { *inner } else { 1 }],
+                a: &self.a[at_a..][..broadcast.run_len(0)],
+                b: &self.b[at_b..][..broadcast.run_len(1)],
                 clamp: self.clamp,
             };
-            match *advances {
-                (true, true) => run.visit::<S, true, true>(s, to, &mut fold),
-                (true, false) => run.visit::<S, true, false>(s, to, &mut fold),
-                (false, true) => run.visit::<S, false, true>(s, to, &mut fold),
-                (false, false) => run.visit::<S, false, false>(s, to, &mut fold),
+            match broadcast.advances {
+                [true, true] => run.visit::<S, true, true>(s, to, &mut fold),
+                [true, false] => run.visit::<S, true, false>(s, to, &mut fold),
+                [false, true] => run.visit::<S, false, true>(s, to, &mut fold),
+                [false, false] => run.visit::<S, false, false>(s, to, &mut fold),
             }
             odometer.advance();
         }
@@ -492,7 +435,7 @@ mod tests {
             (a_shape, b_shape) in shapes(),
             pool in prop::collection::vec(any_value(), 64),
         ) {
-            let (broadcast, shape) = Broadcast::new(&a_shape, &b_shape).unwrap();
+            let (broadcast, shape) = Broadcast::new([&a_shape[..], &b_shape[..]]).unwrap();
             let fill = |shape: &[usize], skip: usize| -> Vec<f32> {
                 pool.iter().copied().cycle().skip(skip).take(shape.iter().product()).collect()
             };
@@ -544,13 +487,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn shapes_that_do_not_broadcast() {
-        assert!(Broadcast::new(&[2, 3], &[3, 2]).is_none());
-        assert!(Broadcast::new(&[4], &[2, 3]).is_none());
-        let (_, shape) = Broadcast::new(&[2, 0, 3], &[1, 3]).unwrap();
-        assert_eq!(shape, [2, 0, 3]);
     }
 }

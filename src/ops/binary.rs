@@ -7,7 +7,8 @@ use super::activation::Activation;
 use super::attributes::attributes;
 use crate::error::{Error, Result};
 use crate::graph::Node;
-use crate::kernel::elementwise::{Binary, Broadcast, binary};
+use crate::kernel::broadcast::Broadcast;
+use crate::kernel::elementwise::{Binary, binary};
 use crate::operator::{Inputs, Observe, Operator, Pointwise, PrepareContext, Prepared};
 use crate::schema::{ActivationFunctionType, BuiltinOptionsT};
 use crate::tensor::{DType, TensorType};
@@ -53,11 +54,11 @@ impl BinaryOperator {
         Ok(Box::new(Self { function, activation: Activation::new(activation)? }))
     }
 
-    fn broadcast(inputs: &Inputs) -> Result<(Broadcast, Vec<usize>)> {
+    fn broadcast(inputs: &Inputs) -> Result<(Broadcast<2>, Vec<usize>)> {
         inputs.expect_dtype(0, DType::F32)?;
         inputs.expect_dtype(1, DType::F32)?;
         let (a, b) = (inputs.shape(0)?, inputs.shape(1)?);
-        Broadcast::new(a, b)
+        Broadcast::new([a, b])
             .ok_or_else(|| Error::model(format!("shapes {a:?} and {b:?} do not broadcast")))
     }
 }
