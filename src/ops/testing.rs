@@ -49,6 +49,11 @@ impl Operand {
         let tensor_type = TensorType::new(dtype, shape);
         Self { tensor_type, data, is_constant: true, quantization }
     }
+
+    /// The same, but it comes with the record.
+    pub(crate) fn recorded(self) -> Self {
+        Self { is_constant: false, ..self }
+    }
 }
 
 fn tensor(name: String, tensor_type: &TensorType) -> Tensor {
@@ -120,7 +125,17 @@ pub(crate) fn run(
     options: BuiltinOptionsT,
     operands: &[Option<Operand>],
 ) -> Result<AlignedBuffer> {
-    let model = model_of(code, options, operands, &[DType::F32]);
+    run_to(DType::F32, code, options, operands)
+}
+
+/// As [`run`], for an operator whose output is of this type.
+pub(crate) fn run_to(
+    dtype: DType,
+    code: BuiltinOperator,
+    options: BuiltinOptionsT,
+    operands: &[Option<Operand>],
+) -> Result<AlignedBuffer> {
+    let model = model_of(code, options, operands, &[dtype]);
     let inputs: Vec<&[u8]> = operands
         .iter()
         .flatten()
@@ -140,7 +155,11 @@ pub(crate) fn run(
                 reference = Some((AlignedBuffer::copy_of(output), observed));
                 continue;
             };
-            assert!(same_floats(output, expected.bytes()), "{code:?} {isa} computes other bits");
+            let is_same = match dtype {
+                DType::F32 => same_floats(output, expected.bytes()),
+                _ => output == expected.bytes(),
+            };
+            assert!(is_same, "{code:?} {isa} computes other bits");
             let pairs = observed.single.iter().zip(&expected_observed.single);
             for (found, scanned) in pairs {
                 assert!(found.same_bits(*scanned), "{code:?} {isa}: {found:?}, scan: {scanned:?}");

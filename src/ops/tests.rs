@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use half::f16;
 
 use super::registry::BUILTIN;
-use super::testing::{Operand, run};
+use super::testing::{Operand, run, run_to};
 use crate::graph::Quantization;
 use crate::observation::LOWEST;
 use crate::schema::*;
@@ -18,11 +18,18 @@ struct Case {
     options: BuiltinOptionsT,
     operands: Vec<Operand>,
     expected: Vec<f64>,
+    /// The output's.
+    dtype: DType,
 }
 
 impl Case {
     fn new(code: BuiltinOperator, operands: Vec<Operand>, expected: Vec<f64>) -> Self {
-        Self { code, options: BuiltinOptionsT::NONE, operands, expected }
+        Self { code, options: BuiltinOptionsT::NONE, operands, expected, dtype: DType::F32 }
+    }
+
+    fn giving(mut self, dtype: DType) -> Self {
+        self.dtype = dtype;
+        self
     }
 
     fn with(mut self, options: BuiltinOptionsT) -> Self {
@@ -32,11 +39,15 @@ impl Case {
 
     fn check(self) {
         let operands: Vec<_> = self.operands.into_iter().map(Some).collect();
-        let output = run(self.code, self.options, &operands).unwrap();
-        let output: &[f32] = output.as_slice();
+        let output = run_to(self.dtype, self.code, self.options, &operands).unwrap();
+        let output: Vec<f64> = match self.dtype {
+            DType::F32 => output.as_slice::<f32>().iter().map(|&v| v.into()).collect(),
+            DType::I32 => output.as_slice::<i32>().iter().map(|&v| v.into()).collect(),
+            DType::I64 => output.as_slice::<i64>().iter().map(|&v| v as f64).collect(),
+            _ => output.bytes().iter().map(|&v| v.into()).collect(),
+        };
         assert_eq!(output.len(), self.expected.len(), "{:?}", self.code);
         for (i, (&found, &expected)) in output.iter().zip(&self.expected).enumerate() {
-            let found = f64::from(found);
             let is_close = (found - expected).abs() <= 1.0e-5 * expected.abs() + 1.0e-6;
             let is_same = found == expected || (found.is_nan() && expected.is_nan());
             assert!(is_close || is_same, "{:?}: value {i} is {found}, not {expected}", self.code);
@@ -229,6 +240,37 @@ fn product_cases() -> Vec<Case> {
     ]
 }
 
+fn integer_cases() -> Vec<Case> {
+    use BuiltinOperator as Code;
+    let (a, b) = ([7, -7, i32::MAX, i32::MIN, 3], [2, 2, 1, -1, -9]);
+    let relu6 = ActivationFunctionType::RELU6;
+    let options = AddOptionsT { fused_activation_function: relu6, ..Default::default() };
+    let small = |expected: [i32; 5], code| {
+        let operands = vec![Operand::indices(&[1, 5], &a).recorded(), Operand::indices(&[5], &b)];
+        Case::new(code, operands, expected.map(f64::from).to_vec()).giving(DType::I32)
+    };
+    let large = |expected: [f64; 2], code| {
+        let operand = |values: [i64; 2]| {
+            Operand::typed(DType::I64, &[2], AlignedBuffer::copy_of(&values), None)
+        };
+        let operands = vec![operand([1 << 40, -5]).recorded(), operand([2, 1 << 33])];
+        Case::new(code, operands, expected.to_vec()).giving(DType::I64)
+    };
+    let (most, least) = (i32::MAX, i32::MIN);
+    vec![
+        small([9, -5, least, most, -6], Code::ADD),
+        small([6, 0, 0, 6, 0], Code::ADD).with(BuiltinOptionsT::AddOptions(Box::new(options))),
+        small([5, -9, most - 1, least + 1, 12], Code::SUB),
+        small([14, -14, most, least, -27], Code::MUL),
+        small([3, -3, most, least, 0], Code::DIV),
+        small([2, -7, 1, least, -9], Code::MINIMUM),
+        small([7, 2, most, -1, 3], Code::MAXIMUM),
+        small([25, 81, 4, 1, 144], Code::SQUARED_DIFFERENCE),
+        large([f64::from(1 << 20) * f64::from(1 << 21), -5.0 * 8_589_934_592.0], Code::MUL),
+        large([2.0, -5.0], Code::MINIMUM),
+    ]
+}
+
 /// `[.., m, k]` by `[.., k, n]` for a list of pairs of matrices.
 fn batched_products(
     [m, k, n]: [usize; 3],
@@ -404,6 +446,7 @@ fn every_operator_equals_its_formula() {
         pooling_cases(),
         product_cases(),
         batch_matmul_cases(),
+        integer_cases(),
         movement_cases(),
         other_cases(),
     ];
