@@ -10,6 +10,7 @@ mod activation;
 mod attributes;
 mod batch_matmul;
 mod binary;
+mod comparison;
 mod concatenation;
 mod convolution;
 mod dequantize;

@@ -2,6 +2,7 @@
 
 use super::batch_matmul::BatchMatMul;
 use super::binary::BinaryOperator;
+use super::comparison::Comparison;
 use super::concatenation::Concatenation;
 use super::convolution::{Conv2d, DepthwiseConv2d};
 use super::dequantize::Dequantize;
@@ -32,12 +33,17 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::DEPTHWISE_CONV_2D, DepthwiseConv2d::from_node),
     (Code::DEQUANTIZE, Dequantize::from_node),
     (Code::DIV, BinaryOperator::div),
+    (Code::EQUAL, Comparison::equal),
     (Code::EXP, UnaryOperator::exp),
     (Code::EXPAND_DIMS, Reshape::expand_dims),
     (Code::FULLY_CONNECTED, FullyConnected::from_node),
     (Code::GELU, UnaryOperator::gelu),
+    (Code::GREATER, Comparison::greater),
+    (Code::GREATER_EQUAL, Comparison::greater_equal),
     (Code::HARD_SWISH, UnaryOperator::hard_swish),
     (Code::LEAKY_RELU, UnaryOperator::leaky_relu),
+    (Code::LESS, Comparison::less),
+    (Code::LESS_EQUAL, Comparison::less_equal),
     (Code::LOGISTIC, UnaryOperator::logistic),
     (Code::MAXIMUM, BinaryOperator::maximum),
     (Code::MAX_POOL_2D, Pool2d::max),
@@ -46,6 +52,7 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::MIRROR_PAD, Pad::mirror_pad),
     (Code::MUL, BinaryOperator::mul),
     (Code::NEG, UnaryOperator::neg),
+    (Code::NOT_EQUAL, Comparison::not_equal),
     (Code::PAD, Pad::pad),
     (Code::PADV2, Pad::pad_v2),
     (Code::REDUCE_MAX, Reduce::max),

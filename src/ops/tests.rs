@@ -271,6 +271,32 @@ fn integer_cases() -> Vec<Case> {
     ]
 }
 
+fn comparison_cases() -> Vec<Case> {
+    use BuiltinOperator as Code;
+    let (a, b) = ([1.0, 2.0, f32::NAN, -0.0], [2.0, 2.0, 1.0, 0.0]);
+    let mut cases = Vec::new();
+    for (code, expected) in [
+        (Code::EQUAL, [0.0, 1.0, 0.0, 1.0]),
+        (Code::NOT_EQUAL, [1.0, 0.0, 1.0, 0.0]),
+        (Code::LESS, [1.0, 0.0, 0.0, 0.0]),
+        (Code::LESS_EQUAL, [1.0, 1.0, 0.0, 1.0]),
+        (Code::GREATER, [0.0, 0.0, 0.0, 0.0]),
+        (Code::GREATER_EQUAL, [0.0, 1.0, 0.0, 1.0]),
+    ] {
+        let floats = vec![Operand::input(&[1, 4], &a), Operand::constant(&[4], &b)];
+        cases.push(Case::new(code, floats, expected.to_vec()).giving(DType::Bool));
+    }
+    let ids = || Operand::indices(&[3, 1], &[-1, 0, 5]).recorded();
+    let negative = vec![ids(), Operand::indices(&[], &[0])];
+    cases.push(Case::new(Code::LESS, negative, vec![1.0, 0.0, 0.0]).giving(DType::Bool));
+    let flags = |flags: [u8; 2]| {
+        Operand::typed(DType::Bool, &[2], AlignedBuffer::copy_of(&flags), None).recorded()
+    };
+    let differing = vec![flags([1, 0]), flags([1, 1])];
+    cases.push(Case::new(Code::NOT_EQUAL, differing, vec![0.0, 1.0]).giving(DType::Bool));
+    cases
+}
+
 /// `[.., m, k]` by `[.., k, n]` for a list of pairs of matrices.
 fn batched_products(
     [m, k, n]: [usize; 3],
@@ -447,6 +473,7 @@ fn every_operator_equals_its_formula() {
         product_cases(),
         batch_matmul_cases(),
         integer_cases(),
+        comparison_cases(),
         movement_cases(),
         other_cases(),
     ];
