@@ -15,11 +15,14 @@ mod concatenation;
 mod convolution;
 mod dequantize;
 mod fully_connected;
+mod gather;
 mod padding;
 mod pooling;
 mod reduction;
 pub mod registry;
 mod reshape;
+mod select;
+mod slice;
 mod softmax;
 #[cfg(test)]
 mod testing;

@@ -7,10 +7,13 @@ use super::concatenation::Concatenation;
 use super::convolution::{Conv2d, DepthwiseConv2d};
 use super::dequantize::Dequantize;
 use super::fully_connected::FullyConnected;
+use super::gather::Gather;
 use super::padding::Pad;
 use super::pooling::Pool2d;
 use super::reduction::Reduce;
 use super::reshape::Reshape;
+use super::select::Select;
+use super::slice::Slice;
 use super::softmax::Softmax;
 use super::transpose::Transpose;
 use super::unary::UnaryOperator;
@@ -33,10 +36,12 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::DEPTHWISE_CONV_2D, DepthwiseConv2d::from_node),
     (Code::DEQUANTIZE, Dequantize::from_node),
     (Code::DIV, BinaryOperator::div),
+    (Code::EMBEDDING_LOOKUP, Gather::embedding_lookup),
     (Code::EQUAL, Comparison::equal),
     (Code::EXP, UnaryOperator::exp),
     (Code::EXPAND_DIMS, Reshape::expand_dims),
     (Code::FULLY_CONNECTED, FullyConnected::from_node),
+    (Code::GATHER, Gather::from_node),
     (Code::GELU, UnaryOperator::gelu),
     (Code::GREATER, Comparison::greater),
     (Code::GREATER_EQUAL, Comparison::greater_equal),
@@ -63,11 +68,15 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::RELU_N1_TO_1, UnaryOperator::relu_n1_to_1),
     (Code::RESHAPE, Reshape::reshape),
     (Code::RSQRT, UnaryOperator::rsqrt),
+    (Code::SELECT, Select::rows),
+    (Code::SELECT_V2, Select::broadcasting),
+    (Code::SLICE, Slice::plain),
     (Code::SOFTMAX, Softmax::from_node),
     (Code::SQRT, UnaryOperator::sqrt),
     (Code::SQUARE, UnaryOperator::square),
     (Code::SQUARED_DIFFERENCE, BinaryOperator::squared_difference),
     (Code::SQUEEZE, Reshape::squeeze),
+    (Code::STRIDED_SLICE, Slice::strided),
     (Code::SUB, BinaryOperator::sub),
     (Code::SUM, Reduce::sum),
     (Code::TANH, UnaryOperator::tanh),

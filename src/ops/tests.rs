@@ -297,6 +297,58 @@ fn comparison_cases() -> Vec<Case> {
     cases
 }
 
+fn choice_cases() -> Vec<Case> {
+    use BuiltinOperator as Code;
+    let (x, y) = (values(2 * 3), finite(2 * 3));
+    let flags = |shape: &[usize], flags: &[u8]| {
+        Operand::typed(DType::Bool, shape, AlignedBuffer::copy_of(flags), None).recorded()
+    };
+    let select = |code, condition: Operand, takes_x: [bool; 6]| {
+        let operands = vec![condition, Operand::input(&[2, 3], &x), Operand::constant(&[2, 3], &y)];
+        let chosen = (0..6).map(|i| f64::from(if takes_x[i] { x[i] } else { y[i] }));
+        Case::new(code, operands, chosen.collect())
+    };
+    let (t, f) = (true, false);
+    let table = finite(2 * 3 * 4);
+    let doubles = map(&table, |v| v);
+    let pick = |starts: &[usize], len: usize| {
+        starts.iter().flat_map(|&at| doubles[at..at + len].to_vec()).collect::<Vec<f64>>()
+    };
+    let gather = |axis, batch_dims, indices: Operand, expected| {
+        let options = GatherOptionsT { axis, batch_dims };
+        Case::new(Code::GATHER, vec![Operand::input(&[2, 3, 4], &table), indices], expected)
+            .with(BuiltinOptionsT::GatherOptions(Box::new(options)))
+    };
+    let slice = |code, bounds: Vec<Operand>, expected| {
+        let operands = [vec![Operand::input(&[2, 3, 4], &table)], bounds].concat();
+        Case::new(code, operands, expected)
+    };
+    let indices = |values: &[i32]| Operand::indices(&[values.len()], values);
+    let strided =
+        StridedSliceOptionsT { end_mask: 0b100, shrink_axis_mask: 0b10, ..Default::default() };
+    let lookup = vec![indices(&[1, 0, 1]), Operand::constant(&[2, 12], &table)];
+    vec![
+        select(Code::SELECT, flags(&[2, 3], &[1, 0, 1, 0, 0, 1]), [t, f, t, f, f, t]),
+        select(Code::SELECT, flags(&[2], &[0, 1]), [f, f, f, t, t, t]),
+        select(Code::SELECT, flags(&[], &[1]), [t; 6]),
+        select(Code::SELECT_V2, flags(&[3], &[0, 0, 1]), [f, f, t, f, f, t]),
+        select(Code::SELECT_V2, flags(&[2, 1], &[1, 0]), [t, t, t, f, f, f]),
+        gather(0, 0, indices(&[1, 1]).recorded(), pick(&[12, 12], 12)),
+        gather(-2, 0, indices(&[2]).recorded(), pick(&[8, 20], 4)),
+        gather(2, 0, Operand::indices(&[], &[3]), pick(&[3, 7, 11, 15, 19, 23], 1)),
+        gather(1, 1, Operand::indices(&[2, 2], &[2, 0, 1, 1]), pick(&[8, 0, 16, 16], 4)),
+        gather(2, -1, Operand::indices(&[2, 1], &[1, 2]), pick(&[1, 5, 9, 14, 18, 22], 1)),
+        Case::new(Code::EMBEDDING_LOOKUP, lookup, pick(&[12, 0, 12], 12)),
+        slice(Code::SLICE, vec![indices(&[0, 1, 2]), indices(&[-1, 1, 2])], pick(&[6, 18], 2)),
+        slice(
+            Code::STRIDED_SLICE,
+            vec![indices(&[1, -1, 3]), indices(&[-9, 0, 0]), indices(&[-1, 1, -2])],
+            pick(&[23, 21, 11, 9], 1),
+        )
+        .with(BuiltinOptionsT::StridedSliceOptions(Box::new(strided))),
+    ]
+}
+
 /// `[.., m, k]` by `[.., k, n]` for a list of pairs of matrices.
 fn batched_products(
     [m, k, n]: [usize; 3],
@@ -474,6 +526,7 @@ fn every_operator_equals_its_formula() {
         batch_matmul_cases(),
         integer_cases(),
         comparison_cases(),
+        choice_cases(),
         movement_cases(),
         other_cases(),
     ];
