@@ -214,6 +214,11 @@ impl<'a> Packed<'a> {
         Self::view(isa, arithmetic, layout, memory)
     }
 
+    /// The instructions that it is packed for.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
     /// The parts of packed memory.
     fn view(isa: Isa, arithmetic: Arithmetic, layout: WeightLayout, memory: &'a [f32]) -> Self {
         let [panels, bias, zeros] = layout.parts();

@@ -8,7 +8,7 @@ use super::activation::Activation;
 use super::attributes::attributes;
 use crate::error::{Error, Result};
 use crate::graph::{Constant, Node};
-use crate::kernel::gemm::{PackedWeights, Rows, Target, WeightLayout, multiply};
+use crate::kernel::gemm::{After, Packed, PackedWeights, Rows, Target, WeightLayout, multiply};
 use crate::observation::Observation;
 use crate::operator::{EvalContext, Inputs, Observe, Operator, PrepareContext, Prepared};
 use crate::schema::{BuiltinOptionsT, FullyConnectedOptionsWeightsFormat};
@@ -94,20 +94,32 @@ impl Operator for FullyConnected {
         let bias = inputs.optional(2).map(|info| info.constant.as_ref());
         let (Some(weights), None | Some(Some(_))) = (weights, bias) else {
             let has_bias = bias.is_some();
+            let packed_len = layout.byte_len();
             let prepared = Prepared::eval(Observe::Fused, move |context| {
-                let bias = has_bias.then(|| context.input::<f32>(2));
-                let packed = PackedWeights::new(isa, arithmetic, layout, context.input(1), bias);
-                evaluate(&packed, sizes, activation, context);
+                let (isa, input) = (context.isa(), context.images(0, sizes.rows * k));
+                let (weights, bias) = (context.input(1), has_bias.then(|| context.input(2)));
+                let after = activation.only_clamp().and_then(|_| context.take_after(n));
+                let (output, scratch) = context.output_and_scratch();
+                let (memory, scratch) = scratch.split_at_mut(packed_len);
+                let packed = Packed::pack(isa, arithmetic, layout, weights, bias, memory);
+                let observed = product(packed, sizes, activation, &input, output, after, scratch);
+                context.observe_images(&observed);
                 Ok(())
             });
-            return Ok(prepared.with_scratch(scratch(1)).multiplying(multiply_adds));
+            let scratch = packed_len.saturating_add(scratch(1));
+            return Ok(prepared.with_scratch(scratch).multiplying(multiply_adds));
         };
         let (weights, bias) = (weights.clone(), bias.flatten().cloned());
         let prepared = Prepared::later(Observe::Fused, move || {
             let bias = bias.as_ref().map(Constant::as_slice);
             let packed = PackedWeights::new(isa, arithmetic, layout, weights.as_slice(), bias);
             move |context: &mut EvalContext<'_>| {
-                evaluate(&packed, sizes, activation, context);
+                let input = context.images(0, sizes.rows * k);
+                let after = activation.only_clamp().and_then(|_| context.take_after(n));
+                let (output, scratch) = context.output_and_scratch();
+                let packed = Packed::from(&packed);
+                let observed = product(packed, sizes, activation, &input, output, after, scratch);
+                context.observe_images(&observed);
                 Ok(())
             }
         });
@@ -116,21 +128,22 @@ impl Operator for FullyConnected {
     }
 }
 
-fn evaluate(
-    packed: &PackedWeights,
+/// Returns what is observed of each image.
+fn product(
+    packed: Packed<'_>,
     Sizes { rows, k, n }: Sizes,
     activation: Activation,
-    context: &mut EvalContext<'_>,
-) {
-    let (isa, images) = (context.isa(), context.images(0, rows * k));
-    let after = activation.only_clamp().and_then(|_| context.take_after(n));
-    let (output, scratch) = context.output_and_scratch::<f32>();
-    let mut observed = SmallVec::<[_; 64]>::from_elem(Observation::EMPTY, images.len());
-    let offsets = |(_, row): (usize, usize), offsets: &mut [usize]| offsets[0] = row * k;
+    images: &[&[f32]],
+    output: &mut [f32],
+    after: Option<After<'_>>,
+    scratch: &mut [u8],
+) -> SmallVec<[Observation; 64]> {
+    let mut observed = SmallVec::from_elem(Observation::EMPTY, images.len());
+    let offsets = |(_, row), offsets: &mut [usize]| offsets[0] = row * k;
     let target = Target { values: &mut *output, row_stride: n, column: 0 };
     let row_bytes = k * size_of::<f32>();
-    let rows = Rows { images: &images, lines: (1, rows), row_bytes, offsets, step: Some(k) };
+    let rows = Rows { images, lines: (1, rows), row_bytes, offsets, step: Some(k) };
     multiply(packed, rows, activation.clamp, target, &mut observed, after, scratch);
-    activation.finish_images(isa, &mut observed, output);
-    context.observe_images(&observed);
+    activation.finish_images(packed.isa(), &mut observed, output);
+    observed
 }
