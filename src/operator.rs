@@ -353,7 +353,7 @@ impl<'a> EvalContext<'a> {
     /// If there is no such input, or it is not made of such images.
     pub fn images(&self, i: usize, len: usize) -> Images<'a> {
         let records = 0..self.records;
-        records.flat_map(|record| self.input_of(record, i).chunks_exact(len)).collect()
+        records.flat_map(|record| self.input_of(record, i).chunks_exact(len.max(1))).collect()
     }
 
     /// Elements of output `i`, of all records one after another.

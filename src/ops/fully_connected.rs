@@ -147,3 +147,19 @@ fn product(
     activation.finish_images(packed.isa(), &mut observed, output);
     observed
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::testing::{Operand, run};
+    use crate::schema::BuiltinOperator;
+
+    #[test]
+    fn no_rows_are_nothing_to_observe() {
+        let operands =
+            [Operand::constant(&[0, 3], &[]), Operand::constant(&[2, 3], &[1.0; 6])].map(Some);
+        let options = BuiltinOptionsT::NONE;
+        let error = run(BuiltinOperator::FULLY_CONNECTED, options, &operands).unwrap_err();
+        assert!(error.to_string().contains("nothing to observe"), "{error}");
+    }
+}
