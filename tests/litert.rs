@@ -103,6 +103,7 @@ fn compare_groups(model: &str, data: &str) {
 fn joined_operators_and_groups_are_as_scans_of_single_records() {
     compare_groups("sample/sample.tflite", "sample/sample.h5");
     compare_groups("models/families.tflite", "golden/families.h5");
+    compare_groups("models/attention.tflite", "golden/attention.h5");
 }
 
 #[test]
@@ -113,4 +114,9 @@ fn sample_model() {
 #[test]
 fn operators_with_many_of_their_attributes() {
     compare("models/families.tflite", "golden/families.h5", "golden/families.litert.json");
+}
+
+#[test]
+fn what_transformers_are_made_of() {
+    compare("models/attention.tflite", "golden/attention.h5", "golden/attention.litert.json");
 }
