@@ -303,12 +303,13 @@ impl BinaryTask<'_> {
                 b: &self.b[at_b..][..broadcast.run_len(1)],
                 clamp: self.clamp,
             };
-            match broadcast.advances {
-                [true, true] => run.visit::<S, true, true>(s, to, &mut fold),
-                [true, false] => run.visit::<S, true, false>(s, to, &mut fold),
-                [false, true] => run.visit::<S, false, true>(s, to, &mut fold),
-                [false, false] => run.visit::<S, false, false>(s, to, &mut fold),
-            }
+            let seen = match broadcast.advances {
+                [true, true] => run.visit::<S, true, true>(s, to),
+                [true, false] => run.visit::<S, true, false>(s, to),
+                [false, true] => run.visit::<S, false, true>(s, to),
+                [false, false] => run.visit::<S, false, false>(s, to),
+            };
+            fold.join(s, seen);
             odometer.advance();
         }
         fold.finish(s)
@@ -325,12 +326,9 @@ struct Run<'a> {
 
 impl Run<'_> {
     #[inline(always)]
-    fn visit<S: Simd, const A: bool, const B: bool>(
-        &self,
-        s: S,
-        to: &mut [f32],
-        fold: &mut Fold<S>,
-    ) {
+    fn visit<S: Simd, const A: bool, const B: bool>(&self, s: S, to: &mut [f32]) -> Fold<S> {
+        // Of its own: extremes that outlive the loop would go through memory at every step.
+        let mut fold = Fold::new(s);
         let (mut a, mut b) = (s.splat(self.a[0]), s.splat(self.b[0]));
         let (vectors, tail) = to.as_chunks_mut::<LANES>();
         let whole = vectors.len();
@@ -360,6 +358,7 @@ impl Run<'_> {
             fold.push_first(s, y, tail.len());
             s.store_partial(y, tail);
         }
+        fold
     }
 }
 

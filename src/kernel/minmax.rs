@@ -26,6 +26,13 @@ impl<S: Simd> Fold<S> {
         self.max = s.max(v, self.max);
     }
 
+    /// Sees what `other` has seen.
+    #[inline(always)]
+    pub(crate) fn join(&mut self, s: S, other: Self) {
+        self.min = s.min(other.min, self.min);
+        self.max = s.max(other.max, self.max);
+    }
+
     /// Sees the first `n` of sixteen values.
     #[inline(always)]
     pub(crate) fn push_first(&mut self, s: S, v: S::V, n: usize) {
