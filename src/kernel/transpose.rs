@@ -3,6 +3,8 @@
 //! Axes that stay neighbours are merged. Where the innermost axis stays innermost, what is left moves in
 //! contiguous runs; otherwise in square tiles, so that both sides are used by whole cache lines.
 
+use std::ops::Range;
+
 use bytemuck::Pod;
 
 use super::isa::{Isa, Task};
@@ -142,7 +144,7 @@ pub fn transpose(isa: Isa, plan: &TransposePlan, input: &[u8], output: &mut [u8]
     }
 }
 
-fn turn<T: Pod>(isa: Isa, plan: &TransposePlan, input: &[u8], output: &mut [u8]) {
+fn turn<T: Element>(isa: Isa, plan: &TransposePlan, input: &[u8], output: &mut [u8]) {
     let (input, output) = (bytemuck::cast_slice(input), bytemuck::cast_slice_mut(output));
     isa.dispatch(Turn::<T> { plan, input, output });
 }
@@ -153,11 +155,11 @@ struct Turn<'a, T> {
     output: &'a mut [T],
 }
 
-impl<T: Pod> Task for Turn<'_, T> {
+impl<T: Element> Task for Turn<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
+    fn run<S: Simd>(self, s: S) {
         let Self { plan, input, output } = self;
         let Inner::Matrix { rows, columns, from_stride, to_stride, .. } = plan.inner else {
             return;
@@ -166,68 +168,115 @@ impl<T: Pod> Task for Turn<'_, T> {
         for _ in 0..plan.outer.iter().map(|o| o.0).product() {
             let [from, to] = odometer.at;
             let (from, to) = (&input[from..], &mut output[to..]);
-            turn_matrix((rows, columns), from, from_stride, to, to_stride);
+            Matrix { from, from_stride, to, to_stride }.turn(s, rows, columns);
             odometer.advance();
         }
     }
 }
 
-/// `to[column][row] = from[row][column]`.
-#[inline(always)]
-fn turn_matrix<T: Pod>(
-    (rows, columns): (usize, usize),
-    from: &[T],
-    from_stride: usize,
-    to: &mut [T],
-    to_stride: usize,
-) {
-    /// Rows and columns that are moved in registers.
-    const TILE: usize = 8;
-    /// Rows and columns whose cache lines are used up before others come.
-    const BLOCK: usize = 64;
-    for block_row in (0..rows).step_by(BLOCK) {
-        for block_column in (0..columns).step_by(BLOCK) {
-            let row_end = rows.min(block_row + BLOCK);
-            let column_end = columns.min(block_column + BLOCK);
-            for row in (block_row..row_end).step_by(TILE) {
-                for column in (block_column..column_end).step_by(TILE) {
-                    let (height, width) = (row_end - row, column_end - column);
-                    let from = &from[row * from_stride + column..];
-                    let to = &mut to[column * to_stride + row..];
-                    if height >= TILE && width >= TILE {
-                        turn_tile::<T, TILE>(from, from_stride, to, to_stride);
-                        continue;
-                    }
-                    for c in 0..width.min(TILE) {
-                        let from = from[c..].iter().step_by(from_stride);
-                        let to = to[c * to_stride..].iter_mut().take(height.min(TILE));
-                        for (to, &value) in to.zip(from) {
-                            *to = value;
-                        }
-                    }
-                }
-            }
-        }
+/// Rows and columns that are moved in registers.
+const TILE: usize = 8;
+
+/// What may be moved: tiles of it, by the instructions at hand.
+trait Element: Pod {
+    /// `to[column][row] = from[row][column]` for a tile.
+    #[inline(always)]
+    fn turn_tile<S: Simd>(
+        _: S,
+        from: &[Self],
+        from_stride: usize,
+        to: &mut [Self],
+        to_stride: usize,
+    ) {
+        turn_plainly(from, from_stride, to, to_stride);
     }
 }
 
+impl Element for u8 {}
+impl Element for u16 {}
+impl Element for u32 {
+    #[inline(always)]
+    fn turn_tile<S: Simd>(
+        s: S,
+        from: &[u32],
+        from_stride: usize,
+        to: &mut [u32],
+        to_stride: usize,
+    ) {
+        s.turn_words(from, from_stride, to, to_stride);
+    }
+}
+impl Element for u64 {}
+impl Element for [u64; 2] {}
+
+/// A tile through an array.
 #[inline(always)]
-fn turn_tile<T: Pod, const TILE: usize>(
-    from: &[T],
-    from_stride: usize,
-    to: &mut [T],
-    to_stride: usize,
-) {
+pub(super) fn turn_plainly<T: Pod>(from: &[T], from_stride: usize, to: &mut [T], to_stride: usize) {
     let mut tile = [[T::zeroed(); TILE]; TILE];
     for (row, tile) in tile.iter_mut().enumerate() {
         tile.copy_from_slice(&from[row * from_stride..][..TILE]);
     }
     for column in 0..TILE {
-        let mut turned = [T::zeroed(); TILE];
-        for (turned, tile) in turned.iter_mut().zip(&tile) {
-            *turned = tile[column];
+        for (to, tile) in to[column * to_stride..][..TILE].iter_mut().zip(&tile) {
+            *to = tile[column];
         }
-        to[column * to_stride..][..TILE].copy_from_slice(&turned);
+    }
+}
+
+/// A matrix and where it goes.
+struct Matrix<'a, T> {
+    from: &'a [T],
+    from_stride: usize,
+    to: &'a mut [T],
+    to_stride: usize,
+}
+
+impl<T: Element> Matrix<'_, T> {
+    /// `to[column][row] = from[row][column]`
+    #[inline(always)]
+    fn turn<S: Simd>(mut self, s: S, rows: usize, columns: usize) {
+        /// Rows and columns whose cache lines are used up before others come.
+        const BLOCK: usize = 64;
+        for first_row in (0..rows).step_by(BLOCK) {
+            let rows = first_row..rows.min(first_row + BLOCK);
+            let tiled_rows = rows.start..rows.end - rows.len() % TILE;
+            for first_column in (0..columns).step_by(BLOCK) {
+                let columns = first_column..columns.min(first_column + BLOCK);
+                let tiled_columns = columns.start..columns.end - columns.len() % TILE;
+                for row in tiled_rows.clone().step_by(TILE) {
+                    for column in tiled_columns.clone().step_by(TILE) {
+                        let from = &self.from[row * self.from_stride + column..];
+                        let to = &mut self.to[column * self.to_stride + row..];
+                        T::turn_tile(s, from, self.from_stride, to, self.to_stride);
+                    }
+                }
+                self.turn_edge(tiled_rows.end..rows.end, tiled_columns.clone());
+                self.turn_edge(rows.clone(), tiled_columns.end..columns.end);
+            }
+        }
+    }
+
+    /// Element by element, along the longer side.
+    #[inline(always)]
+    fn turn_edge(&mut self, rows: Range<usize>, columns: Range<usize>) {
+        let Self { from_stride, to_stride, .. } = *self;
+        if rows.len() < columns.len() {
+            for row in rows {
+                let from = &self.from[row * from_stride..][columns.clone()];
+                let to = self.to[columns.start * to_stride + row..].iter_mut().step_by(to_stride);
+                for (to, &value) in to.zip(from) {
+                    *to = value;
+                }
+            }
+            return;
+        }
+        for column in columns {
+            let from = self.from[rows.start * from_stride + column..].iter().step_by(from_stride);
+            let to = &mut self.to[column * to_stride..][rows.clone()];
+            for (to, &value) in to.iter_mut().zip(from) {
+                *to = value;
+            }
+        }
     }
 }
 

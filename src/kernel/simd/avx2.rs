@@ -3,8 +3,9 @@
 use std::arch::x86_64::{
     __m256, _CMP_LT_OQ, _mm_cvtsi32_si128, _mm256_add_ps, _mm256_and_ps, _mm256_blendv_ps,
     _mm256_castps_si256, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_div_ps, _mm256_fmadd_ps,
-    _mm256_loadu_ps, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_or_ps, _mm256_set1_ps,
-    _mm256_sll_epi32, _mm256_sqrt_ps, _mm256_storeu_ps, _mm256_sub_ps,
+    _mm256_loadu_ps, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_or_ps,
+    _mm256_permute2f128_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_sll_epi32,
+    _mm256_sqrt_ps, _mm256_storeu_ps, _mm256_sub_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
 };
 
 use super::{LANES, Simd};
@@ -190,5 +191,51 @@ impl Simd for Avx2 {
     fn shl_bits<const N: u32>(self, a: Self::V) -> Self::V {
         // The intrinsic's constant is signed, and a const parameter cannot be cast.
         both_bits!(|a| _mm256_sll_epi32(a, _mm_cvtsi32_si128(N as i32)))
+    }
+    #[inline(always)]
+    fn turn_words(self, from: &[u32], from_stride: usize, to: &mut [u32], to_stride: usize) {
+        // SAFETY: AVX2 was detected.
+        unsafe { turn_words(from, from_stride, to, to_stride) }
+    }
+}
+
+/// See [`Simd::turn_words`].
+///
+/// # Safety
+/// The CPU must have AVX2.
+#[inline(always)]
+pub(super) unsafe fn turn_words(
+    from: &[u32],
+    from_stride: usize,
+    to: &mut [u32],
+    to_stride: usize,
+) {
+    assert!(from.len() >= 7 * from_stride + 8 && to.len() >= 7 * to_stride + 8, "8 rows of 8");
+    // SAFETY: all rows are inside the slices, as was just checked; the caller vouches for AVX2. Moving
+    // words through float registers keeps their bits.
+    unsafe {
+        let mut rows = [_mm256_setzero_ps(); 8];
+        for (i, row) in rows.iter_mut().enumerate() {
+            *row = _mm256_loadu_ps(from.as_ptr().add(i * from_stride).cast());
+        }
+        let mut pairs = rows;
+        for i in [0, 2, 4, 6] {
+            pairs[i] = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
+            pairs[i + 1] = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
+        }
+        // Columns i and i + 4 of rows 0 to 3, then of rows 4 to 7.
+        let mut halves = rows;
+        for i in [0, 4] {
+            halves[i] = _mm256_shuffle_ps::<0x44>(pairs[i], pairs[i + 2]);
+            halves[i + 1] = _mm256_shuffle_ps::<0xee>(pairs[i], pairs[i + 2]);
+            halves[i + 2] = _mm256_shuffle_ps::<0x44>(pairs[i + 1], pairs[i + 3]);
+            halves[i + 3] = _mm256_shuffle_ps::<0xee>(pairs[i + 1], pairs[i + 3]);
+        }
+        for i in 0..4 {
+            let column = _mm256_permute2f128_ps::<0x20>(halves[i], halves[i + 4]);
+            _mm256_storeu_ps(to.as_mut_ptr().add(i * to_stride).cast(), column);
+            let column = _mm256_permute2f128_ps::<0x31>(halves[i], halves[i + 4]);
+            _mm256_storeu_ps(to.as_mut_ptr().add((i + 4) * to_stride).cast(), column);
+        }
     }
 }

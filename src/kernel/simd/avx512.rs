@@ -8,7 +8,7 @@ use std::arch::x86_64::{
     _mm512_storeu_ps, _mm512_sub_ps,
 };
 
-use super::{LANES, Simd};
+use super::{LANES, Simd, avx2};
 
 /// The CPU has AVX-512 F, VL, BW and DQ, AVX2 and FMA.
 #[derive(Clone, Copy, Debug)]
@@ -175,5 +175,10 @@ impl Simd for Avx512 {
         assert!(to.len() <= LANES, "at most 16 lanes");
         // SAFETY: masked-out lanes are not written, the others are in the slice; AVX-512 was detected.
         unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), self.first(to.len()), v) }
+    }
+    #[inline(always)]
+    fn turn_words(self, from: &[u32], from_stride: usize, to: &mut [u32], to_stride: usize) {
+        // SAFETY: AVX2 was detected with AVX-512.
+        unsafe { avx2::turn_words(from, from_stride, to, to_stride) }
     }
 }

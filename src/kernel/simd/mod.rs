@@ -4,6 +4,8 @@
 //! instruction sets compute the same results: `fma` rounds once, `min` and `max` return their
 //! second operand when either is NaN or both are zeros (as x86 does).
 
+use super::transpose::turn_plainly;
+
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -145,6 +147,15 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
             LANES => self.store(v, to.try_into().expect("sixteen lanes")),
             _ => self.store_partial(v, to),
         }
+    }
+
+    /// Turns 8 rows of 8 words: `to[column][row] = from[row][column]`, rows being a stride apart.
+    ///
+    /// # Panics
+    /// If a row is not inside its slice.
+    #[inline(always)]
+    fn turn_words(self, from: &[u32], from_stride: usize, to: &mut [u32], to_stride: usize) {
+        turn_plainly(from, from_stride, to, to_stride);
     }
 
     /// The lanes as an array.

@@ -89,3 +89,27 @@ fn minimum_keeps_the_accumulator_when_the_new_value_is_nan() {
         assert_eq!(isa.dispatch(Keep), (3.0, 3.0), "{isa}");
     }
 }
+
+#[test]
+fn words_keep_their_bits_when_they_are_turned() {
+    struct Turn<'a>(&'a [u32], [usize; 2]);
+    impl Task for Turn<'_> {
+        type Output = Vec<u32>;
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> Vec<u32> {
+            let Self(from, [from_stride, to_stride]) = self;
+            let mut to = vec![0; 7 * to_stride + 8];
+            s.turn_words(from, from_stride, &mut to, to_stride);
+            to
+        }
+    }
+    // Signalling NaNs among them.
+    let from: Vec<u32> = (0..7 * 13 + 8).map(|i| 0x7f80_0001_u32.wrapping_mul(i + 1)).collect();
+    for strides in [[8, 8], [13, 9]] {
+        let expected = Turn(&from, strides).run(portable::Portable);
+        assert_eq!(expected[2 * strides[1] + 5], from[5 * strides[0] + 2]);
+        for isa in Isa::supported() {
+            assert_eq!(isa.dispatch(Turn(&from, strides)), expected, "{isa}");
+        }
+    }
+}
