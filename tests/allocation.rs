@@ -53,7 +53,7 @@ fn count(interpreter: &mut Interpreter, inputs: &[&[u8]], records: usize, groups
 #[test]
 fn observing_allocates_nothing() {
     let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
-    for model in ["sample/sample.tflite", "models/families.tflite"] {
+    for model in ["sample/sample.tflite", "models/families.tflite", "models/attention.tflite"] {
         let graph = ModelFile::open(&testdata.join(model)).unwrap().graph().unwrap();
         for records in [1, 5] {
             let groups = Groups::Fixed { records, tail: 0 };

@@ -344,7 +344,6 @@ pub fn multiply<'w, F: Fn((usize, usize), &mut [usize])>(
     let pointers = scratch.as_mut_ptr().cast::<*const f32>();
     assert!(pointers.is_aligned(), "scratch memory is aligned");
     let (tile_rows, _) = weights.isa.tile();
-    let n = weights.layout.n;
     let mut row_bytes = rows.row_bytes;
     if after.is_some() {
         assert_eq!((target.column, target.row_stride), (0, n), "rows without gaps");

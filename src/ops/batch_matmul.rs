@@ -7,7 +7,9 @@ use super::attributes::attributes;
 use crate::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
 use crate::graph::Node;
-use crate::kernel::gemm::{Clamp, Packed, PackedWeights, Rows, Target, WeightLayout, multiply};
+use crate::kernel::gemm::{
+    After, Clamp, Packed, PackedWeights, Rows, Target, WeightLayout, multiply,
+};
 use crate::kernel::transpose::{TransposePlan, transpose};
 use crate::observation::Observation;
 use crate::operator::{EvalContext, Inputs, Observe, Operator, PrepareContext, Prepared};
@@ -211,6 +213,7 @@ impl Evaluation {
         let Products { m, k, n, .. } = *products;
         let (isa, layout) = (context.isa(), products.right_layout());
         let (left, right) = (context.input::<f32>(0), context.input::<f32>(1));
+        let mut after = context.take_after(n);
         let (output, scratch) = context.output_and_scratch::<f32>();
         let (packed, scratch) = scratch.split_at_mut(self.packed_len);
         let (turned, pointers) = scratch.split_at_mut(self.turned_len);
@@ -235,10 +238,14 @@ impl Evaluation {
                 }
                 let offsets = |(_, row), offsets: &mut [usize]| offsets[0] = row * k;
                 let row_bytes = k * size_of::<f32>();
-                let lines = (1, m);
-                let rows = Rows { images: &[left], lines, row_bytes, offsets, step: Some(k) };
+                let images = &[left];
+                let rows = Rows { images, lines: (1, m), row_bytes, offsets, step: Some(k) };
                 let target = Target { values: result, row_stride: n, column: 0 };
-                multiply(weights, rows, Clamp::NONE, target, &mut observed, None, pointers);
+                let mut after = after.as_mut().map(|after| {
+                    move |at: usize, values: &mut [f32]| after(product * m * n + at, values)
+                });
+                let after = after.as_mut().map(|after| after as After<'_>);
+                multiply(weights, rows, Clamp::NONE, target, &mut observed, after, pointers);
             }
         }
         context.observe(0, observed[0]);

@@ -98,10 +98,11 @@ impl Operator for FullyConnected {
             let prepared = Prepared::eval(Observe::Fused, move |context| {
                 let (isa, input) = (context.isa(), context.images(0, sizes.rows * k));
                 let (weights, bias) = (context.input(1), has_bias.then(|| context.input(2)));
+                let after = activation.only_clamp().and_then(|_| context.take_after(n));
                 let (output, scratch) = context.output_and_scratch();
                 let (memory, scratch) = scratch.split_at_mut(packed_len);
                 let packed = Packed::pack(isa, arithmetic, layout, weights, bias, memory);
-                let observed = product(packed, sizes, activation, &input, output, None, scratch);
+                let observed = product(packed, sizes, activation, &input, output, after, scratch);
                 context.observe_images(&observed);
                 Ok(())
             });

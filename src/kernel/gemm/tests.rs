@@ -228,8 +228,8 @@ fn packing_into_used_memory_of_either_layout() {
             let mut product = |packed: Packed<'_>| {
                 let offsets = |(_, row), offsets: &mut [usize]| offsets[0] = row * k;
                 let row_bytes = k * 4;
-                let lines = (1, m);
-                let rows = Rows { images: &[&input], lines, row_bytes, offsets, step: Some(k) };
+                let rows =
+                    Rows { images: &[&input], lines: (1, m), row_bytes, offsets, step: Some(k) };
                 let mut values = vec![0.0; m * n];
                 let target = Target { values: &mut values, row_stride: n, column: 0 };
                 let mut observed = [Observation::EMPTY];
