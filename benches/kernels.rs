@@ -196,7 +196,7 @@ fn depthwise(isa: Isa, limit: f64) {
         let output: &mut [f32] = output.as_mut_slice();
         let operations = 2 * (taps * taps * output.len()) as u64;
         let reached = rate(|| {
-            depthwise.run(isa, input, output);
+            depthwise.run(isa, input, output, None);
             operations
         });
         let share = 100.0 * reached / limit;

@@ -3,9 +3,11 @@
 //! Lanes run across channels. Every output starts at its bias and takes its taps in ascending
 //! order, one fused multiply-add each; taps on padding are left out.
 
-use super::gemm::Clamp;
+use std::ops::Range;
+
+use super::gemm::{After, Clamp};
 use super::isa::{Isa, Task};
-use super::minmax::Fold;
+use super::minmax::{self, Fold};
 use super::simd::{LANES, Simd};
 use super::sliding::{Taps, clamp, fits, slide};
 use super::window::Window;
@@ -14,6 +16,9 @@ use crate::observation::Observation;
 
 /// Outputs of a row that the general path computes together.
 const FEW: usize = 4;
+
+/// Bytes of a band of results that stays in the cache for what follows.
+const BAND: usize = 128 * 1024;
 
 /// A depthwise convolution over one image.
 #[derive(Clone, Copy, Debug)]
@@ -33,22 +38,51 @@ pub struct Depthwise<'a> {
 }
 
 impl Depthwise<'_> {
-    /// Convolves `input` `[h, w, channels]` into `output` `[h, w, channels]` and folds the extremes.
+    /// Convolves `input` `[h, w, channels]` into `output` `[h, w, channels]` and folds the extremes;
+    /// calls `after` with one band of whole rows after the other.
     ///
     /// # Panics
     /// If a buffer's length is not what the window and the channels say.
-    pub fn run(&self, isa: Isa, input: &[f32], output: &mut [f32]) -> Observation {
+    pub fn run(
+        &self,
+        isa: Isa,
+        input: &[f32],
+        output: &mut [f32],
+        mut after: Option<After<'_>>,
+    ) -> Observation {
         let Window { y, x } = self.window;
         assert_eq!(input.len(), y.input * x.input * self.channels, "input length");
         assert_eq!(output.len(), y.output * x.output * self.channels, "output length");
         assert_eq!(self.weights.len(), y.taps * x.taps * self.channels, "weights length");
         assert_eq!(self.bias.len(), self.channels, "bias length");
-        isa.dispatch_products(self.arithmetic, Run { depthwise: *self, input, output })
+        let row = x.output * self.channels;
+        let band = match after {
+            Some(_) => BAND / (row * size_of::<f32>()).max(1),
+            None => y.output,
+        };
+        let mut observed = Observation::EMPTY;
+        for first in (0..y.output).step_by(band.max(1)) {
+            let rows = first..y.output.min(first + band.max(1));
+            let results = rows.start * row..rows.end * row;
+            let run = Run { depthwise: *self, rows, input, output: &mut *output };
+            let mut folded = isa.dispatch_products(self.arithmetic, run);
+            if let Some(after) = &mut after {
+                let results = &mut output[results.clone()];
+                if folded.needs_rescan() {
+                    folded = minmax::scan(isa, results);
+                }
+                after(first * row, results);
+            }
+            observed = observed.union(folded);
+        }
+        observed
     }
 }
 
 struct Run<'a> {
     depthwise: Depthwise<'a>,
+    /// Rows of the output.
+    rows: Range<usize>,
     input: &'a [f32],
     output: &'a mut [f32],
 }
@@ -74,11 +108,11 @@ impl Run<'_> {
     /// Any window and any number of channels.
     #[inline(always)]
     fn general<S: Simd>(self, s: S) -> Observation {
-        let Self { depthwise: d, input, output } = self;
-        let Window { y, x } = d.window;
+        let Self { depthwise: d, rows, input, output } = self;
+        let x = d.window.x;
         let mut fold = Fold::new(s);
         let interior = x.interior();
-        for oy in 0..y.output {
+        for oy in rows {
             let row = Row { d: &d, input, oy };
             let to = &mut output[oy * x.output * d.channels..][..x.output * d.channels];
             let mut ox = 0;
@@ -106,8 +140,8 @@ impl Run<'_> {
             channels: d.channels,
             clamp: d.clamp,
         };
-        let Self { input, output, .. } = self;
-        slide::<S, _, TAPS, STRIDE>(s, filters, &d.window, d.channels, input, output)
+        let Self { rows, input, output, .. } = self;
+        slide::<S, _, TAPS, STRIDE>(s, filters, (&d.window, rows), d.channels, input, output)
     }
 }
 
@@ -266,7 +300,7 @@ mod tests {
                             arithmetic,
                         };
                         let mut output = vec![0.0; y.output * x.output * channels];
-                        let observed = d.run(isa, &input, &mut output);
+                        let observed = d.run(isa, &input, &mut output, None);
                         let expected = expected(&d, &input);
                         assert_eq!(output, expected, "{isa} {arithmetic} {y:?} {x:?} {channels}");
                         assert!(observed.same_bits(Observation::scan(&expected)));

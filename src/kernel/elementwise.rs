@@ -150,16 +150,18 @@ impl Task for Gate<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> Self::Output {
         let Self { function, clamp, values } = self;
-        // The usual gate has a loop of its own, without a match in it.
+        // The usual gate has a loop of its own, without a match and without bounds in it.
         match function {
-            Unary::Logistic => gate(s, Unary::Logistic, clamp, values),
-            other => gate(s, other, clamp, values),
+            Unary::Logistic if clamp == Clamp::NONE => {
+                gate::<S, false>(s, Unary::Logistic, clamp, values)
+            }
+            other => gate::<S, true>(s, other, clamp, values),
         }
     }
 }
 
 #[inline(always)]
-fn gate<S: Simd>(
+fn gate<S: Simd, const CLAMP: bool>(
     s: S,
     function: Unary,
     clamp: Clamp,
@@ -170,7 +172,10 @@ fn gate<S: Simd>(
     for vector in vectors {
         let x = s.load(vector);
         let g = function.apply(s, x);
-        let y = clamp.apply(s, s.mul(x, g));
+        let mut y = s.mul(x, g);
+        if CLAMP {
+            y = clamp.apply(s, y);
+        }
         gates.push(s, g);
         products.push(s, y);
         s.store(y, vector);

@@ -25,11 +25,16 @@ const GELU_ERROR: f64 = 1.2e-7;
 /// polynomial of degree 7, whose remainder is below 6e-9 there.
 #[inline(always)]
 pub(crate) fn exp<S: Simd>(s: S, x: S::V) -> S::V {
+    // Beyond these bounds the result is 0 or infinity anyway. NaN passes: it is the second operand.
+    exp_below(s, s.min(s.splat(89.0), s.max(s.splat(-104.0), x)))
+}
+
+/// `e^x` of values between -104 and 89, or NaN.
+#[inline(always)]
+fn exp_below<S: Simd>(s: S, x: S::V) -> S::V {
     const LN2_HIGH: f32 = std::f32::consts::LN_2;
     /// ln 2 - `LN2_HIGH`
     const LN2_LOW: f32 = -1.904_654_3e-9;
-    // Beyond these bounds the result is 0 or infinity anyway. NaN passes: it is the second operand.
-    let x = s.min(s.splat(89.0), s.max(s.splat(-104.0), x));
     let round = s.splat(ROUND);
     let n = s.sub(s.fma(x, s.splat(std::f32::consts::LOG2_E), round), round);
     let r = s.fma(n, s.splat(-LN2_HIGH), x);
@@ -47,7 +52,7 @@ pub(crate) fn exp<S: Simd>(s: S, x: S::V) -> S::V {
 pub(crate) fn logistic<S: Simd>(s: S, x: S::V) -> S::V {
     // With the exponential of a negative value nothing overflows, and small results stay exact.
     let one = s.splat(1.0);
-    let e = exp(s, s.neg(s.abs(x)));
+    let e = exp_below(s, s.max(s.splat(-104.0), s.neg(s.abs(x))));
     let numerator = s.select(s.lt(x, s.splat(0.0)), e, one);
     s.div(numerator, s.add(one, e))
 }

@@ -59,14 +59,15 @@ impl Task for Run<'_> {
             ($(($taps:literal, $stride:literal)),+) => {$(
                 if fits::<S, $taps, $stride>(&window, channels) {
                     let Self { pool, input, output } = self;
+                    let all = (&window, 0..window.y.output);
                     return match pool.pooling {
                         Pooling::Max => {
                             let taps = Largest(pool.clamp);
-                            slide::<S, _, $taps, $stride>(s, taps, &window, channels, input, output)
+                            slide::<S, _, $taps, $stride>(s, taps, all, channels, input, output)
                         }
                         Pooling::Average => {
                             let taps = Mean(pool.clamp);
-                            slide::<S, _, $taps, $stride>(s, taps, &window, channels, input, output)
+                            slide::<S, _, $taps, $stride>(s, taps, all, channels, input, output)
                         }
                     };
                 }

@@ -4,6 +4,8 @@
 //! of channels: with a row of weights at hand, each input column is loaded once and meets all outputs
 //! whose window holds it. For every output, taps ascend, and those on padding are left out.
 
+use std::ops::Range;
+
 use super::gemm::Clamp;
 use super::minmax::RegisterFold;
 use super::simd::Simd;
@@ -49,7 +51,8 @@ pub(super) fn fits<S: Simd, const TAPS: usize, const STRIDE: usize>(
     axis(&window.y) && axis(&window.x) && channels >= S::REGISTER_LANES
 }
 
-/// Computes `output` `[h, w, channels]` from `input` `[h, w, channels]` and folds the extremes.
+/// Computes `rows` of `output` `[h, w, channels]` from `input` `[h, w, channels]` and folds their
+/// extremes.
 ///
 /// # Panics
 /// If the window does not fit, or a buffer's length is not what the window and the channels say.
@@ -57,12 +60,13 @@ pub(super) fn fits<S: Simd, const TAPS: usize, const STRIDE: usize>(
 pub(super) fn slide<S: Simd, T: Taps<S>, const TAPS: usize, const STRIDE: usize>(
     s: S,
     taps: T,
-    window: &Window,
+    (window, rows): (&Window, Range<usize>),
     channels: usize,
     input: &[f32],
     output: &mut [f32],
 ) -> Observation {
     let Window { y, x } = window;
+    assert!(rows.end <= y.output, "rows of the output");
     assert!(fits::<S, TAPS, STRIDE>(window, channels), "the window fits");
     assert_eq!(input.len(), y.input * x.input * channels, "input length");
     assert_eq!(output.len(), y.output * x.output * channels, "output length");
@@ -70,9 +74,9 @@ pub(super) fn slide<S: Simd, T: Taps<S>, const TAPS: usize, const STRIDE: usize>
     let chunk = chunk_channels(window, channels);
     for first in (0..channels).step_by(chunk) {
         let end = channels.min(first + chunk);
-        for oy in 0..y.output {
-            let rows = y.valid_taps(oy);
-            let top = (oy * STRIDE + rows.start).wrapping_sub(y.before).wrapping_mul(x.input);
+        for oy in rows.clone() {
+            let taps_y = y.valid_taps(oy);
+            let top = (oy * STRIDE + taps_y.start).wrapping_sub(y.before).wrapping_mul(x.input);
             let mut ox = 0;
             while ox < x.output {
                 // If many are left, the last block overlaps the one before and computes some of its
@@ -94,7 +98,7 @@ pub(super) fn slide<S: Simd, T: Taps<S>, const TAPS: usize, const STRIDE: usize>
                     input: input.as_ptr().wrapping_add(at),
                     row_step: x.input * channels,
                     channels,
-                    rows: (rows.start, rows.end),
+                    rows: (taps_y.start, taps_y.end),
                     border,
                     output: output[(oy * x.output + from) * channels..].as_mut_ptr(),
                 };

@@ -13,6 +13,7 @@ use crate::graph::{Constant, Node};
 use crate::kernel::Isa;
 use crate::kernel::conv::{Convolution, Geometry, taps_first};
 use crate::kernel::depthwise::Depthwise;
+use crate::kernel::gemm::After;
 use crate::kernel::window::Window;
 use crate::kernel::winograd::{self, Winograd};
 use crate::observation::Observation;
@@ -336,20 +337,26 @@ fn depthwise_images(
 ) {
     let multiplier = shapes.output_channels / shapes.channels;
     let (isa, input): (Isa, &[f32]) = (context.isa(), context.input(0));
+    let row = shapes.window.x.output * shapes.output_channels;
+    let mut after = activation.only_clamp().and_then(|_| context.take_after(row));
     let (output, scratch) = context.output_and_scratch::<f32>();
     let mut observed = Observation::EMPTY;
     for image in 0..shapes.batch {
         let from = &input[image * shapes.input_len()..][..shapes.input_len()];
         let to = &mut output[image * shapes.output_len()..][..shapes.output_len()];
+        let mut of_image = after.as_mut().map(|after| {
+            move |at: usize, values: &mut [f32]| after(image * shapes.output_len() + at, values)
+        });
+        let after = of_image.as_mut().map(|after| after as After<'_>);
         let folded = if multiplier == 1 {
-            depthwise.run(isa, from, to)
+            depthwise.run(isa, from, to, after)
         } else {
             let bytes = &mut scratch[..from.len() * multiplier * size_of::<f32>()];
             let repeated: &mut [f32] = bytemuck::cast_slice_mut(bytes);
             for (to, &value) in repeated.chunks_exact_mut(multiplier).zip(from) {
                 to.fill(value);
             }
-            depthwise.run(isa, repeated, to)
+            depthwise.run(isa, repeated, to, after)
         };
         observed = observed.union(folded);
     }
