@@ -42,7 +42,7 @@ const INPUTS: usize = 16 << 20;
 const PATIENCE: f64 = 1.0e9;
 
 /// A larger group must save at least this share of the time.
-const WORTH: f64 = 0.01;
+const WORTH: f64 = 0.02;
 
 /// Nanoseconds for a record of step `i` in a group; in the head that is a group of one.
 fn cost(work: &Work, in_groups: bool, records: usize) -> f64 {
