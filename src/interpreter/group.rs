@@ -36,7 +36,7 @@ fn activation_rate(bytes: usize) -> f64 {
 const MEMORY: usize = 48 << 20;
 
 /// Bytes that all inputs of a group may take: there are several times as many in flight.
-const INPUTS: usize = 16 << 20;
+const INPUTS: usize = 3 << 20;
 
 /// Nanoseconds that a group may take: an interrupted run waits for it.
 const PATIENCE: f64 = 1.0e9;

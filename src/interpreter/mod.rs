@@ -10,6 +10,7 @@ mod arena;
 mod build;
 mod chain;
 mod group;
+mod layout;
 mod order;
 mod plan;
 mod profile;
