@@ -15,7 +15,7 @@ use crate::tensor::{DType, num_elements};
 const BLOCK: usize = 1024;
 
 /// An operand of a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operand {
     /// The output of the step (0), or of an earlier link of the chain (from 1).
     Value(usize),
@@ -79,11 +79,11 @@ impl Chain {
         scratch: &mut [f32],
         observed: &mut [Observation],
     ) {
-        let block = self.block_len(len);
+        let (block, gate) = (self.block_len(len), self.gate());
         for (i, values) in values.chunks_mut(block).enumerate() {
             let start = start + i * block;
-            if let Some((function, clamp)) = self.gate() {
-                let (gates, products) = gate_in_place(isa, function, clamp, values);
+            if let Some(clamp) = gate {
+                let (gates, products) = gate_in_place(isa, clamp, values);
                 let rescan = products.needs_rescan();
                 let products = if rescan { minmax::scan(isa, values) } else { products };
                 observed[0] = observed[0].union(gates);
@@ -116,25 +116,19 @@ impl Chain {
             }
         }
     }
-}
 
-impl Chain {
-    /// The function and the clamp, if the chain is `x * function(x)` and nothing else: one pass then.
-    fn gate(&self) -> Option<(Unary, Clamp)> {
+    /// The clamp, if the chain is `x * logistic(x)` and nothing else: one pass then. Gates between 0 and 1
+    /// are never the lowest float, which that pass could not ignore.
+    fn gate(&self) -> Option<Clamp> {
         let [first, second] = &self.links[..] else { return None };
-        let (Pointwise::Unary(function), Pointwise::Binary(Binary::Mul, clamp)) =
+        let (Pointwise::Unary(Unary::Logistic), Pointwise::Binary(Binary::Mul, clamp)) =
             (first.function, second.function)
         else {
             return None;
         };
-        // Products do not depend on the order of their factors, but NaN may: its payload is not looked at.
-        let mut factors = second.operands.clone();
-        factors.sort_unstable();
-        // Results between 0 and 1 are never the lowest float, which the fold could not ignore.
-        let is_gate = function == Unary::Logistic
-            && first.operands[..] == [Operand::Value(0)]
-            && factors[..] == [Operand::Value(0), Operand::Value(1)];
-        is_gate.then_some((function, clamp))
+        let (x, gate) = (Operand::Value(0), Operand::Value(1));
+        let multiplies = second.operands[..] == [x, gate] || second.operands[..] == [gate, x];
+        (first.operands[..] == [x] && multiplies).then_some(clamp)
     }
 }
 

@@ -4,7 +4,9 @@
 //! input channels; taps that lie side by side in memory are one segment. Images with few channels
 //! are first copied between horizontal borders of zeros, so that a whole filter row is one segment.
 
-use super::gemm::{After, Clamp, PackedWeights, Rows, Target, WeightLayout, ZEROS, multiply};
+use super::gemm::{
+    After, Clamp, PackedWeights, Rows, Target, WeightLayout, ZEROS, after_part, multiply,
+};
 use super::isa::Isa;
 use super::window::Window;
 use crate::arithmetic::Arithmetic;
@@ -194,15 +196,8 @@ impl Convolution {
             geometry.copy_between_zeros(image, width, bordered);
             let output = &mut output[i * output_len..][..output_len];
             let observed = &mut observed[i..=i];
-            let mut of_image;
-            let after = match &mut after {
-                Some(after) => {
-                    of_image =
-                        |start: usize, values: &mut [f32]| after(i * output_len + start, values);
-                    Some(&mut of_image as After<'_>)
-                }
-                None => None,
-            };
+            let mut part = after_part(&mut after, i * output_len);
+            let after = part.as_mut().map(|part| part as After<'_>);
             let images = Images { of: &[bordered], width, before: 0 };
             self.multiply(images, clamp, output, observed, after, pointers);
         }
@@ -223,11 +218,7 @@ impl Convolution {
         for (group, weights) in self.groups.iter().enumerate() {
             let channel = group * group_channels;
             let offsets = |(oy, ox): (usize, usize), offsets: &mut [usize]| {
-                if y.taps * x.taps == 1 {
-                    let source = y.source(oy, 0).zip(x.source(ox, 0));
-                    offsets[0] =
-                        source.map_or(ZEROS, |(iy, ix)| (iy * width + ix) * channels + channel);
-                } else if layout == Layout::Taps {
+                if layout == Layout::Taps {
                     for (ty, offsets) in offsets.chunks_exact_mut(x.taps).enumerate() {
                         let line = y.source(oy, ty).map(|iy| iy * width);
                         for (tx, offset) in offsets.iter_mut().enumerate() {

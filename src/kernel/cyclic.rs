@@ -1,11 +1,11 @@
 //! Functions of two runs of elements, the shorter of which is repeated: what a chain of elementwise
 //! operators does to one block of a tensor.
 
-use super::elementwise::Binary;
+use super::elementwise::{Binary, Pairs, Run};
 use super::gemm::Clamp;
 use super::isa::{Isa, Task};
 use super::minmax::Fold;
-use super::simd::{LANES, Simd};
+use super::simd::Simd;
 use crate::observation::Observation;
 
 /// Applies `function` and the clamp to every pair of elements and folds the extremes; operands that are
@@ -37,88 +37,32 @@ impl Task for Cyclic<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> Observation {
-        // In each arm the function is known, so that `apply` has no match left in the loop.
-        match self.function {
-            Binary::Add => self.walk(s, Binary::Add),
-            Binary::Sub => self.walk(s, Binary::Sub),
-            Binary::Mul => self.walk(s, Binary::Mul),
-            Binary::Div => self.walk(s, Binary::Div),
-            Binary::Minimum => self.walk(s, Binary::Minimum),
-            Binary::Maximum => self.walk(s, Binary::Maximum),
-            Binary::SquaredDifference => self.walk(s, Binary::SquaredDifference),
-        }
+        self.function.walk(s, self)
     }
 }
 
-impl Cyclic<'_> {
+impl Pairs for Cyclic<'_> {
     /// Visits runs in which neither operand starts again, but for one that is a single element.
     #[inline(always)]
     fn walk<S: Simd>(self, s: S, function: Binary) -> Observation {
         let (a, b) = self.operands;
         let len = self.output.len();
-        let run_a = if a.len() == 1 { len } else { a.len() };
-        let run_b = if b.len() == 1 { len } else { b.len() };
-        let run = run_a.min(run_b);
-        let mut observed = Observation::EMPTY;
+        let advances = [a.len() > 1 || len == 1, b.len() > 1 || len == 1];
+        let run_a = if advances[0] { a.len() } else { len };
+        let run_b = if advances[1] { b.len() } else { len };
+        let n = run_a.min(run_b);
+        let mut fold = Fold::new(s);
         let (mut at_a, mut at_b) = (0, 0);
-        for to in self.output.chunks_exact_mut(run) {
-            let a = if a.len() == 1 { a } else { &a[at_a..at_a + run] };
-            let b = if b.len() == 1 { b } else { &b[at_b..at_b + run] };
-            let clamp = self.clamp;
-            let fold = match (a.len() == run, b.len() == run) {
-                (true, true) => visit::<S, true, true>(s, function, (a, b), clamp, to),
-                (true, false) => visit::<S, true, false>(s, function, (a, b), clamp, to),
-                (false, true) => visit::<S, false, true>(s, function, (a, b), clamp, to),
-                (false, false) => visit::<S, false, false>(s, function, (a, b), clamp, to),
-            };
-            observed = observed.union(fold.finish(s));
-            at_a = (at_a + run) % run_a;
-            at_b = (at_b + run) % run_b;
+        for to in self.output.chunks_exact_mut(n) {
+            let a = if advances[0] { &a[at_a..at_a + n] } else { a };
+            let b = if advances[1] { &b[at_b..at_b + n] } else { b };
+            let run = Run { function, a, b, clamp: self.clamp };
+            fold.join(s, run.visit(s, advances, to));
+            at_a = (at_a + n) % run_a;
+            at_b = (at_b + n) % run_b;
         }
-        observed
+        fold.finish(s)
     }
-}
-
-/// One run; an operand that does not advance is one element.
-#[inline(always)]
-fn visit<S: Simd, const A: bool, const B: bool>(
-    s: S,
-    function: Binary,
-    (a, b): (&[f32], &[f32]),
-    clamp: Clamp,
-    to: &mut [f32],
-) -> Fold<S> {
-    let mut fold = Fold::new(s);
-    let (mut x, mut y) = (s.splat(a[0]), s.splat(b[0]));
-    let (vectors, tail) = to.as_chunks_mut::<LANES>();
-    let (vectors_a, tail_a) = a.as_chunks::<LANES>();
-    let (vectors_b, tail_b) = b.as_chunks::<LANES>();
-    let vectors_a = if A { &vectors_a[..vectors.len()] } else { &[] };
-    let vectors_b = if B { &vectors_b[..vectors.len()] } else { &[] };
-    for (i, to) in vectors.iter_mut().enumerate() {
-        if A {
-            x = s.load(&vectors_a[i]);
-        }
-        if B {
-            y = s.load(&vectors_b[i]);
-        }
-        let value = clamp.apply(s, function.apply(s, x, y));
-        fold.push(s, value);
-        s.store(value, to);
-    }
-    if !tail.is_empty() {
-        let n = tail.len();
-        if A {
-            x = s.load_partial(&tail_a[..n]);
-        }
-        if B {
-            y = s.load_partial(&tail_b[..n]);
-        }
-        let value = clamp.apply(s, function.apply(s, x, y));
-        fold.push_first(s, value, n);
-        s.store_partial(value, tail);
-    }
-    fold
 }
 
 #[cfg(test)]

@@ -89,9 +89,30 @@ pub enum Binary {
     SquaredDifference,
 }
 
+/// Loops over pairs of elements.
+pub(super) trait Pairs {
+    /// Applies `function` to every pair and folds the extremes.
+    fn walk<S: Simd>(self, s: S, function: Binary) -> Observation;
+}
+
 impl Binary {
+    /// Walks over `pairs`: in each arm the function is known, so that [`apply`](Self::apply) has no match
+    /// left in the loop.
     #[inline(always)]
-    pub(super) fn apply<S: Simd>(self, s: S, a: S::V, b: S::V) -> S::V {
+    pub(super) fn walk<S: Simd>(self, s: S, pairs: impl Pairs) -> Observation {
+        match self {
+            Self::Add => pairs.walk(s, Self::Add),
+            Self::Sub => pairs.walk(s, Self::Sub),
+            Self::Mul => pairs.walk(s, Self::Mul),
+            Self::Div => pairs.walk(s, Self::Div),
+            Self::Minimum => pairs.walk(s, Self::Minimum),
+            Self::Maximum => pairs.walk(s, Self::Maximum),
+            Self::SquaredDifference => pairs.walk(s, Self::SquaredDifference),
+        }
+    }
+
+    #[inline(always)]
+    fn apply<S: Simd>(self, s: S, a: S::V, b: S::V) -> S::V {
         match self {
             Self::Add => s.add(a, b),
             Self::Sub => s.sub(a, b),
@@ -127,19 +148,13 @@ pub fn unary_in_place(isa: Isa, function: Unary, values: &mut [f32]) -> Observat
     })
 }
 
-/// Replaces every `x` by `clamp(x * function(x))`, and folds the extremes of the function's results and
+/// Replaces every `x` by `clamp(x * logistic(x))`, and folds the extremes of the gates `logistic(x)` and
 /// of the products.
-pub fn gate_in_place(
-    isa: Isa,
-    function: Unary,
-    clamp: Clamp,
-    values: &mut [f32],
-) -> (Observation, Observation) {
-    isa.dispatch(Gate { function, clamp, values })
+pub fn gate_in_place(isa: Isa, clamp: Clamp, values: &mut [f32]) -> (Observation, Observation) {
+    isa.dispatch(Gate { clamp, values })
 }
 
 struct Gate<'a> {
-    function: Unary,
     clamp: Clamp,
     values: &'a mut [f32],
 }
@@ -149,46 +164,37 @@ impl Task for Gate<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> Self::Output {
-        let Self { function, clamp, values } = self;
-        // The usual gate has a loop of its own, without a match and without bounds in it.
-        match function {
-            Unary::Logistic if clamp == Clamp::NONE => {
-                gate::<S, false>(s, Unary::Logistic, clamp, values)
-            }
-            other => gate::<S, true>(s, other, clamp, values),
-        }
+        // Bounds that cannot be reached are no part of the usual loop.
+        if self.clamp == Clamp::NONE { self.gate::<S, false>(s) } else { self.gate::<S, true>(s) }
     }
 }
 
-#[inline(always)]
-fn gate<S: Simd, const CLAMP: bool>(
-    s: S,
-    function: Unary,
-    clamp: Clamp,
-    values: &mut [f32],
-) -> (Observation, Observation) {
-    let (mut gates, mut products) = (Fold::new(s), Fold::new(s));
-    let (vectors, tail) = values.as_chunks_mut::<LANES>();
-    for vector in vectors {
-        let x = s.load(vector);
-        let g = function.apply(s, x);
-        let mut y = s.mul(x, g);
-        if CLAMP {
-            y = clamp.apply(s, y);
+impl Gate<'_> {
+    #[inline(always)]
+    fn gate<S: Simd, const CLAMP: bool>(self, s: S) -> (Observation, Observation) {
+        let (mut gates, mut products) = (Fold::new(s), Fold::new(s));
+        let (vectors, tail) = self.values.as_chunks_mut::<LANES>();
+        for vector in vectors {
+            let x = s.load(vector);
+            let g = math::logistic(s, x);
+            let mut y = s.mul(x, g);
+            if CLAMP {
+                y = self.clamp.apply(s, y);
+            }
+            gates.push(s, g);
+            products.push(s, y);
+            s.store(y, vector);
         }
-        gates.push(s, g);
-        products.push(s, y);
-        s.store(y, vector);
+        if !tail.is_empty() {
+            let x = s.load_partial(tail);
+            let g = math::logistic(s, x);
+            let y = self.clamp.apply(s, s.mul(x, g));
+            gates.push_first(s, g, tail.len());
+            products.push_first(s, y, tail.len());
+            s.store_partial(y, tail);
+        }
+        (gates.finish(s), products.finish(s))
     }
-    if !tail.is_empty() {
-        let x = s.load_partial(tail);
-        let g = function.apply(s, x);
-        let y = clamp.apply(s, s.mul(x, g));
-        gates.push_first(s, g, tail.len());
-        products.push_first(s, y, tail.len());
-        s.store_partial(y, tail);
-    }
-    (gates.finish(s), products.finish(s))
 }
 
 struct UnaryTask<'a> {
@@ -280,20 +286,11 @@ impl Task for BinaryTask<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> Observation {
-        // In each arm the function is known, so that `apply` has no match left in the loop.
-        match self.function {
-            Binary::Add => self.walk(s, Binary::Add),
-            Binary::Sub => self.walk(s, Binary::Sub),
-            Binary::Mul => self.walk(s, Binary::Mul),
-            Binary::Div => self.walk(s, Binary::Div),
-            Binary::Minimum => self.walk(s, Binary::Minimum),
-            Binary::Maximum => self.walk(s, Binary::Maximum),
-            Binary::SquaredDifference => self.walk(s, Binary::SquaredDifference),
-        }
+        self.function.walk(s, self)
     }
 }
 
-impl BinaryTask<'_> {
+impl Pairs for BinaryTask<'_> {
     /// Visits every inner run.
     #[inline(always)]
     fn walk<S: Simd>(self, s: S, function: Binary) -> Observation {
@@ -308,12 +305,7 @@ impl BinaryTask<'_> {
                 b: &self.b[at_b..][..broadcast.run_len(1)],
                 clamp: self.clamp,
             };
-            let seen = match broadcast.advances {
-                [true, true] => run.visit::<S, true, true>(s, to),
-                [true, false] => run.visit::<S, true, false>(s, to),
-                [false, true] => run.visit::<S, false, true>(s, to),
-                [false, false] => run.visit::<S, false, false>(s, to),
-            };
+            let seen = run.visit(s, broadcast.advances, to);
             fold.join(s, seen);
             odometer.advance();
         }
@@ -322,17 +314,28 @@ impl BinaryTask<'_> {
 }
 
 /// One inner run; an operand that does not advance is one element.
-struct Run<'a> {
-    function: Binary,
-    a: &'a [f32],
-    b: &'a [f32],
-    clamp: Clamp,
+pub(super) struct Run<'a> {
+    pub(super) function: Binary,
+    pub(super) a: &'a [f32],
+    pub(super) b: &'a [f32],
+    pub(super) clamp: Clamp,
 }
 
 impl Run<'_> {
+    /// Computes `to`, with operands that advance or do not.
+    #[inline(always)]
+    pub(super) fn visit<S: Simd>(&self, s: S, advances: [bool; 2], to: &mut [f32]) -> Fold<S> {
+        match advances {
+            [true, true] => self.visit_as::<S, true, true>(s, to),
+            [true, false] => self.visit_as::<S, true, false>(s, to),
+            [false, true] => self.visit_as::<S, false, true>(s, to),
+            [false, false] => self.visit_as::<S, false, false>(s, to),
+        }
+    }
+
     // The run has a fold of its own: one that outlives the run would stay in memory.
     #[inline(always)]
-    fn visit<S: Simd, const A: bool, const B: bool>(&self, s: S, to: &mut [f32]) -> Fold<S> {
+    fn visit_as<S: Simd, const A: bool, const B: bool>(&self, s: S, to: &mut [f32]) -> Fold<S> {
         let mut fold = Fold::new(s);
         let (mut a, mut b) = (s.splat(self.a[0]), s.splat(self.b[0]));
         let (vectors, tail) = to.as_chunks_mut::<LANES>();

@@ -112,14 +112,11 @@ impl WeightLayout {
 
     /// Bytes of scratch memory that [`multiply`] needs for `rows` rows with weights packed so.
     pub fn scratch_len(&self, isa: Isa, rows: usize, row_bytes: usize) -> usize {
-        scratch_len(isa, self.segments, rows, row_bytes)
+        // Room for the row pointers of a block.
+        let (tile_rows, _) = isa.tile();
+        let rows = PackedWeights::block_rows(tile_rows, rows, row_bytes);
+        rows * self.segments * size_of::<*const f32>()
     }
-}
-
-/// Room for the row pointers of a block.
-fn scratch_len(isa: Isa, segments: usize, rows: usize, row_bytes: usize) -> usize {
-    let (tile_rows, _) = isa.tile();
-    PackedWeights::block_rows(tile_rows, rows, row_bytes) * segments * size_of::<*const f32>()
 }
 
 impl PackedWeights {
@@ -139,21 +136,9 @@ impl PackedWeights {
         Self { isa, arithmetic, layout, memory }
     }
 
-    /// Weights of zero, to be filled through [`lanes_mut`](Self::lanes_mut).
-    ///
-    /// # Panics
-    /// If `bias` is shorter than the layout says.
-    pub(super) fn zeroed(
-        isa: Isa,
-        arithmetic: Arithmetic,
-        layout: WeightLayout,
-        bias: Option<&[f32]>,
-    ) -> Self {
-        let mut memory = AlignedBuffer::zeroed(layout.byte_len());
-        if let Some(bias) = bias {
-            let [panels, ..] = layout.parts();
-            memory.as_mut_slice()[panels..][..layout.n].copy_from_slice(&bias[..layout.n]);
-        }
+    /// Weights and a bias of zero, to be filled through [`lanes_mut`](Self::lanes_mut).
+    pub(super) fn zeroed(isa: Isa, arithmetic: Arithmetic, layout: WeightLayout) -> Self {
+        let memory = AlignedBuffer::zeroed(layout.byte_len());
         Self { isa, arithmetic, layout, memory }
     }
 
@@ -308,6 +293,14 @@ impl<F> Rows<'_, F> {
 /// output, and the results, which it may change.
 pub type After<'a> = &'a mut (dyn FnMut(usize, &mut [f32]) + 'a);
 
+/// `after` for a part of an output that starts at `start` in it.
+pub fn after_part<'a>(
+    after: &'a mut Option<After<'_>>,
+    start: usize,
+) -> Option<impl FnMut(usize, &mut [f32]) + 'a> {
+    after.as_mut().map(|after| move |at: usize, values: &mut [f32]| after(start + at, values))
+}
+
 /// Multiplies rows with the packed weights, clamps, and unites the extremes of each image's results
 /// with its entry of `observed`.
 ///
@@ -355,7 +348,10 @@ pub fn multiply<'w, F: Fn((usize, usize), &mut [usize])>(
     for first in (0..total).step_by(block) {
         let block = first..(first + block).min(total);
         let images = first / image_rows..(block.end - 1) / image_rows + 1;
-        let before: SmallVec<[Observation; 8]> = SmallVec::from_slice(&observed[images.clone()]);
+        let mut before = SmallVec::<[Observation; 64]>::new();
+        if after.is_some() {
+            before.extend_from_slice(&observed[images.clone()]);
+        }
         fill_pointers(weights, &rows, block.clone(), pointers);
         let Target { values, row_stride, column } = &mut target;
         let to = Target { values, row_stride: *row_stride, column: *column };

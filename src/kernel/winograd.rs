@@ -222,7 +222,7 @@ impl Winograd {
     pub fn new(isa: Isa, geometry: Geometry, weights: &[f32], bias: Option<&[f32]>) -> Self {
         let Geometry { channels, output_channels, .. } = geometry;
         let layout = geometry.weight_layout();
-        let zeroed = || PackedWeights::zeroed(isa, Arithmetic::Fast, layout, None);
+        let zeroed = || PackedWeights::zeroed(isa, Arithmetic::Fast, layout);
         let mut packed: Vec<PackedWeights> = std::iter::repeat_with(zeroed).take(PAIRS).collect();
         let values = filter_points();
         let mut block = vec![[[0.0; LANES]; PAIRS]; LANES];

@@ -8,7 +8,7 @@ use crate::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::kernel::gemm::{
-    After, Clamp, Packed, PackedWeights, Rows, Target, WeightLayout, multiply,
+    After, Clamp, Packed, PackedWeights, Rows, Target, WeightLayout, after_part, multiply,
 };
 use crate::kernel::transpose::{TransposePlan, transpose};
 use crate::observation::Observation;
@@ -241,10 +241,8 @@ impl Evaluation {
                 let images = &[left];
                 let rows = Rows { images, lines: (1, m), row_bytes, offsets, step: Some(k) };
                 let target = Target { values: result, row_stride: n, column: 0 };
-                let mut after = after.as_mut().map(|after| {
-                    move |at: usize, values: &mut [f32]| after(product * m * n + at, values)
-                });
-                let after = after.as_mut().map(|after| after as After<'_>);
+                let mut part = after_part(&mut after, product * m * n);
+                let after = part.as_mut().map(|part| part as After<'_>);
                 multiply(weights, rows, Clamp::NONE, target, &mut observed, after, pointers);
             }
         }

@@ -13,7 +13,7 @@ use crate::graph::{Constant, Node};
 use crate::kernel::Isa;
 use crate::kernel::conv::{Convolution, Geometry, taps_first};
 use crate::kernel::depthwise::Depthwise;
-use crate::kernel::gemm::After;
+use crate::kernel::gemm::{After, after_part};
 use crate::kernel::window::Window;
 use crate::kernel::winograd::{self, Winograd};
 use crate::observation::Observation;
@@ -344,10 +344,8 @@ fn depthwise_images(
     for image in 0..shapes.batch {
         let from = &input[image * shapes.input_len()..][..shapes.input_len()];
         let to = &mut output[image * shapes.output_len()..][..shapes.output_len()];
-        let mut of_image = after.as_mut().map(|after| {
-            move |at: usize, values: &mut [f32]| after(image * shapes.output_len() + at, values)
-        });
-        let after = of_image.as_mut().map(|after| after as After<'_>);
+        let mut part = after_part(&mut after, image * shapes.output_len());
+        let after = part.as_mut().map(|part| part as After<'_>);
         let folded = if multiplier == 1 {
             depthwise.run(isa, from, to, after)
         } else {
