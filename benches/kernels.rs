@@ -14,7 +14,7 @@ use record_minmax::kernel::elementwise::{Binary, Unary, binary, unary};
 use record_minmax::kernel::gemm::{Clamp, PackedWeights, Rows, Target, WeightLayout, multiply};
 use record_minmax::kernel::pool::{Pool, Pooling};
 use record_minmax::kernel::reduce::{ReducePlan, Reduction, reduce, softmax};
-use record_minmax::kernel::window::{Axis, Window};
+use record_minmax::kernel::window::{Axis, Ring, Window};
 use record_minmax::kernel::winograd::{Geometry, Winograd};
 use record_minmax::kernel::{Isa, peak};
 use record_minmax::observation::Observation;
@@ -184,6 +184,7 @@ fn depthwise(isa: Isa, limit: f64) {
         let bias = vec![0.5; channels];
         let depthwise = Depthwise {
             window: Window { y: axis, x: axis },
+            ring: Ring::whole(axis.input),
             channels,
             weights: weights.as_slice(),
             bias: &bias,

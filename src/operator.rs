@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::ops::Range;
 
 use bytemuck::Pod;
 use smallvec::SmallVec;
@@ -16,6 +17,7 @@ use crate::graph::{Constant, Quantization};
 use crate::kernel::Isa;
 use crate::kernel::elementwise::{Binary, Unary};
 use crate::kernel::gemm::{After, Clamp};
+use crate::kernel::window::{Axis, Ring};
 use crate::observation::Observation;
 use crate::tensor::{DType, TensorType};
 
@@ -185,6 +187,9 @@ pub struct Prepared {
     pub in_groups: Option<GroupScratch>,
     /// The same as a function of elements, if it is one.
     pub pointwise: Option<Pointwise>,
+    /// How rows of the only output, `[1, rows, ...]`, read rows of input 0, `[1, rows, ...]`, if the
+    /// closure can compute a [part](EvalContext::part) of them for one record.
+    pub rows: Option<Axis>,
     /// Multiply-adds for one record, roughly: what the plan weighs against memory traffic.
     pub multiply_adds: u64,
 }
@@ -202,6 +207,7 @@ impl Prepared {
             observe,
             in_groups: None,
             pointwise: None,
+            rows: None,
             multiply_adds: 0,
         }
     }
@@ -224,6 +230,7 @@ impl Prepared {
             observe: Observe::SameAs(i),
             in_groups: None,
             pointwise: None,
+            rows: None,
             multiply_adds: 0,
         }
     }
@@ -310,6 +317,8 @@ pub struct EvalContext<'a> {
     pub(crate) observations: &'a mut [Observation],
     /// What follows on finished blocks of output 0.
     pub(crate) after: Option<Following<'a>>,
+    /// Rows of the output that are asked for, if not all, and where those of input 0 are.
+    pub(crate) part: Option<(Range<usize>, Ring)>,
 }
 
 /// What follows on finished blocks of an output.
@@ -328,6 +337,15 @@ impl<'a> EvalContext<'a> {
     /// Number of records.
     pub fn records(&self) -> usize {
         self.records
+    }
+
+    /// The part of a window's rows that is asked for, and where input 0 has the rows that it reads; the
+    /// output is these rows only. All of them, unless it was prepared with [rows](Prepared::rows).
+    pub fn part(&self, rows: Axis) -> (Axis, Ring) {
+        match &self.part {
+            Some((outputs, ring)) => (rows.part(outputs.clone()).1, *ring),
+            None => (rows, Ring::whole(rows.input)),
+        }
     }
 
     /// Elements of input `i` of the first record.

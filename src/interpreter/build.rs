@@ -14,7 +14,7 @@ use crate::operator::{
     Compute, Eval, InputInfo, Inputs, Observe, Operator, PrepareContext, Prepared,
 };
 use crate::ops::registry;
-use crate::tensor::{AlignedBuffer, DType, TensorType};
+use crate::tensor::{AlignedBuffer, DType, TensorType, num_elements};
 
 /// A plan in the making.
 pub(super) struct Builder<'a> {
@@ -350,6 +350,7 @@ impl<'a> Builder<'a> {
             inputs: node.inputs.iter().map(|i| i.and_then(|i| position[i])).collect(),
             input_tensors: SmallVec::new(),
             by_offset: (0..outputs.len()).collect(),
+            len: outputs.first().and_then(|it| num_elements(&it.shape)).unwrap_or(0),
             outputs: step_outputs,
             observe: Observe::Scan,
         };
@@ -363,7 +364,14 @@ impl<'a> Builder<'a> {
             arena: arena.bytes_mut(),
             scratch: buffer.bytes_mut(),
         };
-        memory.eval(eval, &step, 0..1, &mut vec![Observation::EMPTY; outputs.len()], &mut [])?;
+        memory.eval(
+            eval,
+            &step,
+            0..1,
+            None,
+            &mut vec![Observation::EMPTY; outputs.len()],
+            &mut [],
+        )?;
         for output in &step.outputs {
             if let Location::Arena(area) = output.location {
                 let value = AlignedBuffer::copy_of(&arena.bytes()[area.range(&(0..1))]);

@@ -10,6 +10,7 @@ use super::build::{Builder, Planned};
 use super::chain::{Joined, Joiner};
 use super::group;
 use super::plan::{Area, Location, ObservedTensor, Plan, Step, StepOutput, Work};
+use super::strips::{self, Stage, Strips};
 use crate::error::{Error, Result};
 use crate::graph::Constant;
 use crate::operator::{Compute, Observe};
@@ -95,10 +96,12 @@ impl Builder<'_> {
         let in_groups: Vec<bool> = planned.iter().map(in_groups).collect();
         let input_bytes = self.inputs.iter().filter_map(|it| it.tensor_type.byte_len()).sum();
         let mut split = group::split(self.options.groups, &work, &in_groups, input_bytes);
-        let mut placed = self.place(&planned, split)?;
+        let mut strips = self.strips(&planned, split.tail);
+        let mut placed = self.place(&planned, split, &strips)?;
         if placed.arena_len > self.options.memory_limit && split.records > 1 {
             split = group::Split { records: 1, tail: planned.len() };
-            placed = self.place(&planned, split)?;
+            strips = self.strips(&planned, split.tail);
+            placed = self.place(&planned, split, &strips)?;
         }
         let group::Split { records: group, tail } = split;
         let Placed { locations, arena_len, constants } = placed;
@@ -124,7 +127,7 @@ impl Builder<'_> {
             let scratch = scratch.next_multiple_of(64);
             scratch_len = scratch_len.max(scratch + step.chain.scratch_len(len));
             held += prepared.held;
-            steps.push(self.step(step, work[at], scratch, &locations)?);
+            steps.push(self.step(step, work[at], (scratch, len), &locations)?);
         }
         if arena_len.checked_add(scratch_len).is_none_or(|n| n > self.options.memory_limit) {
             return Err(Error::model(format!(
@@ -141,6 +144,7 @@ impl Builder<'_> {
             steps,
             group,
             tail,
+            strips,
             constants,
             observations: self.observations,
             tensor_names: tensors.iter().map(|t| t.name.clone()).collect(),
@@ -182,11 +186,43 @@ impl Builder<'_> {
         Work { multiply_adds, activations, weights }
     }
 
+    /// Which of the steps before `tail` run strip by strip.
+    fn strips(&self, planned: &[Planned], tail: usize) -> Vec<Strips> {
+        let mut readers = vec![0_usize; self.root.len()];
+        let inputs = planned.iter().flat_map(|step| self.touched(step).0);
+        for tensor in inputs.chain(self.subgraph.outputs.iter().copied()) {
+            readers[self.root[tensor]] += 1;
+        }
+        let head = &planned[..tail.min(planned.len())];
+        let stage = |(at, step): (usize, &Planned)| {
+            let (_, outputs) = self.touched(step);
+            let next = head.get(at + 1).map(|next| &self.subgraph.nodes[next.node].inputs);
+            let is_next =
+                next.is_some_and(|inputs| inputs.first() == Some(&outputs.first().copied()));
+            let is_alone = outputs.iter().all(|&it| self.root[it] == it && readers[it] == 1);
+            Some((self.stage(step)?, is_next && is_alone))
+        };
+        strips::find(&head.iter().enumerate().map(stage).collect::<Vec<_>>())
+    }
+
+    /// A step by rows, if it can run so.
+    fn stage(&self, step: &Planned) -> Option<Stage> {
+        let node = &self.subgraph.nodes[step.node];
+        let (Some(rows), &[output]) = (step.prepared.rows, &node.outputs[..]) else { return None };
+        let bytes = |tensor: usize| self.types[tensor].as_ref()?.byte_len();
+        let input_row = bytes(node.inputs.first().copied()??)?.checked_div(rows.input)?;
+        let output_row = bytes(output)?.checked_div(rows.output)?;
+        let unit = step.chain.unit(bytes(output)? / size_of::<f32>());
+        let fits = (output_row / size_of::<f32>()).is_multiple_of(unit)
+            && step.prepared.observe == Observe::Fused;
+        fits.then_some(Stage { rows, input_row, output_row, weights: step.prepared.held })
+    }
+
     /// Where each tensor is during a run, the arena's length, and the constants that are read.
     ///
     /// What steps from `tail` on read or write exists once for each record of the group, from the
     /// start of the head on, which runs for one record after another.
-    fn place(&self, planned: &[Planned], split: group::Split) -> Result<Placed> {
+    fn place(&self, planned: &[Planned], split: group::Split, strips: &[Strips]) -> Result<Placed> {
         let group::Split { records: group, tail } = split;
         let n = self.subgraph.tensors.len();
         let mut locations: Vec<Option<Location>> = vec![None; n];
@@ -198,19 +234,25 @@ impl Builder<'_> {
         let mut is_read = vec![false; n];
         for (at, step) in planned.iter().enumerate() {
             let (inputs, outputs) = self.touched(step);
+            // Steps of strips take turns: what one of them touches lives as long as all.
+            let strips = strips.iter().find(|strips| strips.range().contains(&at));
+            let (first, last) =
+                strips.map_or((at, at), |strips| (strips.first, strips.range().end - 1));
+            let place = strips.and_then(|strips| strips.place(at));
             for output in outputs {
                 let root = self.root[output];
                 let size = self.types[output].as_ref().and_then(TensorType::byte_len).unwrap_or(0);
                 if root == output {
-                    lives[root] = Some(Lifetime { size, first: at, last: at });
+                    let size = place.unwrap_or(size);
+                    lives[root] = Some(Lifetime { size, first, last });
                 } else if let Some(life) = &mut lives[root] {
-                    life.last = at;
+                    life.last = last;
                 }
             }
             for input in inputs {
                 is_read[self.root[input]] = true;
                 if let Some(life) = &mut lives[self.root[input]] {
-                    life.last = at;
+                    life.last = life.last.max(last);
                 }
             }
         }
@@ -256,7 +298,7 @@ impl Builder<'_> {
         &self,
         planned: Planned,
         work: Work,
-        scratch: usize,
+        (scratch, len): (usize, usize),
         locations: &[Option<Location>],
     ) -> Result<Step> {
         let Planned { node: i, prepared, chain, others } = planned;
@@ -300,6 +342,7 @@ impl Builder<'_> {
             inputs,
             input_tensors: node.inputs.iter().map(|i| i.unwrap_or(0)).collect(),
             outputs,
+            len,
             by_offset,
             observe: prepared.observe,
         })

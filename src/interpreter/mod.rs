@@ -15,6 +15,7 @@ mod order;
 mod plan;
 mod profile;
 mod run;
+mod strips;
 #[cfg(test)]
 mod tests;
 

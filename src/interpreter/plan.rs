@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use super::build::Builder;
 use super::chain::Chain;
+use super::strips::Strips;
 use crate::arithmetic::Arithmetic;
 use crate::error::Result;
 use crate::graph::{Constant, Model};
@@ -162,18 +163,18 @@ pub(super) struct Step {
     /// Tensor positions of the inputs, for derived observations.
     pub(super) input_tensors: SmallVec<[usize; 4]>,
     pub(super) outputs: SmallVec<[StepOutput; 1]>,
+    /// Elements of output 0 for one record.
+    pub(super) len: usize,
     /// Positions in `outputs` by ascending arena offset.
     pub(super) by_offset: SmallVec<[usize; 1]>,
     pub(super) observe: Observe,
 }
 
 impl Step {
-    /// Floats of output 0 for one record.
-    pub(super) fn outputs_len(&self) -> usize {
-        match self.outputs.first() {
-            Some(StepOutput { location: Location::Arena(area), .. }) => area.len / size_of::<f32>(),
-            _ => 0,
-        }
+    /// Tensor positions of the outputs and of all links.
+    pub(super) fn tensors(&self) -> impl Iterator<Item = usize> {
+        let outputs = self.outputs.iter().map(|output| output.tensor);
+        outputs.chain(self.chain.links.iter().map(|link| link.tensor))
     }
 }
 
@@ -186,6 +187,8 @@ pub struct Plan {
     pub(super) group: usize,
     /// First step of the tail.
     pub(super) tail: usize,
+    /// Steps of the head that run strip by strip, in order.
+    pub(super) strips: Vec<Strips>,
     pub(super) constants: Vec<Constant>,
     pub(super) observed: Vec<ObservedTensor>,
     /// One a tensor of the subgraph; those of constants are final.

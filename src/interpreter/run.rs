@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use super::chain::Chain;
 use super::plan::{Location, Plan, Step};
 use super::profile::{Profile, Watch};
+use super::strips::{Part, Strips};
 use crate::error::{Error, Result};
 use crate::graph::Constant;
 use crate::kernel::{Isa, minmax};
@@ -102,10 +103,17 @@ impl Interpreter {
         let (head, tail) = plan.steps.split_at(plan.tail.min(plan.steps.len()));
         for record in 0..records {
             group.begin(record);
-            for (at, step) in head.iter().enumerate() {
+            let (mut at, mut strips) = (0, plan.strips.iter().peekable());
+            while at < head.len() {
+                if let Some(strips) = strips.next_if(|it| it.first == at) {
+                    group.strips(strips, record, watch);
+                    at = strips.range().end;
+                    continue;
+                }
                 watch.begin();
-                group.step(step, record..record + 1);
+                group.step(&head[at], record..record + 1);
                 watch.end(at);
+                at += 1;
             }
         }
         for (at, step) in tail.iter().enumerate() {
@@ -228,7 +236,7 @@ impl Group<'_, '_> {
         let linked = &mut self.linked[..records.len() * links];
         let mut is_done = false;
         if let Some(eval) = &step.eval {
-            match self.memory.eval(eval, step, records.clone(), folded, linked) {
+            match self.memory.eval(eval, step, records.clone(), None, folded, linked) {
                 Ok(done) => is_done = done,
                 Err(error) => {
                     // Kernels that take several records at once have nothing to fail on.
@@ -246,7 +254,7 @@ impl Group<'_, '_> {
             let linked = &mut self.linked[(record - first) * links..][..links];
             let chained = observed.and_then(|()| {
                 if !is_done {
-                    self.memory.chain(step, record, linked)?;
+                    self.memory.chain(step, record, None, linked)?;
                 }
                 observe_links(step, linked, names, observations)
             });
@@ -254,6 +262,50 @@ impl Group<'_, '_> {
                 self.failures[record] = Some(error);
             }
         }
+    }
+}
+
+impl Group<'_, '_> {
+    /// Evaluates steps strip by strip for one record and observes their outputs.
+    fn strips(&mut self, strips: &Strips, record: usize, watch: &mut impl Watch) {
+        if self.failures[record].is_none() {
+            self.failures[record] = self.strips_checked(strips, record, watch).err();
+        }
+    }
+
+    fn strips_checked(
+        &mut self,
+        strips: &Strips,
+        record: usize,
+        watch: &mut impl Watch,
+    ) -> Result<()> {
+        let Plan { steps, tensor_names: names, .. } = self.plan;
+        let steps = &steps[strips.range()];
+        let observations = &mut self.observations[record * names.len()..][..names.len()];
+        for step in steps {
+            for tensor in step.tensors() {
+                observations[tensor] = Observation::EMPTY;
+            }
+        }
+        for action in &strips.actions {
+            let step = &steps[action.stage];
+            watch.begin();
+            let (folded, linked) =
+                (&mut self.folded[..1], &mut self.linked[..step.chain.links.len()]);
+            self.memory.part(step, record, &action.part, folded, linked)?;
+            for (tensor, &observed) in step.tensors().zip(folded.iter().chain(&*linked)) {
+                observations[tensor] = observations[tensor].union(observed);
+            }
+            watch.end(strips.first + action.stage);
+        }
+        for step in steps {
+            let links = step.chain.links.iter().map(|link| &link.name);
+            for (tensor, name) in step.tensors().zip(std::iter::once(&step.name).chain(links)) {
+                some(observations[tensor], &names[tensor], step.len)
+                    .map_err(|e| e.context(name))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -308,13 +360,42 @@ impl Memory<'_> {
         }
     }
 
-    /// Computes the chain behind a step for one record.
-    fn chain(&mut self, step: &Step, record: usize, linked: &mut [Observation]) -> Result<()> {
+    /// Evaluates a step and its chain for a part of its output, and stores what is observed of that.
+    fn part(
+        &mut self,
+        step: &Step,
+        record: usize,
+        part: &Part,
+        folded: &mut [Observation],
+        linked: &mut [Observation],
+    ) -> Result<()> {
+        let (records, place) = (record..record + 1, step.outputs.first().map(|it| it.location));
+        let (Some(eval), Some(Location::Arena(area))) = (&step.eval, place) else {
+            return Err(Error::internal(format!("{}: a strip without a place", step.name)));
+        };
+        let place = area.range(&records);
+        let eval = self.eval(eval, step, records, Some(part), folded, linked);
+        let is_done = eval.map_err(|e| e.context(&step.name))?;
+        if folded[0].needs_rescan() {
+            let bytes = &self.arena[place][part.output.clone()];
+            folded[0] = minmax::scan(self.isa, bytemuck::cast_slice(bytes));
+        }
+        if is_done { Ok(()) } else { self.chain(step, record, Some(part), linked) }
+    }
+
+    /// Computes the chain behind a step for one record, or a part of it.
+    fn chain(
+        &mut self,
+        step: &Step,
+        record: usize,
+        part: Option<&Part>,
+        linked: &mut [Observation],
+    ) -> Result<()> {
         if step.chain.links.is_empty() {
             return Ok(());
         }
         let records = record..record + 1;
-        let Cut { between, mut outputs } = Cut::new(self.arena, step, &records)?;
+        let Cut { between, mut outputs } = Cut::new(self.arena, step, &records, part)?;
         let constants = self.constants;
         let inputs = Readable { given: self.inputs, input_count: self.input_count, constants };
         let others = inputs.sources(&step.others, step, &between, &records)?;
@@ -323,16 +404,16 @@ impl Memory<'_> {
         let mut following = ChainRun {
             isa: self.isa,
             chain: &step.chain,
-            len: step.outputs_len(),
+            len: step.len,
             others: &others,
             scratch: bytemuck::cast_slice_mut(scratch),
             linked,
         };
-        following.run(0, bytemuck::cast_slice_mut(outputs[0]));
+        following.run(part.map_or(0, |part| part.start), bytemuck::cast_slice_mut(outputs[0]));
         Ok(())
     }
 
-    /// Evaluates one step for successive records; `folded` has room for what its kernel folds, one
+    /// Evaluates one step for successive records, or for a part of one; `folded` has room for what its kernel folds, one
     /// an output for the first record, then for the second, and `linked` for the links of the chain behind
     /// it. Returns whether the kernel has run the chain.
     pub(super) fn eval(
@@ -340,22 +421,27 @@ impl Memory<'_> {
         eval: &Eval,
         step: &Step,
         records: Range<usize>,
+        part: Option<&Part>,
         folded: &mut [Observation],
         linked: &mut [Observation],
     ) -> Result<bool> {
-        let Cut { between, outputs } = Cut::new(self.arena, step, &records)?;
+        let Cut { between, outputs } = Cut::new(self.arena, step, &records, part)?;
         let constants = self.constants;
         let sources = Readable { given: self.inputs, input_count: self.input_count, constants };
         let others = sources.sources(&step.others, step, &between, &records)?;
-        let mut inputs = SmallVec::new();
+        let mut inputs: SmallVec<[Option<Source<'_>>; 8]> = SmallVec::new();
         for location in &step.inputs {
             let source = location.map(|it| sources.source(it, step, &between, &records));
             inputs.push(source.transpose()?);
         }
+        if let (Some(part), Some(Some(first))) = (part, inputs.first_mut()) {
+            *first = Source::Same(&first.of(0)[part.input.clone()]);
+        }
         folded.fill(Observation::EMPTY);
         linked.fill(Observation::EMPTY);
         let (scratch, of_chain) = self.scratch.split_at_mut(step.scratch);
-        let (chain, len) = (&step.chain, step.outputs_len());
+        let (chain, len) = (&step.chain, step.len);
+        let start = part.map_or(0, |part| part.start);
         let mut following = ChainRun {
             isa: self.isa,
             chain,
@@ -364,7 +450,7 @@ impl Memory<'_> {
             scratch: bytemuck::cast_slice_mut(of_chain),
             linked,
         };
-        let mut run = |start: usize, values: &mut [f32]| following.run(start, values);
+        let mut run = |at: usize, values: &mut [f32]| following.run(start + at, values);
         let has_chain = !chain.links.is_empty();
         let after = has_chain.then(|| Following { run: &mut run, unit: chain.unit(len) });
         // Other lists, since the lifetime in a list cannot shrink.
@@ -380,6 +466,7 @@ impl Memory<'_> {
             scratch,
             observations: folded,
             after,
+            part: part.map(|part| (part.rows.clone(), part.ring)),
         };
         eval(&mut context)?;
         Ok(has_chain && context.after.is_none())
@@ -466,7 +553,7 @@ fn observe_links(
     observations: &mut [Observation],
 ) -> Result<()> {
     for (link, &observed) in step.chain.links.iter().zip(linked) {
-        let observed = some(observed, &names[link.tensor], step.outputs_len());
+        let observed = some(observed, &names[link.tensor], step.len);
         observations[link.tensor] = observed.map_err(|e| e.context(&link.name))?;
     }
     Ok(())
@@ -480,7 +567,13 @@ struct Cut<'a> {
 }
 
 impl<'a> Cut<'a> {
-    fn new(arena: &'a mut [u8], step: &Step, records: &Range<usize>) -> Result<Self> {
+    /// Along whole outputs, or a part of the only one.
+    fn new(
+        arena: &'a mut [u8],
+        step: &Step,
+        records: &Range<usize>,
+        part: Option<&Part>,
+    ) -> Result<Self> {
         let mut between = SmallVec::new();
         let mut outputs: SmallVec<[Option<&mut [u8]>; 2]> = SmallVec::new();
         outputs.resize_with(step.outputs.len(), || None);
@@ -489,7 +582,10 @@ impl<'a> Cut<'a> {
             let Location::Arena(area) = step.outputs[i].location else {
                 return Err(Error::internal(format!("{}: an output outside the arena", step.name)));
             };
-            let Range { start, end } = area.range(records);
+            let Range { mut start, mut end } = area.range(records);
+            if let Some(part) = part {
+                (start, end) = (start + part.output.start, start + part.output.end);
+            }
             let (before, from_output) = rest.split_at_mut(start - at);
             let (output, after) = from_output.split_at_mut(end - start);
             between.push((at, &*before));

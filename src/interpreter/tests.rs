@@ -3,8 +3,12 @@ use std::sync::Arc;
 use super::{Groups, Interpreter, Plan, PlanOptions};
 use crate::error::{ErrorKind, Result};
 use crate::graph::{Constant, Model, Node, OperatorCode, Subgraph, Tensor};
+use crate::kernel::Isa;
 use crate::observation::{Observation, RecordObservations};
-use crate::schema::{BuiltinOperator as Code, BuiltinOptions2T, BuiltinOptionsT};
+use crate::schema::{
+    BuiltinOperator as Code, BuiltinOptions2T, BuiltinOptionsT, Conv2DOptionsT,
+    DepthwiseConv2DOptionsT,
+};
 use crate::tensor::{AlignedBuffer, DType};
 
 fn float(name: &str, shape: &[Option<usize>]) -> Tensor {
@@ -203,5 +207,79 @@ fn a_record_that_fails_does_not_touch_its_group() {
             assert_eq!(observed.single[4], Observation::scan(&record.map(|x| (x + 1.0) * -3.0)));
         }
         assert_eq!(interpreter.run_group(&[&[][..]; 5]).unwrap_err().kind(), ErrorKind::Internal);
+    }
+}
+
+/// Two convolutions and a depthwise one between them, with gates behind, over images that are too large
+/// for the cache.
+fn images() -> Model {
+    let dims = |shape: &[usize]| shape.iter().map(|&d| Some(d)).collect::<Vec<_>>();
+    let filter = |name: &str, shape: &[usize]| {
+        let n = shape.iter().product();
+        let values: Vec<f32> = (0..n).map(|i| (i * 7919 % 31) as f32 / 31.0 - 0.4).collect();
+        Tensor { shape: dims(shape), ..constant(name, &values) }
+    };
+    let strided = |code, inputs: &[usize], output, stride| {
+        let options = if code == Code::CONV_2D {
+            BuiltinOptionsT::Conv2DOptions(Box::new(Conv2DOptionsT {
+                stride_h: stride,
+                stride_w: stride,
+                dilation_h_factor: 1,
+                dilation_w_factor: 1,
+                ..Conv2DOptionsT::default()
+            }))
+        } else {
+            BuiltinOptionsT::DepthwiseConv2DOptions(Box::new(DepthwiseConv2DOptionsT {
+                stride_h: stride,
+                stride_w: stride,
+                dilation_h_factor: 1,
+                dilation_w_factor: 1,
+                ..DepthwiseConv2DOptionsT::default()
+            }))
+        };
+        Node { options, ..node(code, inputs, output) }
+    };
+    let (wide, half) = (dims(&[1, 90, 90, 20]), dims(&[1, 45, 45, 20]));
+    let tensors = vec![
+        float("x", &dims(&[1, 90, 90, 3])),
+        filter("stem", &[20, 3, 3, 3]),
+        filter("window", &[1, 3, 3, 20]),
+        filter("project", &[12, 1, 1, 20]),
+        float("expanded", &wide),
+        float("logistic", &wide),
+        float("gated", &wide),
+        float("moved", &half),
+        float("negative", &half),
+        float("out", &dims(&[1, 45, 45, 12])),
+    ];
+    let nodes = vec![
+        strided(Code::CONV_2D, &[0, 1], 4, 1),
+        node(Code::LOGISTIC, &[4], 5),
+        node(Code::MUL, &[4, 5], 6),
+        strided(Code::DEPTHWISE_CONV_2D, &[6, 2], 7, 2),
+        node(Code::NEG, &[7], 8),
+        strided(Code::CONV_2D, &[8, 3], 9, 1),
+    ];
+    model(tensors, nodes)
+}
+
+#[test]
+fn strips_have_the_bits_of_whole_tensors() {
+    let model = images();
+    let x: Vec<f32> = (0..90 * 90 * 3).map(|i| (i * 31 % 97) as f32 / 97.0).collect();
+    for isa in Isa::supported() {
+        let run = |scan_only| {
+            let options = PlanOptions { isa, scan_only, ..PlanOptions::new() };
+            let plan = Arc::new(Plan::new(&model, &options).unwrap());
+            assert_eq!(plan.strips.is_empty(), scan_only, "strips are used");
+            let mut interpreter = Interpreter::new(plan);
+            let mut observed = RecordObservations::default();
+            let inputs = [bytemuck::cast_slice(&x)];
+            // Twice: nothing may be left from the record before.
+            interpreter.run(&inputs, &mut observed).unwrap();
+            interpreter.run(&inputs, &mut observed).unwrap();
+            (observed.single.clone(), interpreter.output(0, &inputs).unwrap().to_vec())
+        };
+        assert_eq!(run(false), run(true), "{isa}");
     }
 }

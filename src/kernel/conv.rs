@@ -8,7 +8,7 @@ use super::gemm::{
     After, Clamp, PackedWeights, Rows, Target, WeightLayout, ZEROS, after_part, multiply,
 };
 use super::isa::Isa;
-use super::window::Window;
+use super::window::{Axis, Ring, Window};
 use crate::arithmetic::Arithmetic;
 use crate::observation::Observation;
 use crate::tensor::AlignedBuffer;
@@ -36,12 +36,26 @@ pub struct Convolution {
     groups: Vec<PackedWeights>,
 }
 
-/// Images of `width` columns, after `before` columns of padding that are not there.
+/// What a convolution reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// Images `[places, w, channels]`.
+    pub images: &'a [&'a [f32]],
+    /// The window's rows: those of the geometry, or a [part](Axis::part) of them.
+    pub rows: Axis,
+    /// Where the images have their rows.
+    pub ring: Ring,
+}
+
+/// The same for products: images of `width` columns, after `before` columns of padding that are not
+/// there.
 #[derive(Clone, Copy)]
-struct Images<'a> {
-    of: &'a [&'a [f32]],
+struct Lines<'a> {
+    images: &'a [&'a [f32]],
+    geometry: Geometry,
     width: usize,
     before: usize,
+    ring: Ring,
 }
 
 /// How a row of the product reads the image.
@@ -95,6 +109,11 @@ impl Geometry {
         }
     }
 
+    /// The same with other rows.
+    fn over(&self, y: Axis) -> Self {
+        Self { window: Window { y, ..self.window }, ..*self }
+    }
+
     fn rows(&self) -> usize {
         self.window.y.output * self.window.x.output
     }
@@ -117,11 +136,12 @@ impl Geometry {
         }
     }
 
-    fn copy_between_zeros(&self, input: &[f32], width: usize, to: &mut [f32]) {
+    fn copy_between_zeros(&self, input: &[f32], ring: Ring, width: usize, to: &mut [f32]) {
         let x = self.window.x;
         let (row, before) = (x.input * self.channels, x.before * self.channels);
         let to = to.chunks_exact_mut(width * self.channels);
-        for (from, to) in input.chunks_exact(row).zip(to) {
+        for (iy, to) in to.enumerate().take(self.window.y.input) {
+            let from = &input[ring.place(iy) * row..][..row];
             to[..before].fill(0.0);
             to[before..before + row].copy_from_slice(from);
             to[before + row..].fill(0.0);
@@ -172,55 +192,56 @@ impl Convolution {
     /// aligned to 8 bytes.
     pub fn run(
         &self,
-        images: &[&[f32]],
+        Input { images, rows, ring }: Input<'_>,
         clamp: Clamp,
         output: &mut [f32],
         observed: &mut [Observation],
         mut after: Option<After<'_>>,
         scratch: &mut [u8],
     ) {
-        let geometry = &self.geometry;
-        let Geometry { window: Window { y, x }, channels, output_channels, layout, .. } = *geometry;
+        let geometry = self.geometry.over(rows);
+        let Geometry { window: Window { y, x }, channels, output_channels, layout, .. } = geometry;
         let (input_len, output_len) =
-            (y.input * x.input * channels, geometry.rows() * output_channels);
+            (ring.places * x.input * channels, geometry.rows() * output_channels);
+        assert!(ring.places >= y.input, "places for all rows");
         assert!(images.iter().all(|image| image.len() == input_len), "input lengths");
         assert_eq!(output.len(), images.len() * output_len, "output length");
         assert_eq!(observed.len(), images.len(), "one observation an image");
         let (bordered, pointers) = scratch.split_at_mut(geometry.bordered_len());
         let Layout::BorderedRows { width } = layout else {
-            let images = Images { of: images, width: x.input, before: x.before };
-            return self.multiply(images, clamp, output, observed, after, pointers);
+            let lines = Lines { images, geometry, width: x.input, before: x.before, ring };
+            return self.multiply(lines, clamp, output, observed, after, pointers);
         };
         let bordered: &mut [f32] = bytemuck::cast_slice_mut(bordered);
         for (i, image) in images.iter().enumerate() {
-            geometry.copy_between_zeros(image, width, bordered);
+            geometry.copy_between_zeros(image, ring, width, bordered);
             let output = &mut output[i * output_len..][..output_len];
             let observed = &mut observed[i..=i];
             let mut part = after_part(&mut after, i * output_len);
             let after = part.as_mut().map(|part| part as After<'_>);
-            let images = Images { of: &[bordered], width, before: 0 };
-            self.multiply(images, clamp, output, observed, after, pointers);
+            let ring = Ring::whole(y.input);
+            let lines = Lines { images: &[bordered], geometry, width, before: 0, ring };
+            self.multiply(lines, clamp, output, observed, after, pointers);
         }
     }
 
     fn multiply(
         &self,
-        Images { of: images, width, before }: Images<'_>,
+        Lines { images, geometry, width, before, ring }: Lines<'_>,
         clamp: Clamp,
         output: &mut [f32],
         observed: &mut [Observation],
         mut after: Option<After<'_>>,
         pointers: &mut [u8],
     ) {
-        let geometry = &self.geometry;
-        let Geometry { window: Window { y, x }, channels, output_channels, layout, .. } = *geometry;
+        let Geometry { window: Window { y, x }, channels, output_channels, layout, .. } = geometry;
         let group_channels = channels / geometry.groups;
         for (group, weights) in self.groups.iter().enumerate() {
             let channel = group * group_channels;
             let offsets = |(oy, ox): (usize, usize), offsets: &mut [usize]| {
                 if layout == Layout::Taps {
                     for (ty, offsets) in offsets.chunks_exact_mut(x.taps).enumerate() {
-                        let line = y.source(oy, ty).map(|iy| iy * width);
+                        let line = y.source(oy, ty).map(|iy| ring.place(iy) * width);
                         for (tx, offset) in offsets.iter_mut().enumerate() {
                             *offset = line
                                 .zip(x.source(ox, tx))
@@ -230,8 +251,9 @@ impl Convolution {
                 } else {
                     let ix = ox * x.stride - before;
                     for (tap, offset) in offsets.iter_mut().enumerate() {
-                        *offset =
-                            y.source(oy, tap).map_or(ZEROS, |iy| (iy * width + ix) * channels);
+                        *offset = y
+                            .source(oy, tap)
+                            .map_or(ZEROS, |iy| (ring.place(iy) * width + ix) * channels);
                     }
                 }
             };
@@ -266,7 +288,6 @@ pub fn taps_first(weights: &[f32], n: usize, taps: usize) -> AlignedBuffer {
 mod tests {
     use super::*;
     use crate::kernel::testing::{kinds, ramp, sum_of_products};
-    use crate::kernel::window::Axis;
 
     #[test]
     fn equals_the_formula_in_every_layout() {
@@ -293,17 +314,31 @@ mod tests {
                     let mut scratch = AlignedBuffer::zeroed(geometry.scratch_len(isa, 1));
                     // Scratch memory comes dirty.
                     scratch.bytes_mut().fill(0xff);
-                    let mut observed = [Observation::EMPTY];
                     let scratch = scratch.bytes_mut();
-                    convolution.run(
-                        &[&input],
-                        Clamp::NONE,
-                        &mut output,
-                        &mut observed,
-                        None,
-                        scratch,
-                    );
-                    assert!(observed[0].same_bits(Observation::scan(&output)));
+                    let ring = Ring::whole(y.input);
+                    let mut run = |ring, input: &[f32], output: &mut [f32]| {
+                        let mut observed = [Observation::EMPTY];
+                        convolution.run(
+                            Input { images: &[input], rows: y, ring },
+                            Clamp::NONE,
+                            output,
+                            &mut observed,
+                            None,
+                            scratch,
+                        );
+                        assert!(observed[0].same_bits(Observation::scan(output)));
+                    };
+                    run(ring, &input, &mut output);
+                    // Rows in a ring, and a place that is not theirs.
+                    let (row, places) = (x.input * c, y.input + 1);
+                    let ring = Ring { first: y.input / 2 + 1, places };
+                    let mut turned = vec![f32::NAN; places * row];
+                    for (i, from) in input.chunks_exact(row).enumerate() {
+                        turned[ring.place(i) * row..][..row].copy_from_slice(from);
+                    }
+                    let mut again = vec![0.0; output.len()];
+                    run(ring, &turned, &mut again);
+                    assert_eq!(again, output, "{isa} {ring:?} {y:?} {x:?} {c} {n} {groups}");
                     for (at, &result) in output.iter().enumerate() {
                         let (column, position) = (at % n, at / n);
                         let (oy, ox) = (position / x.output, position % x.output);

@@ -10,7 +10,7 @@ use super::isa::{Isa, Task};
 use super::minmax::{self, Fold};
 use super::simd::{LANES, Simd};
 use super::sliding::{Taps, clamp, fits, slide};
-use super::window::Window;
+use super::window::{Ring, Window};
 use crate::arithmetic::Arithmetic;
 use crate::observation::Observation;
 
@@ -25,6 +25,8 @@ const BAND: usize = 128 * 1024;
 pub struct Depthwise<'a> {
     /// Where outputs read.
     pub window: Window,
+    /// Where rows of the input are.
+    pub ring: Ring,
     /// Number of channels, of input and output.
     pub channels: usize,
     /// `[taps y, taps x, channels]`
@@ -38,11 +40,11 @@ pub struct Depthwise<'a> {
 }
 
 impl Depthwise<'_> {
-    /// Convolves `input` `[h, w, channels]` into `output` `[h, w, channels]` and folds the extremes;
+    /// Convolves `input` `[places, w, channels]` into `output` `[h, w, channels]` and folds the extremes;
     /// calls `after` with one band of whole rows after the other.
     ///
     /// # Panics
-    /// If a buffer's length is not what the window and the channels say.
+    /// If a buffer's length is not what the window, the ring and the channels say.
     pub fn run(
         &self,
         isa: Isa,
@@ -51,7 +53,8 @@ impl Depthwise<'_> {
         mut after: Option<After<'_>>,
     ) -> Observation {
         let Window { y, x } = self.window;
-        assert_eq!(input.len(), y.input * x.input * self.channels, "input length");
+        assert!(self.ring.places >= y.input, "places for all rows");
+        assert_eq!(input.len(), self.ring.places * x.input * self.channels, "input length");
         assert_eq!(output.len(), y.output * x.output * self.channels, "output length");
         assert_eq!(self.weights.len(), y.taps * x.taps * self.channels, "weights length");
         assert_eq!(self.bias.len(), self.channels, "bias length");
@@ -141,7 +144,14 @@ impl Run<'_> {
             clamp: d.clamp,
         };
         let Self { rows, input, output, .. } = self;
-        slide::<S, _, TAPS, STRIDE>(s, filters, (&d.window, rows), d.channels, input, output)
+        slide::<S, _, TAPS, STRIDE>(
+            s,
+            filters,
+            (&d.window, rows, d.ring),
+            d.channels,
+            input,
+            output,
+        )
     }
 }
 
@@ -209,17 +219,18 @@ impl Row<'_> {
         // The first tap that exists reads here, for each of the outputs.
         let start_y = (self.oy * y.stride + taps_y.start * y.dilation).saturating_sub(y.before);
         let start_x = (ox * x.stride + taps_x.start * x.dilation).saturating_sub(x.before);
-        let (step_y, step_x) = (y.dilation * x.input * channels, x.dilation * channels);
+        let step_x = x.dilation * channels;
         let step_output = x.stride * channels;
-        let start = (start_y * x.input + start_x) * channels;
         for c in (0..channels).step_by(LANES) {
             let width = (channels - c).min(LANES);
             let mut sums = [s.load_up_to(&d.bias[c..c + width]); N];
             for (i, ty) in taps_y.clone().enumerate() {
+                let line = d.ring.place(start_y + i * y.dilation) * x.input;
+                let start = (line + start_x) * channels;
                 for (j, tx) in taps_x.clone().enumerate() {
                     let weights = (ty * x.taps + tx) * channels + c;
                     let weights = s.load_up_to(&d.weights[weights..weights + width]);
-                    let at = start + i * step_y + j * step_x + c;
+                    let at = start + j * step_x + c;
                     for (n, sum) in sums.iter_mut().enumerate() {
                         let at = at + n * step_output;
                         let value = s.load_up_to(&self.input[at..at + width]);
@@ -293,6 +304,7 @@ mod tests {
                         let input = ramp(y.input * x.input * channels, 3);
                         let d = Depthwise {
                             window: Window { y, x },
+                            ring: Ring::whole(y.input),
                             channels,
                             weights: &weights,
                             bias: &bias,
@@ -304,6 +316,20 @@ mod tests {
                         let expected = expected(&d, &input);
                         assert_eq!(output, expected, "{isa} {arithmetic} {y:?} {x:?} {channels}");
                         assert!(observed.same_bits(Observation::scan(&expected)));
+                        // Rows in a ring, and a place that is not theirs.
+                        let (row, places) = (x.input * channels, y.input + 1);
+                        for first in [1, y.input / 2, y.input] {
+                            let ring = Ring { first, places };
+                            let mut turned = vec![f32::NAN; places * row];
+                            for (i, from) in input.chunks_exact(row).enumerate() {
+                                turned[ring.place(i) * row..][..row].copy_from_slice(from);
+                            }
+                            output.fill(0.0);
+                            let d = Depthwise { ring, ..d };
+                            let observed = d.run(isa, &turned, &mut output, None);
+                            assert_eq!(output, expected, "{isa} {ring:?} {y:?} {x:?} {channels}");
+                            assert!(observed.same_bits(Observation::scan(&expected)));
+                        }
                     }
                 }
             }

@@ -5,7 +5,7 @@ use super::isa::{Isa, Task};
 use super::minmax::Fold;
 use super::simd::{LANES, Simd};
 use super::sliding::{Taps, clamp, fits, slide};
-use super::window::Window;
+use super::window::{Ring, Window};
 use crate::observation::Observation;
 
 /// What a window's values become.
@@ -59,7 +59,7 @@ impl Task for Run<'_> {
             ($(($taps:literal, $stride:literal)),+) => {$(
                 if fits::<S, $taps, $stride>(&window, channels) {
                     let Self { pool, input, output } = self;
-                    let all = (&window, 0..window.y.output);
+                    let all = (&window, 0..window.y.output, Ring::whole(window.y.input));
                     return match pool.pooling {
                         Pooling::Max => {
                             let taps = Largest(pool.clamp);

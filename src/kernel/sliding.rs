@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::gemm::Clamp;
 use super::minmax::RegisterFold;
 use super::simd::Simd;
-use super::window::{Axis, Window};
+use super::window::{Axis, Ring, Window};
 use crate::observation::Observation;
 
 /// What becomes of the values under a window.
@@ -51,8 +51,8 @@ pub(super) fn fits<S: Simd, const TAPS: usize, const STRIDE: usize>(
     axis(&window.y) && axis(&window.x) && channels >= S::REGISTER_LANES
 }
 
-/// Computes `rows` of `output` `[h, w, channels]` from `input` `[h, w, channels]` and folds their
-/// extremes.
+/// Computes `rows` of `output` `[h, w, channels]` from `input` `[h, w, channels]`, whose rows are in a
+/// ring, and folds their extremes.
 ///
 /// # Panics
 /// If the window does not fit, or a buffer's length is not what the window and the channels say.
@@ -60,7 +60,7 @@ pub(super) fn fits<S: Simd, const TAPS: usize, const STRIDE: usize>(
 pub(super) fn slide<S: Simd, T: Taps<S>, const TAPS: usize, const STRIDE: usize>(
     s: S,
     taps: T,
-    (window, rows): (&Window, Range<usize>),
+    (window, rows, ring): (&Window, Range<usize>, Ring),
     channels: usize,
     input: &[f32],
     output: &mut [f32],
@@ -68,7 +68,8 @@ pub(super) fn slide<S: Simd, T: Taps<S>, const TAPS: usize, const STRIDE: usize>
     let Window { y, x } = window;
     assert!(rows.end <= y.output, "rows of the output");
     assert!(fits::<S, TAPS, STRIDE>(window, channels), "the window fits");
-    assert_eq!(input.len(), y.input * x.input * channels, "input length");
+    assert!(ring.places >= y.input && ring.first <= ring.places, "places for all rows");
+    assert_eq!(input.len(), ring.places * x.input * channels, "input length");
     assert_eq!(output.len(), y.output * x.output * channels, "output length");
     let mut fold = RegisterFold::new(s);
     let chunk = chunk_channels(window, channels);
@@ -76,7 +77,9 @@ pub(super) fn slide<S: Simd, T: Taps<S>, const TAPS: usize, const STRIDE: usize>
         let end = channels.min(first + chunk);
         for oy in rows.clone() {
             let taps_y = y.valid_taps(oy);
-            let top = (oy * STRIDE + taps_y.start).wrapping_sub(y.before).wrapping_mul(x.input);
+            let top = ring.place((oy * STRIDE + taps_y.start).wrapping_sub(y.before));
+            let turn = (taps_y.start + ring.places).wrapping_sub(top);
+            let top = top.wrapping_mul(x.input);
             let mut ox = 0;
             while ox < x.output {
                 // If many are left, the last block overlaps the one before and computes some of its
@@ -99,6 +102,8 @@ pub(super) fn slide<S: Simd, T: Taps<S>, const TAPS: usize, const STRIDE: usize>
                     row_step: x.input * channels,
                     channels,
                     rows: (taps_y.start, taps_y.end),
+                    turn,
+                    ring: input.len(),
                     border,
                     output: output[(oy * x.output + from) * channels..].as_mut_ptr(),
                 };
@@ -178,6 +183,10 @@ struct Block<T> {
     channels: usize,
     /// Rows of the window that are not padding: first and end.
     rows: (usize, usize),
+    /// The row of the window that is at the first place again.
+    turn: usize,
+    /// Elements of all places.
+    ring: usize,
     border: Border,
     output: *mut f32,
 }
@@ -229,6 +238,9 @@ impl<T> Block<T> {
         for ty in self.rows.0..self.rows.1 {
             // SAFETY: the caller's promise.
             let weights: [S::R; TAPS] = unsafe { taps.weights(s, ty, c) };
+            if ty == self.turn {
+                row = row.wrapping_sub(self.ring);
+            }
             for_each_column!(column below TAPS + (N - 1) * STRIDE, {
                 let exists = (column >= BORDER || column >= left)
                     && (column + BORDER < all || column < end);

@@ -1,5 +1,7 @@
 //! Sliding windows over `[h, w, c]` images: where outputs read inputs, and which taps exist.
 
+use std::ops::Range;
+
 /// One axis of a sliding window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Axis {
@@ -28,7 +30,7 @@ impl Axis {
 
     /// The taps that read input and not padding at output `position`: a range, since they ascend.
     #[inline(always)]
-    pub fn valid_taps(&self, position: usize) -> std::ops::Range<usize> {
+    pub fn valid_taps(&self, position: usize) -> Range<usize> {
         let start = position * self.stride;
         let first = self.before.saturating_sub(start).div_ceil(self.dilation);
         let end = (self.input + self.before).saturating_sub(start).div_ceil(self.dilation);
@@ -36,8 +38,22 @@ impl Axis {
         first.min(end)..end
     }
 
+    /// The input positions that `outputs` read, and the window over them alone.
+    pub fn part(&self, outputs: Range<usize>) -> (Range<usize>, Self) {
+        let start = outputs.start * self.stride;
+        let end = match outputs.len() {
+            0 => start,
+            n => start + (n - 1) * self.stride + (self.taps - 1) * self.dilation + 1,
+        };
+        let position = |padded: usize| padded.saturating_sub(self.before).min(self.input);
+        let inputs = position(start)..position(end);
+        let before = self.before.saturating_sub(start);
+        let (input, output) = (inputs.len(), outputs.len());
+        (inputs, Self { input, output, before, ..*self })
+    }
+
     /// The output positions at which every tap reads input.
-    pub fn interior(&self) -> std::ops::Range<usize> {
+    pub fn interior(&self) -> Range<usize> {
         let whole = |p: &usize| self.valid_taps(*p) == (0..self.taps);
         let first = self.before.div_ceil(self.stride).min(self.output);
         let count = (first..self.output).take_while(whole).count();
@@ -52,6 +68,30 @@ pub struct Window {
     pub y: Axis,
     /// Columns.
     pub x: Axis,
+}
+
+/// Where rows of an image are in memory: there is room for `places` of them, row 0 is at place `first`,
+/// and behind the last place comes the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ring {
+    /// The place of row 0.
+    pub first: usize,
+    /// Number of places, no fewer than rows.
+    pub places: usize,
+}
+
+impl Ring {
+    /// A whole image.
+    pub fn whole(rows: usize) -> Self {
+        Self { first: 0, places: rows }
+    }
+
+    /// The place of a row.
+    #[inline(always)]
+    pub fn place(&self, row: usize) -> usize {
+        let place = self.first.wrapping_add(row);
+        if place < self.places { place } else { place.wrapping_sub(self.places) }
+    }
 }
 
 #[cfg(test)]
@@ -74,6 +114,23 @@ mod tests {
                         assert_eq!(range, singly, "{axis:?} at {position}");
                         if singly.len() == taps {
                             interior.push(position);
+                        }
+                    }
+                    for first in 0..axis.output {
+                        for end in first..=axis.output {
+                            let (inputs, part) = axis.part(first..end);
+                            assert_eq!((part.input, part.output), (inputs.len(), end - first));
+                            for position in first..end {
+                                let here = |t| part.source(position - first, t);
+                                let there: Vec<_> =
+                                    (0..taps).map(|t| axis.source(position, t)).collect();
+                                let moved: Vec<_> =
+                                    (0..taps).map(|t| Some(here(t)? + inputs.start)).collect();
+                                assert_eq!(moved, there, "{axis:?} {first}..{end} at {position}");
+                                let taps = axis.valid_taps(position);
+                                let same = part.valid_taps(position - first);
+                                assert!(same == taps || (same.is_empty() && taps.is_empty()));
+                            }
                         }
                     }
                     assert_eq!(axis.interior().collect::<Vec<_>>(), interior, "{axis:?}");

@@ -11,10 +11,10 @@ use crate::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
 use crate::graph::{Constant, Node};
 use crate::kernel::Isa;
-use crate::kernel::conv::{Convolution, Geometry, taps_first};
+use crate::kernel::conv::{Convolution, Geometry, Input, taps_first};
 use crate::kernel::depthwise::Depthwise;
 use crate::kernel::gemm::{After, after_part};
-use crate::kernel::window::Window;
+use crate::kernel::window::{Axis, Ring, Window};
 use crate::kernel::winograd::{self, Winograd};
 use crate::observation::Observation;
 use crate::operator::{EvalContext, Inputs, Observe, Operator, PrepareContext, Prepared};
@@ -63,8 +63,23 @@ impl Shapes {
         vec![self.batch, self.window.y.output, self.window.x.output, self.output_channels]
     }
 
+    /// The same over the rows that are asked for, and where the input has its rows.
+    fn part(&self, context: &EvalContext<'_>) -> (Self, Ring) {
+        let (y, ring) = context.part(self.window.y);
+        (Self { window: Window { y, ..self.window }, ..*self }, ring)
+    }
+
+    /// How rows of one image read rows of one image.
+    fn rows(&self) -> Option<Axis> {
+        (self.batch == 1).then_some(self.window.y)
+    }
+
+    fn input_row(&self) -> usize {
+        self.window.x.input * self.channels
+    }
+
     fn input_len(&self) -> usize {
-        self.window.y.input * self.window.x.input * self.channels
+        self.window.y.input * self.input_row()
     }
 
     fn output_len(&self) -> usize {
@@ -184,7 +199,7 @@ impl Operator for Conv2d {
             }
         });
         let prepared = prepared.in_groups(scratch).multiplying(shapes.multiply_adds());
-        Ok(prepared.holding(geometry.byte_len()))
+        Ok(Prepared { rows: shapes.rows(), ..prepared.holding(geometry.byte_len()) })
     }
 }
 
@@ -195,12 +210,21 @@ fn convolve(
     activation: Activation,
     context: &mut EvalContext<'_>,
 ) {
-    let (isa, images) = (context.isa(), context.images(0, shapes.input_len()));
+    let (shapes, ring) = shapes.part(context);
+    let image = ring.places * shapes.input_row();
+    let (isa, images) = (context.isa(), context.images(0, image));
     let in_blocks = shapes.groups == 1 && activation.only_clamp().is_some();
     let after = if in_blocks { context.take_after(shapes.output_channels) } else { None };
     let (output, scratch) = context.output_and_scratch::<f32>();
     let mut observed = unobserved(images.len());
-    convolution.run(&images, activation.clamp, output, &mut observed, after, scratch);
+    convolution.run(
+        Input { images: &images, rows: shapes.window.y, ring },
+        activation.clamp,
+        output,
+        &mut observed,
+        after,
+        scratch,
+    );
     activation.finish_images(isa, &mut observed, output);
     context.observe_images(&observed);
 }
@@ -314,8 +338,10 @@ fn prepare_depthwise(
             }
         };
         let bias: &[f32] = if has_bias { context.input(2) } else { &zeros };
+        let (shapes, ring) = shapes.part(context);
         let depthwise = Depthwise {
             window: shapes.window,
+            ring,
             channels: shapes.output_channels,
             weights,
             bias,
@@ -326,7 +352,8 @@ fn prepare_depthwise(
         Ok(())
     });
     let multiply_adds = shapes.multiply_adds();
-    Ok(prepared.with_scratch(repeated * size_of::<f32>()).holding(held).multiplying(multiply_adds))
+    let prepared = prepared.with_scratch(repeated * size_of::<f32>()).holding(held);
+    Ok(Prepared { rows: shapes.rows(), ..prepared.multiplying(multiply_adds) })
 }
 
 fn depthwise_images(
@@ -341,8 +368,9 @@ fn depthwise_images(
     let mut after = activation.only_clamp().and_then(|_| context.take_after(row));
     let (output, scratch) = context.output_and_scratch::<f32>();
     let mut observed = Observation::EMPTY;
+    let len = depthwise.ring.places * shapes.input_row();
     for image in 0..shapes.batch {
-        let from = &input[image * shapes.input_len()..][..shapes.input_len()];
+        let from = &input[image * len..][..len];
         let to = &mut output[image * shapes.output_len()..][..shapes.output_len()];
         let mut part = after_part(&mut after, image * shapes.output_len());
         let after = part.as_mut().map(|part| part as After<'_>);
