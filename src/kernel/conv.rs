@@ -236,9 +236,11 @@ impl Convolution {
     ) {
         let Geometry { window: Window { y, x }, channels, output_channels, layout, .. } = geometry;
         let group_channels = channels / geometry.groups;
+        // Rows that need no horizontal padding lie evenly.
+        let even = if layout == Layout::Taps { x.interior() } else { 0..x.output };
         for (group, weights) in self.groups.iter().enumerate() {
             let channel = group * group_channels;
-            let offsets = |(oy, ox): (usize, usize), offsets: &mut [usize]| {
+            let offsets = |(oy, ox): (usize, usize), offsets: &mut [usize]| -> usize {
                 if layout == Layout::Taps {
                     for (ty, offsets) in offsets.chunks_exact_mut(x.taps).enumerate() {
                         let line = y.source(oy, ty).map(|iy| ring.place(iy) * width);
@@ -256,6 +258,7 @@ impl Convolution {
                             .map_or(ZEROS, |iy| (ring.place(iy) * width + ix) * channels);
                     }
                 }
+                if even.contains(&ox) { even.end - ox } else { 1 }
             };
             let target = Target {
                 values: &mut *output,
@@ -263,10 +266,7 @@ impl Convolution {
                 column: group * weights.columns(),
             };
             let (lines, row_bytes) = ((y.output, x.output), geometry.row_bytes());
-            // Within a line, rows that need no horizontal padding read ever the same distance apart.
-            let is_even = layout != Layout::Taps || x.interior() == (0..x.output);
-            let step = is_even.then_some(x.stride * channels);
-            let rows = Rows { images, lines, row_bytes, offsets, step };
+            let rows = Rows { images, lines, row_bytes, offsets, step: Some(x.stride * channels) };
             multiply(weights, rows, clamp, target, observed, after.take(), pointers);
         }
     }

@@ -271,11 +271,31 @@ pub struct Rows<'a, F> {
     /// How many bytes a further row brings into the cache: a hint for blocking.
     pub row_bytes: usize,
     /// `offsets((y, x), segments)` stores where each segment of row `x` of line `y` starts, or
-    /// [`ZEROS`].
+    /// [`ZEROS`]. What it returns says how far [`step`](Self::step) holds from there.
     pub offsets: F,
-    /// By how much every offset but [`ZEROS`] grows from one row of a line to the next, if that is
-    /// always the same; then only the first row of a line is asked for.
+    /// By how much every offset but [`ZEROS`] grows from one row of a line to the next, where that is
+    /// the same; there only the first row is asked for.
     pub step: Option<usize>,
+}
+
+/// How far the offsets of a line's rows grow evenly.
+pub trait Reach {
+    /// For how many rows of the line, of which `left` are left, with the one that was asked for.
+    fn rows(self, left: usize) -> usize;
+}
+
+/// To the line's end.
+impl Reach for () {
+    fn rows(self, left: usize) -> usize {
+        left
+    }
+}
+
+/// For so many rows, one at least.
+impl Reach for usize {
+    fn rows(self, left: usize) -> usize {
+        self.clamp(1, left)
+    }
 }
 
 impl<F> Rows<'_, F> {
@@ -312,7 +332,7 @@ pub fn after_part<'a>(
 /// # Panics
 /// If a segment or a result row lies outside its buffer, or the scratch memory is too small.
 #[expect(clippy::needless_pass_by_value, reason = "a caller makes them for this call")]
-pub fn multiply<'w, F: Fn((usize, usize), &mut [usize])>(
+pub fn multiply<'w, R: Reach, F: Fn((usize, usize), &mut [usize]) -> R>(
     weights: impl Into<Packed<'w>>,
     rows: Rows<'_, F>,
     clamp: Clamp,
@@ -381,14 +401,14 @@ pub fn multiply<'w, F: Fn((usize, usize), &mut [usize])>(
 
 /// Writes the pointers of a block's rows, tile by tile, per segment one per row of the tile; every one
 /// checked. `pointers` has room for the block's rows times segments.
-fn fill_pointers<F: Fn((usize, usize), &mut [usize])>(
+fn fill_pointers<R: Reach, F: Fn((usize, usize), &mut [usize]) -> R>(
     weights: Packed<'_>,
     rows: &Rows<'_, F>,
     block: Range<usize>,
     pointers: *mut *const f32,
 ) {
     const CHUNK: usize = 64;
-    let (tile_rows, _) = weights.isa.tile();
+    let (full_tile, _) = weights.isa.tile();
     let Packed { layout, zeros, .. } = weights;
     let WeightLayout { segments, segment_len: len, .. } = layout;
     let mut few = [0; CHUNK];
@@ -399,42 +419,65 @@ fn fill_pointers<F: Fn((usize, usize), &mut [usize])>(
         many.resize(segments, 0);
         &mut many
     };
-    // Counted, not divided: for short rows this loop is a good part of the work.
     let (lines, width) = rows.lines;
     let (mut image, row) = (block.start / (lines * width), block.start % (lines * width));
     let (mut y, mut x) = (row / width, row % width);
-    let mut tile = pointers;
-    let mut is_known = false;
-    for tile_first in block.clone().step_by(tile_rows) {
-        let tile_rows = (block.end - tile_first).min(tile_rows);
-        for row in 0..tile_rows {
-            let input = rows.images[image];
-            match rows.step {
-                Some(step) if is_known => {
-                    for offset in offsets.iter_mut().filter(|offset| **offset != ZEROS) {
-                        *offset += step;
+    // Rows of the tile that are filled, and that it has.
+    let (mut tile, mut filled, mut tile_rows) = (pointers, 0, full_tile.min(block.len()));
+    let mut left = block.len();
+    while left > 0 {
+        let input = rows.images[image];
+        let reach = (rows.offsets)((y, x), offsets);
+        // Rows that lie evenly are asked for and checked together: for short rows this is a good part
+        // of the work.
+        let (step, count) =
+            rows.step.map_or((0, 1), |step| (step, reach.rows(width - x).min(left)));
+        for &offset in offsets.iter().filter(|offset| **offset != ZEROS) {
+            let last = step.saturating_mul(count - 1).saturating_add(offset);
+            assert!(last <= input.len() && len <= input.len() - last, "segments inside the image");
+        }
+        let has_zeros = offsets.contains(&ZEROS);
+        let mut done = 0;
+        while done < count {
+            let some = (tile_rows - filled).min(count - done);
+            // SAFETY: the scratch memory has room for the block's rows, whole tiles, times segments;
+            // all rows that are counted are inside the image, as was just checked.
+            unsafe {
+                if some == full_tile && done >= full_tile && !has_zeros {
+                    // Behind a whole tile of the same rows: all its pointers, further on.
+                    let len = segments * full_tile;
+                    let from = std::slice::from_raw_parts(tile.sub(len), len);
+                    let to = std::slice::from_raw_parts_mut(tile, len);
+                    for (to, from) in to.iter_mut().zip(from) {
+                        *to = from.add(full_tile * step);
+                    }
+                } else {
+                    for (segment, &offset) in offsets.iter().enumerate() {
+                        let to = tile.add(segment * tile_rows + filled);
+                        let (first, step) = if offset == ZEROS {
+                            (zeros.as_ptr(), 0)
+                        } else {
+                            (input.as_ptr().add(offset + done * step), step)
+                        };
+                        for i in 0..some {
+                            to.add(i).write(first.add(i * step));
+                        }
                     }
                 }
-                _ => (rows.offsets)((y, x), offsets),
-            }
-            for (segment, &offset) in offsets.iter().enumerate() {
-                let pointer =
-                    if offset == ZEROS { zeros.as_ptr() } else { input[offset..][..len].as_ptr() };
-                // SAFETY: the scratch memory has room for the block's rows, whole tiles, times
-                // segments.
-                unsafe { tile.add(segment * tile_rows + row).write(pointer) };
-            }
-            x += 1;
-            is_known = x < width;
-            if !is_known {
-                (x, y) = (0, y + 1);
-            }
-            if y == lines {
-                (y, image) = (0, image + 1);
+                (done, filled) = (done + some, filled + some);
+                if filled == tile_rows {
+                    tile = tile.add(segments * tile_rows);
+                    (filled, tile_rows) = (0, full_tile.min(left - done));
+                }
             }
         }
-        // SAFETY: as above.
-        tile = unsafe { tile.add(segments * tile_rows) };
+        (left, x) = (left - count, x + count);
+        if x == width {
+            (x, y) = (0, y + 1);
+        }
+        if y == lines {
+            (y, image) = (0, image + 1);
+        }
     }
 }
 
