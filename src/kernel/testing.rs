@@ -51,7 +51,8 @@ pub(crate) fn sum_of_products(arithmetic: Arithmetic, terms: &[(f32, f32)], bias
     let block = |terms: &[(f32, f32)]| {
         terms.iter().fold(0.0_f32, |sum, &(a, b)| add_product(arithmetic, a, b, sum))
     };
-    terms.chunks(super::gemm::SUM_BLOCK).map(block).fold(0.0, |total, sum| total + sum) + bias
+    terms.chunks(super::gemm::SUM_BLOCK).map(block).reduce(|total, sum| total + sum).unwrap_or(0.0)
+        + bias
 }
 
 /// Fails at the first pair of values whose bits differ; NaNs are equal.
