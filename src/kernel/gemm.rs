@@ -524,10 +524,13 @@ impl Task for Product<'_> {
             // inside `values`, which this borrows mutably; panels and bias are padded to whole
             // vectors, and hold `k` rows from `column` on.
             unsafe {
-                if used > LANES && S::TILE_VECTORS == 2 {
-                    strip.run::<S, 2>(s, pointers, rows, to, self.observed);
-                } else {
-                    strip.run::<S, 1>(s, pointers, rows, to, self.observed);
+                let is_half = (1..=LANES / 2).contains(&(used % LANES));
+                let observed = &mut *self.observed;
+                match (used > LANES && S::TILE_VECTORS == 2, is_half) {
+                    (true, false) => strip.run::<S, 2, false>(s, pointers, rows, to, observed),
+                    (true, true) => strip.run::<S, 2, true>(s, pointers, rows, to, observed),
+                    (false, false) => strip.run::<S, 1, false>(s, pointers, rows, to, observed),
+                    (false, true) => strip.run::<S, 1, true>(s, pointers, rows, to, observed),
                 }
             }
         }

@@ -22,14 +22,15 @@ pub(super) struct Strip {
 }
 
 impl Strip {
-    /// Computes the rows `block`, counted through all images.
+    /// Computes the rows `block`, counted through all images. With `HALF`, no more than the first 8
+    /// columns of the last vector exist.
     ///
     /// # Safety
     /// `pointers` holds, per tile of `S::TILE_ROWS` rows (the last may have fewer), `segments` times
     /// the tile's rows of pointers to `segment_len` readable values; `panel` and `bias` are readable
     /// for whole vectors; `to` is writable for the block's rows of `used` values.
     #[inline(always)]
-    pub(super) unsafe fn run<S: Simd, const NV: usize>(
+    pub(super) unsafe fn run<S: Simd, const NV: usize, const HALF: bool>(
         &self,
         s: S,
         pointers: *const *const f32,
@@ -52,7 +53,7 @@ impl Strip {
                 let pointers = pointers.add(first * self.segments);
                 let to = to.add(first * self.row_stride);
                 let before = folds;
-                self.any_tile(s, tile_rows, pointers, to, &mut folds);
+                self.any_tile::<S, NV, HALF>(s, tile_rows, pointers, to, &mut folds);
                 if row / self.image_rows != image {
                     // Rows of several images: each is looked at again.
                     folds = before;
@@ -95,7 +96,7 @@ impl Strip {
     /// # Safety
     /// As for [`Strip::run`], with `rows` rows, no more than a tile has.
     #[inline(always)]
-    unsafe fn any_tile<S: Simd, const NV: usize>(
+    unsafe fn any_tile<S: Simd, const NV: usize, const HALF: bool>(
         &self,
         s: S,
         rows: usize,
@@ -106,24 +107,26 @@ impl Strip {
         // SAFETY: as for this function.
         unsafe {
             match rows {
-                1 => self.tile::<S, 1, NV>(s, pointers, to, folds),
-                2 => self.tile::<S, 2, NV>(s, pointers, to, folds),
-                3 => self.tile::<S, 3, NV>(s, pointers, to, folds),
-                4 => self.tile::<S, 4, NV>(s, pointers, to, folds),
-                5 => self.tile::<S, 5, NV>(s, pointers, to, folds),
-                6 => self.tile::<S, 6, NV>(s, pointers, to, folds),
-                _ => self.tile::<S, 7, NV>(s, pointers, to, folds),
+                1 => self.tile::<S, 1, NV, HALF>(s, pointers, to, folds),
+                2 => self.tile::<S, 2, NV, HALF>(s, pointers, to, folds),
+                3 => self.tile::<S, 3, NV, HALF>(s, pointers, to, folds),
+                4 => self.tile::<S, 4, NV, HALF>(s, pointers, to, folds),
+                5 if S::TILE_ROWS >= 5 => self.tile::<S, 5, NV, HALF>(s, pointers, to, folds),
+                6 if S::TILE_ROWS >= 6 => self.tile::<S, 6, NV, HALF>(s, pointers, to, folds),
+                7 if S::TILE_ROWS >= 7 => self.tile::<S, 7, NV, HALF>(s, pointers, to, folds),
+                _ => unreachable!("no tile has {rows} rows"),
             }
         }
     }
 
-    /// The microkernel: `MR` rows by `NV` vectors, all in registers.
+    /// The microkernel: `MR` rows by `NV` vectors, all in registers. With `HALF`, no more
+    /// than the first 8 columns of the last vector exist.
     ///
     /// # Safety
     /// As for [`Strip::run`], with `MR` rows.
     #[inline(always)]
     #[expect(clippy::needless_range_loop, reason = "indexed loops are unrolled")]
-    unsafe fn tile<S: Simd, const MR: usize, const NV: usize>(
+    unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const HALF: bool>(
         &self,
         s: S,
         pointers: *const *const f32,
@@ -133,9 +136,9 @@ impl Strip {
         // SAFETY: as for this function.
         unsafe {
             let mut sums = if self.segments * self.segment_len <= SUM_BLOCK {
-                self.sum_block::<S, MR, NV>(s, pointers)
+                self.sum_block::<S, MR, NV, HALF>(s, pointers)
             } else {
-                self.sum_blocks::<S, MR, NV>(s, pointers)
+                self.sum_blocks::<S, MR, NV, HALF>(s, pointers)
             };
             let mut bias = [s.splat(0.0); NV];
             for (j, bias) in bias.iter_mut().enumerate() {
@@ -168,7 +171,9 @@ impl Strip {
                 for (j, value) in row.into_iter().enumerate() {
                     folds[j].push(s, value);
                     let left = self.used - j * LANES;
-                    if left >= LANES {
+                    if HALF && j == NV - 1 && left == LANES / 2 {
+                        s.store_half(value, to.add(j * LANES));
+                    } else if left >= LANES {
                         s.store_ptr(value, to.add(j * LANES));
                     } else {
                         let to = std::slice::from_raw_parts_mut(to.add(j * LANES), left);
@@ -184,7 +189,7 @@ impl Strip {
     /// # Safety
     /// As for [`Strip::run`], with `MR` rows.
     #[inline(always)]
-    unsafe fn sum_block<S: Simd, const MR: usize, const NV: usize>(
+    unsafe fn sum_block<S: Simd, const MR: usize, const NV: usize, const HALF: bool>(
         &self,
         s: S,
         pointers: *const *const f32,
@@ -196,7 +201,7 @@ impl Strip {
             for segment in 0..self.segments {
                 let rows = pointers.add(segment * MR).cast::<[*const f32; MR]>().read();
                 for k in 0..self.segment_len {
-                    add_products(s, &mut sums, &rows, k, panel);
+                    add_products::<S, MR, NV, HALF>(s, &mut sums, &rows, k, panel);
                     panel = panel.add(NV * LANES);
                 }
             }
@@ -209,7 +214,7 @@ impl Strip {
     /// # Safety
     /// As for [`Strip::run`], with `MR` rows.
     #[inline(always)]
-    unsafe fn sum_blocks<S: Simd, const MR: usize, const NV: usize>(
+    unsafe fn sum_blocks<S: Simd, const MR: usize, const NV: usize, const HALF: bool>(
         &self,
         s: S,
         pointers: *const *const f32,
@@ -230,7 +235,7 @@ impl Strip {
                 while left > 0 {
                     let run = left.min(left_in_block);
                     for k in 0..run {
-                        add_products(s, &mut sums, &rows, k, panel);
+                        add_products::<S, MR, NV, HALF>(s, &mut sums, &rows, k, panel);
                         panel = panel.add(NV * LANES);
                     }
                     left -= run;
@@ -256,7 +261,7 @@ impl Strip {
 /// # Safety
 /// Each of `rows` must be readable at `k`, `panel` for `NV` vectors.
 #[inline(always)]
-unsafe fn add_products<S: Simd, const MR: usize, const NV: usize>(
+unsafe fn add_products<S: Simd, const MR: usize, const NV: usize, const HALF: bool>(
     s: S,
     sums: &mut [[S::V; NV]; MR],
     rows: &[*const f32; MR],
@@ -272,7 +277,11 @@ unsafe fn add_products<S: Simd, const MR: usize, const NV: usize>(
         for r in 0..MR {
             let x = s.splat(*rows[r].add(k));
             for j in 0..NV {
-                sums[r][j] = s.fma(x, columns[j], sums[r][j]);
+                sums[r][j] = if HALF && j == NV - 1 {
+                    s.fma_half(x, columns[j], sums[r][j])
+                } else {
+                    s.fma(x, columns[j], sums[r][j])
+                };
             }
         }
     }

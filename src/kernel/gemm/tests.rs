@@ -122,7 +122,7 @@ fn every_tile_shape_on_every_instruction_set() {
     let relu6 = Clamp { low: 0.0, high: 6.0 };
     for kind in kinds() {
         for m in [1, 2, 3, 5, 6, 7, 8, 13, 14, 49] {
-            for n in [1, 15, 16, 17, 31, 32, 33, 48, 70] {
+            for n in [1, 8, 15, 16, 17, 24, 31, 32, 33, 40, 48, 70] {
                 for (segments, segment_len) in [(1, 1), (1, 19), (9, 5), (3, 16)] {
                     let case = Case { m, n, segments, segment_len };
                     case.check(kind, if n % 2 == 0 { Clamp::NONE } else { relu6 }, None);

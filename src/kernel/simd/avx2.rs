@@ -91,6 +91,16 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
+    fn fma_half(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        // SAFETY: registers only; AVX2 and FMA were detected.
+        unsafe { Pair(_mm256_fmadd_ps(a.0, b.0, c.0), c.1) }
+    }
+    #[inline(always)]
+    unsafe fn store_half(self, v: Self::V, to: *mut f32) {
+        // SAFETY: the caller vouches for 8 writable values; AVX2 was detected.
+        unsafe { _mm256_storeu_ps(to, v.0) }
+    }
+    #[inline(always)]
     fn register_splat(self, x: f32) -> Self::R {
         // SAFETY: registers only; AVX2 was detected.
         unsafe { _mm256_set1_ps(x) }

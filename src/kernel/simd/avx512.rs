@@ -1,11 +1,12 @@
 //! AVX-512: one register a vector.
 
 use std::arch::x86_64::{
-    __m512, __mmask16, _CMP_LT_OQ, _mm512_add_ps, _mm512_and_ps, _mm512_castps_si512,
-    _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
-    _mm512_mask_blend_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps,
-    _mm512_min_ps, _mm512_mul_ps, _mm512_or_ps, _mm512_scalef_ps, _mm512_set1_ps,
-    _mm512_slli_epi32, _mm512_sqrt_ps, _mm512_storeu_ps, _mm512_sub_ps,
+    __m512, __mmask16, _CMP_LT_OQ, _mm256_fmadd_ps, _mm256_storeu_ps, _mm512_add_ps, _mm512_and_ps,
+    _mm512_castps_si512, _mm512_castps512_ps256, _mm512_castsi512_ps, _mm512_cmp_ps_mask,
+    _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_blend_ps, _mm512_mask_storeu_ps,
+    _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_or_ps,
+    _mm512_scalef_ps, _mm512_set1_ps, _mm512_slli_epi32, _mm512_sqrt_ps, _mm512_storeu_ps,
+    _mm512_sub_ps, _mm512_zextps256_ps512,
 };
 
 use super::{LANES, Simd, avx2};
@@ -73,6 +74,16 @@ impl Simd for Avx512 {
     unsafe fn store_ptr(self, v: Self::V, to: *mut f32) {
         // SAFETY: the caller vouches for 16 writable values; AVX-512 was detected.
         unsafe { _mm512_storeu_ps(to, v) }
+    }
+    #[inline(always)]
+    fn fma_half(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        let half = |v| v!(_mm512_castps512_ps256(v));
+        v!(_mm512_zextps256_ps512(_mm256_fmadd_ps(half(a), half(b), half(c))))
+    }
+    #[inline(always)]
+    unsafe fn store_half(self, v: Self::V, to: *mut f32) {
+        // SAFETY: the caller vouches for 8 writable values; AVX-512 and AVX2 were detected.
+        unsafe { _mm256_storeu_ps(to, _mm512_castps512_ps256(v)) }
     }
     #[inline(always)]
     fn register_splat(self, x: f32) -> Self::R {

@@ -83,6 +83,19 @@ impl Simd for Neon {
         }
     }
     #[inline(always)]
+    fn fma_half(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        // SAFETY: registers only; NEON was detected.
+        unsafe { [vfmaq_f32(c[0], a[0], b[0]), vfmaq_f32(c[1], a[1], b[1]), c[2], c[3]] }
+    }
+    #[inline(always)]
+    unsafe fn store_half(self, v: Self::V, to: *mut f32) {
+        // SAFETY: the caller vouches for 8 writable values; NEON was detected.
+        unsafe {
+            vst1q_f32(to, v[0]);
+            vst1q_f32(to.add(4), v[1]);
+        }
+    }
+    #[inline(always)]
     fn register_splat(self, x: f32) -> Self::R {
         // SAFETY: registers only; NEON was detected.
         unsafe { vdupq_n_f32(x) }

@@ -21,6 +21,16 @@ impl<S: Simd> Simd for Separate<S> {
     }
 
     #[inline(always)]
+    fn fma_half(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        self.fma(a, b, c)
+    }
+    #[inline(always)]
+    unsafe fn store_half(self, v: Self::V, to: *mut f32) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.0.store_half(v, to) }
+    }
+
+    #[inline(always)]
     fn splat(self, x: f32) -> Self::V {
         self.0.splat(x)
     }

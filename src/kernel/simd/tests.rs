@@ -41,6 +41,7 @@ impl Task for AllOperations {
                 s.mul(a, b),
                 s.div(a, b),
                 s.fma(a, b, c),
+                s.select(s.first(8), s.fma_half(a, b, c), c),
                 s.min(a, b),
                 s.max(a, b),
                 s.sqrt(s.abs(a)),
@@ -53,11 +54,15 @@ impl Task for AllOperations {
                 s.load_partial(&other[..rotation]),
                 s.splat(s.sum(s.splat(other[0]))),
             ];
+            let mut half = [0.0; LANES];
+            // SAFETY: there is room for 16.
+            unsafe { s.store_half(b, half.as_mut_ptr().add(rotation / 2)) };
+            results.push(half.map(f32::to_bits));
             for (i, v) in all.into_iter().enumerate() {
                 let mut lanes = [0.0; LANES];
                 s.store_partial(v, &mut lanes[..LANES - rotation / 2]);
                 // The bits of a NaN that arithmetic makes are not defined by IEEE 754; moved ones are.
-                let moved = matches!(i, 5 | 6 | 8..=12 | 14);
+                let moved = matches!(i, 6 | 7 | 9..=13 | 15);
                 let canonical = |x: f32| if x.is_nan() && !moved { f32::NAN } else { x };
                 results.push(lanes.map(|x| canonical(x).to_bits()));
             }
