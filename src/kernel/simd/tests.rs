@@ -23,6 +23,26 @@ const SPECIAL: [f32; 16] = [
     0.1,
 ];
 
+/// An operation of registers on all lanes.
+#[inline(always)]
+fn by_registers<S: Simd>(
+    s: S,
+    a: &[f32; LANES],
+    b: &[f32; LANES],
+    operation: impl Fn(S::R, S::R) -> S::R,
+) -> S::V {
+    let mut lanes = [0.0; LANES];
+    let registers = a.chunks(S::REGISTER_LANES).zip(b.chunks(S::REGISTER_LANES));
+    for ((a, b), to) in registers.zip(lanes.chunks_mut(S::REGISTER_LANES)) {
+        // SAFETY: all three are of `REGISTER_LANES` values, since those divide sixteen.
+        unsafe {
+            let r = operation(s.register_load(a.as_ptr()), s.register_load(b.as_ptr()));
+            s.register_store(r, to.as_mut_ptr());
+        }
+    }
+    s.load(&lanes)
+}
+
 impl Task for AllOperations {
     type Output = Vec<[u32; LANES]>;
 
@@ -35,6 +55,7 @@ impl Task for AllOperations {
             other.rotate_left(rotation);
             let b = s.load(&other);
             let c = s.splat(other[3]);
+            let fma = |a, b| s.register_fma(a, b, s.register_splat(other[3]));
             let all = [
                 s.add(a, b),
                 s.sub(a, b),
@@ -53,6 +74,12 @@ impl Task for AllOperations {
                 s.neg(a),
                 s.load_partial(&other[..rotation]),
                 s.splat(s.sum(s.splat(other[0]))),
+                by_registers(s, &SPECIAL, &other, |a, b| s.register_add(a, b)),
+                by_registers(s, &SPECIAL, &other, |a, b| s.register_mul(a, b)),
+                by_registers(s, &SPECIAL, &other, |a, b| s.register_div(a, b)),
+                by_registers(s, &SPECIAL, &other, fma),
+                by_registers(s, &SPECIAL, &other, |a, b| s.register_min(a, b)),
+                by_registers(s, &SPECIAL, &other, |a, b| s.register_max(a, b)),
             ];
             let mut half = [0.0; LANES];
             // SAFETY: there is room for 16.
@@ -62,7 +89,7 @@ impl Task for AllOperations {
                 let mut lanes = [0.0; LANES];
                 s.store_partial(v, &mut lanes[..LANES - rotation / 2]);
                 // The bits of a NaN that arithmetic makes are not defined by IEEE 754; moved ones are.
-                let moved = matches!(i, 6 | 7 | 9..=13 | 15);
+                let moved = matches!(i, 6 | 7 | 9..=13 | 15 | 21 | 22);
                 let canonical = |x: f32| if x.is_nan() && !moved { f32::NAN } else { x };
                 results.push(lanes.map(|x| canonical(x).to_bits()));
             }
