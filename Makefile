@@ -28,6 +28,10 @@ test: setup ## Run all tests
 	    cargo test; \
 	fi
 
+.PHONY: neon
+neon: ## Run all tests for AArch64 under qemu; CHROOT=FOLDER where rustup has no target
+	@scripts/test-neon $(CHROOT)
+
 .PHONY: format
 format: ## Format the code
 	cargo fmt

@@ -1,5 +1,6 @@
 //! Running the program in a folder of its own.
 
+use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -48,10 +49,15 @@ impl Folder {
         self.run(&line).succeeds();
     }
 
-    /// The program with arguments, not yet started.
+    /// The program with arguments, not yet started; by the words of `TEST_RUNNER`, which may name an
+    /// emulator, if that is set.
     pub fn command(&self, line: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_record-minmax"));
+        let program = env!("CARGO_BIN_EXE_record-minmax");
+        let runner = env::var("TEST_RUNNER").unwrap_or_default();
+        let mut words = runner.split_whitespace().chain([program]);
+        let mut command = Command::new(words.next().expect("a program"));
         command
+            .args(words)
             .args(line.split_whitespace())
             .current_dir(self.0.path())
             .env_remove("TERM")
