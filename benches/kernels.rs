@@ -10,7 +10,7 @@ use std::time::Instant;
 use record_minmax::arithmetic::Arithmetic;
 use record_minmax::kernel::broadcast::Broadcast;
 use record_minmax::kernel::depthwise::Depthwise;
-use record_minmax::kernel::elementwise::{Binary, Unary, binary, unary};
+use record_minmax::kernel::elementwise::{Binary, Unary, binary, gate_in_place, unary};
 use record_minmax::kernel::gemm::{Clamp, PackedWeights, Rows, Target, WeightLayout, multiply};
 use record_minmax::kernel::pool::{Pool, Pooling};
 use record_minmax::kernel::reduce::{ReducePlan, Reduction, reduce, softmax};
@@ -280,6 +280,13 @@ fn elementwise(isa: Isa, _: f64) {
                 unary(isa, function, a, output);
             });
         }
+        show("x * LOGISTIC", &shape, bytes(a) + bytes(output), &mut || {
+            // As blocks of a chain that a step has just written.
+            for (from, block) in a.chunks(1024).zip(output.chunks_mut(1024)) {
+                block.copy_from_slice(from);
+                gate_in_place(isa, Clamp::NONE, block);
+            }
+        });
         let plan = ReducePlan::new(&shape, |axis| axis == 1 || axis == 2);
         let mut means = vec![0.0; channels];
         show("MEAN h, w", &shape, bytes(a), &mut || {

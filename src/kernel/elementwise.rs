@@ -4,7 +4,7 @@ use super::broadcast::Broadcast;
 use super::gemm::Clamp;
 use super::isa::{Isa, Task};
 use super::math;
-use super::minmax::Fold;
+use super::minmax::{Fold, RegisterFold};
 use super::odometer::Odometer;
 use super::simd::{LANES, Simd};
 use crate::observation::Observation;
@@ -165,33 +165,47 @@ impl Task for Gate<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> Self::Output {
         // Bounds that cannot be reached are no part of the usual loop.
-        if self.clamp == Clamp::NONE { self.gate::<S, false>(s) } else { self.gate::<S, true>(s) }
+        match (self.clamp == Clamp::NONE, S::REGISTER_LANES == LANES) {
+            (true, true) => self.gate::<S, 4, false>(s),
+            (true, false) => self.gate::<S, 2, false>(s),
+            (false, true) => self.gate::<S, 4, true>(s),
+            (false, false) => self.gate::<S, 2, true>(s),
+        }
     }
 }
 
 impl Gate<'_> {
+    /// `N` vectors at a time: as many as hide the time of a division, and fit the registers.
     #[inline(always)]
-    fn gate<S: Simd, const CLAMP: bool>(self, s: S) -> (Observation, Observation) {
-        let (mut gates, mut products) = (Fold::new(s), Fold::new(s));
-        let (vectors, tail) = self.values.as_chunks_mut::<LANES>();
-        for vector in vectors {
-            let x = s.load(vector);
-            let g = math::logistic(s, x);
-            let mut y = s.mul(x, g);
-            if CLAMP {
-                y = self.clamp.apply(s, y);
+    fn gate<S: Simd, const N: usize, const CLAMP: bool>(self, s: S) -> (Observation, Observation) {
+        let (mut gates, mut products) = (RegisterFold::new(s), RegisterFold::new(s));
+        let whole = self.values.len() / (N * LANES) * (N * LANES);
+        let (groups, rest) = self.values.split_at_mut(whole);
+        for group in groups.as_chunks_mut::<LANES>().0.as_chunks_mut::<N>().0 {
+            let mut x = [s.splat(0.0); N];
+            for (x, vector) in x.iter_mut().zip(&*group) {
+                *x = s.load(vector);
             }
-            gates.push(s, g);
-            products.push(s, y);
-            s.store(y, vector);
+            let g = math::logistics(s, x);
+            for i in 0..N {
+                x[i] = s.mul(x[i], g[i]);
+                if CLAMP {
+                    x[i] = self.clamp.apply(s, x[i]);
+                }
+            }
+            for i in 0..N {
+                gates.push_vector(s, g[i]);
+                products.push_vector(s, x[i]);
+                s.store(x[i], &mut group[i]);
+            }
         }
-        if !tail.is_empty() {
-            let x = s.load_partial(tail);
+        for few in rest.chunks_mut(LANES) {
+            let x = s.load_up_to(few);
             let g = math::logistic(s, x);
             let y = self.clamp.apply(s, s.mul(x, g));
-            gates.push_first(s, g, tail.len());
-            products.push_first(s, y, tail.len());
-            s.store_partial(y, tail);
+            gates.push_first(s, g, few.len());
+            products.push_first(s, y, few.len());
+            s.store_up_to(y, few);
         }
         (gates.finish(s), products.finish(s))
     }
@@ -375,7 +389,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::kernel::testing::any_value;
+    use crate::kernel::testing::{any_value, assert_same_bits};
 
     const ALL: [Binary; 7] = [
         Binary::Add,
@@ -468,6 +482,26 @@ mod tests {
                         prop_assert!(observed.same_bits(Observation::scan(&out)));
                     }
                 }
+            }
+        }
+
+        #[test]
+        fn gates_are_those_of_the_single_functions(
+            values in prop::collection::vec(any_value(), 0..300),
+            high in prop::sample::select(vec![f32::INFINITY, 1.5]),
+        ) {
+            let clamp = Clamp { low: f32::NEG_INFINITY, high };
+            for isa in Isa::supported() {
+                let mut gates = vec![0.0; values.len()];
+                unary(isa, Unary::Logistic, &values, &mut gates);
+                let mut products = vec![0.0; values.len()];
+                let pairs = products.iter_mut().zip(values.iter().zip(&gates));
+                pairs.for_each(|(y, (x, g))| *y = if x * g > high { high } else { x * g });
+                let mut found = values.clone();
+                let observed = gate_in_place(isa, clamp, &mut found);
+                assert_same_bits(&found, &products, isa.name());
+                prop_assert!(observed.0.same_bits(Observation::scan(&gates)));
+                prop_assert!(observed.1.same_bits(Observation::scan(&products)));
             }
         }
 

@@ -87,6 +87,22 @@ impl<S: Simd> RegisterFold<S> {
         self.max = s.register_max(r, self.max);
     }
 
+    /// Sees the first `n` of a vector's values.
+    #[inline(always)]
+    pub(crate) fn push_first(&mut self, s: S, v: S::V, n: usize) {
+        self.push_vector(s, s.select(s.first(n), v, s.splat(f32::NAN)));
+    }
+
+    /// Sees a vector.
+    #[inline(always)]
+    pub(crate) fn push_vector(&mut self, s: S, v: S::V) {
+        if cfg!(feature = "unobserved") {
+            return;
+        }
+        self.min = s.min_across(v, self.min);
+        self.max = s.max_across(v, self.max);
+    }
+
     /// The extremes of all lanes.
     #[inline(always)]
     pub(crate) fn finish(self, s: S) -> Observation {

@@ -1,9 +1,9 @@
 //! AVX2 and FMA: two registers a vector.
 
 use std::arch::x86_64::{
-    __m256, _CMP_LT_OQ, _mm_cvtsi32_si128, _mm256_add_ps, _mm256_and_ps, _mm256_blendv_ps,
-    _mm256_castps_si256, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_div_ps, _mm256_fmadd_ps,
-    _mm256_loadu_ps, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_or_ps,
+    __m256, _CMP_LT_OQ, _mm_cvtsi32_si128, _mm256_add_epi32, _mm256_add_ps, _mm256_and_ps,
+    _mm256_blendv_ps, _mm256_castps_si256, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_div_ps,
+    _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_or_ps,
     _mm256_permute2f128_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_sll_epi32,
     _mm256_sqrt_ps, _mm256_storeu_ps, _mm256_sub_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
 };
@@ -146,6 +146,14 @@ impl Simd for Avx2 {
         unsafe { _mm256_fmadd_ps(a, b, c) }
     }
     #[inline(always)]
+    fn min_across(self, v: Self::V, r: Self::R) -> Self::R {
+        self.register_min(v.1, self.register_min(v.0, r))
+    }
+    #[inline(always)]
+    fn max_across(self, v: Self::V, r: Self::R) -> Self::R {
+        self.register_max(v.1, self.register_max(v.0, r))
+    }
+    #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {
         both!(_mm256_add_ps(a, b))
     }
@@ -206,6 +214,10 @@ impl Simd for Avx2 {
     fn shl_bits<const N: u32>(self, a: Self::V) -> Self::V {
         // The intrinsic's constant is signed, and a const parameter cannot be cast.
         both_bits!(|a| _mm256_sll_epi32(a, _mm_cvtsi32_si128(N as i32)))
+    }
+    #[inline(always)]
+    fn add_bits(self, a: Self::V, b: Self::V) -> Self::V {
+        both_bits!(|a, b| _mm256_add_epi32(a, b))
     }
     #[inline(always)]
     fn turn_words(self, from: &[u32], from_stride: usize, to: &mut [u32], to_stride: usize) {

@@ -1,12 +1,12 @@
 //! AVX-512: one register a vector.
 
 use std::arch::x86_64::{
-    __m512, __mmask16, _CMP_LT_OQ, _mm256_fmadd_ps, _mm256_storeu_ps, _mm512_add_ps, _mm512_and_ps,
-    _mm512_castps_si512, _mm512_castps512_ps256, _mm512_castsi512_ps, _mm512_cmp_ps_mask,
-    _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_blend_ps, _mm512_mask_storeu_ps,
-    _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_or_ps,
-    _mm512_scalef_ps, _mm512_set1_ps, _mm512_slli_epi32, _mm512_sqrt_ps, _mm512_storeu_ps,
-    _mm512_sub_ps, _mm512_zextps256_ps512,
+    __m512, __mmask16, _CMP_LT_OQ, _mm256_fmadd_ps, _mm256_storeu_ps, _mm512_add_epi32,
+    _mm512_add_ps, _mm512_and_ps, _mm512_castps_si512, _mm512_castps512_ps256, _mm512_castsi512_ps,
+    _mm512_cmp_ps_mask, _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_blend_ps,
+    _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
+    _mm512_or_ps, _mm512_scalef_ps, _mm512_set1_ps, _mm512_slli_epi32, _mm512_sqrt_ps,
+    _mm512_storeu_ps, _mm512_sub_ps, _mm512_zextps256_ps512,
 };
 
 use super::{LANES, Simd, avx2};
@@ -124,6 +124,14 @@ impl Simd for Avx512 {
         self.mul(a, b)
     }
     #[inline(always)]
+    fn min_across(self, v: Self::V, r: Self::R) -> Self::R {
+        self.min(v, r)
+    }
+    #[inline(always)]
+    fn max_across(self, v: Self::V, r: Self::R) -> Self::R {
+        self.max(v, r)
+    }
+    #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {
         v!(_mm512_add_ps(a, b))
     }
@@ -178,6 +186,10 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn shl_bits<const N: u32>(self, a: Self::V) -> Self::V {
         v!(_mm512_castsi512_ps(_mm512_slli_epi32::<N>(_mm512_castps_si512(a))))
+    }
+    #[inline(always)]
+    fn add_bits(self, a: Self::V, b: Self::V) -> Self::V {
+        v!(_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b))))
     }
     #[inline(always)]
     fn scale(self, a: Self::V, n: Self::V) -> Self::V {

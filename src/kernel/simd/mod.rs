@@ -102,6 +102,10 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn register_min(self, a: Self::R, b: Self::R) -> Self::R;
     /// [`Simd::max`] of registers.
     fn register_max(self, a: Self::R, b: Self::R) -> Self::R;
+    /// [`Simd::min`] of each of a vector's registers and those before.
+    fn min_across(self, v: Self::V, r: Self::R) -> Self::R;
+    /// [`Simd::max`] of each of a vector's registers and those before.
+    fn max_across(self, v: Self::V, r: Self::R) -> Self::R;
 
     /// `a + b`
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
@@ -133,6 +137,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn or(self, a: Self::V, b: Self::V) -> Self::V;
     /// The lanes' bits, shifted left by `N`.
     fn shl_bits<const N: u32>(self, a: Self::V) -> Self::V;
+    /// The sum of the lanes' bits as integers, without carry.
+    fn add_bits(self, a: Self::V, b: Self::V) -> Self::V;
 
     /// `a * 2^n` for normal `a` and integral `n` whose magnitudes are between 1/2 and 2, and up to
     /// 200, rounded once.

@@ -141,6 +141,14 @@ impl Simd for Neon {
         unsafe { vfmaq_f32(c, a, b) }
     }
     #[inline(always)]
+    fn min_across(self, v: Self::V, r: Self::R) -> Self::R {
+        v.into_iter().fold(r, |r, quarter| self.register_min(quarter, r))
+    }
+    #[inline(always)]
+    fn max_across(self, v: Self::V, r: Self::R) -> Self::R {
+        v.into_iter().fold(r, |r, quarter| self.register_max(quarter, r))
+    }
+    #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {
         all!(|a, b| vaddq_f32(a, b))
     }
@@ -203,5 +211,12 @@ impl Simd for Neon {
     #[inline(always)]
     fn shl_bits<const N: u32>(self, a: Self::V) -> Self::V {
         all!(|a| vreinterpretq_f32_u32(vshlq_u32(vreinterpretq_u32_f32(a), vdupq_n_s32(N as i32))))
+    }
+    #[inline(always)]
+    fn add_bits(self, a: Self::V, b: Self::V) -> Self::V {
+        all!(|a, b| vreinterpretq_f32_u32(vaddq_u32(
+            vreinterpretq_u32_f32(a),
+            vreinterpretq_u32_f32(b)
+        )))
     }
 }

@@ -87,6 +87,14 @@ impl Simd for Portable {
         self.mul(a, b)
     }
     #[inline(always)]
+    fn min_across(self, v: Self::V, r: Self::R) -> Self::R {
+        self.min(v, r)
+    }
+    #[inline(always)]
+    fn max_across(self, v: Self::V, r: Self::R) -> Self::R {
+        self.max(v, r)
+    }
+    #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {
         map2(a, b, |a, b| a + b)
     }
@@ -141,5 +149,9 @@ impl Simd for Portable {
     #[inline(always)]
     fn shl_bits<const N: u32>(self, a: Self::V) -> Self::V {
         a.map(|a| f32::from_bits(a.to_bits() << N))
+    }
+    #[inline(always)]
+    fn add_bits(self, a: Self::V, b: Self::V) -> Self::V {
+        map2_bits(a, b, u32::wrapping_add)
     }
 }

@@ -103,6 +103,14 @@ impl<S: Simd> Simd for Separate<S> {
         self.0.register_max(a, b)
     }
     #[inline(always)]
+    fn min_across(self, v: Self::V, r: Self::R) -> Self::R {
+        self.0.min_across(v, r)
+    }
+    #[inline(always)]
+    fn max_across(self, v: Self::V, r: Self::R) -> Self::R {
+        self.0.max_across(v, r)
+    }
+    #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {
         self.0.add(a, b)
     }
@@ -153,5 +161,9 @@ impl<S: Simd> Simd for Separate<S> {
     #[inline(always)]
     fn shl_bits<const N: u32>(self, a: Self::V) -> Self::V {
         self.0.shl_bits::<N>(a)
+    }
+    #[inline(always)]
+    fn add_bits(self, a: Self::V, b: Self::V) -> Self::V {
+        self.0.add_bits(a, b)
     }
 }

@@ -43,6 +43,15 @@ fn by_registers<S: Simd>(
     s.load(&lanes)
 }
 
+/// The extreme of a register's lanes, in all lanes.
+#[inline(always)]
+fn extremes<S: Simd>(s: S, r: S::R, extreme: fn(f32, f32) -> f32) -> S::V {
+    let mut lanes = [f32::NAN; LANES];
+    // SAFETY: a register has at most 16 lanes.
+    unsafe { s.register_store(r, lanes.as_mut_ptr()) };
+    s.splat(lanes.into_iter().fold(f32::NAN, extreme) + 0.0)
+}
+
 impl Task for AllOperations {
     type Output = Vec<[u32; LANES]>;
 
@@ -71,6 +80,7 @@ impl Task for AllOperations {
                 s.and(a, b),
                 s.or(a, b),
                 s.shl_bits::<23>(b),
+                s.add_bits(a, b),
                 s.neg(a),
                 s.load_partial(&other[..rotation]),
                 s.splat(s.sum(s.splat(other[0]))),
@@ -80,6 +90,8 @@ impl Task for AllOperations {
                 by_registers(s, &SPECIAL, &other, fma),
                 by_registers(s, &SPECIAL, &other, |a, b| s.register_min(a, b)),
                 by_registers(s, &SPECIAL, &other, |a, b| s.register_max(a, b)),
+                extremes(s, s.min_across(a, s.min_across(b, s.register_splat(other[3]))), f32::min),
+                extremes(s, s.max_across(a, s.max_across(b, s.register_splat(other[3]))), f32::max),
             ];
             let mut half = [0.0; LANES];
             // SAFETY: there is room for 16.
@@ -89,7 +101,7 @@ impl Task for AllOperations {
                 let mut lanes = [0.0; LANES];
                 s.store_partial(v, &mut lanes[..LANES - rotation / 2]);
                 // The bits of a NaN that arithmetic makes are not defined by IEEE 754; moved ones are.
-                let moved = matches!(i, 6 | 7 | 9..=13 | 15 | 21 | 22);
+                let moved = matches!(i, 6 | 7 | 9..=14 | 16 | 22 | 23);
                 let canonical = |x: f32| if x.is_nan() && !moved { f32::NAN } else { x };
                 results.push(lanes.map(|x| canonical(x).to_bits()));
             }
