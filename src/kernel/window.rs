@@ -54,10 +54,11 @@ impl Axis {
 
     /// The output positions at which every tap reads input.
     pub fn interior(&self) -> Range<usize> {
-        let whole = |p: &usize| self.valid_taps(*p) == (0..self.taps);
         let first = self.before.div_ceil(self.stride).min(self.output);
-        let count = (first..self.output).take_while(whole).count();
-        first..first + count
+        // Input positions, and padding before them, that are left when the first window is taken off.
+        let left = (self.input + self.before).checked_sub((self.taps - 1) * self.dilation + 1);
+        let end = left.map_or(0, |left| left / self.stride + 1).min(self.output);
+        first..end.max(first)
     }
 }
 
