@@ -53,16 +53,14 @@ pub(super) struct Action {
 pub(super) struct Strips {
     /// Position of the first step.
     pub(super) first: usize,
-    /// Number of steps.
-    pub(super) steps: usize,
     /// What a run does, in order.
     pub(super) actions: Vec<Action>,
     /// Bytes of the place of each output but the last, which is whole.
     pub(super) places: Vec<usize>,
 }
 
-/// Groups `stages`, one a step from `first` on, into strips where that pays. `None` for a step that cannot be
-/// part of strips; `true` if its output is read by the next step only.
+/// Groups `stages`, one a step, into strips where that pays. `None` for a step that cannot be part of
+/// strips; `true` if its output is read by the next step only.
 pub(super) fn find(stages: &[Option<(Stage, bool)>]) -> Vec<Strips> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -84,7 +82,7 @@ pub(super) fn find(stages: &[Option<(Stage, bool)>]) -> Vec<Strips> {
                 break;
             }
         }
-        at += best.as_ref().map_or(1, |strips| strips.steps);
+        at = best.as_ref().map_or(at + 1, |strips| strips.range().end);
         found.extend(best);
     }
     found
@@ -93,14 +91,26 @@ pub(super) fn find(stages: &[Option<(Stage, bool)>]) -> Vec<Strips> {
 impl Strips {
     /// The highest strips that stay in the cache.
     fn new(first: usize, stages: &[Stage]) -> Option<Self> {
+        let weights = stages.iter().fold(0_usize, |sum, stage| sum.saturating_add(stage.weights));
+        let room = CACHE.checked_sub(weights)?;
+        let fitting = |height| Some(walk(first, stages, height)).filter(|it| it.cached() <= room);
+        // Lower strips take less: there may be too many heights to try each.
         let rows = stages.last()?.rows.output;
-        let weights: usize = stages.iter().map(|stage| stage.weights).sum();
-        let fits = |strips: &Self| {
-            let results = strips.actions.iter().map(|action| action.part.output.len()).max();
-            weights + strips.places.iter().sum::<usize>() + results.unwrap_or(0) <= CACHE
-        };
-        let heights = (1..=rows.div_ceil(2)).rev().map(|height| walk(first, stages, height));
-        heights.into_iter().find(fits)
+        let (mut best, mut heights) = (None, 1..rows.div_ceil(2) + 1);
+        while !heights.is_empty() {
+            let height = heights.start + heights.len() / 2;
+            match fitting(height) {
+                Some(strips) => (best, heights.start) = (Some(strips), height + 1),
+                None => heights.end = height,
+            }
+        }
+        best
+    }
+
+    /// Bytes of rows between steps and of the most results at a time.
+    fn cached(&self) -> usize {
+        let results = self.actions.iter().map(|action| action.part.output.len()).max();
+        self.places.iter().sum::<usize>() + results.unwrap_or(0)
     }
 
     /// The tensor's place if it is one of those between steps.
@@ -110,7 +120,7 @@ impl Strips {
 
     /// The steps.
     pub(super) fn range(&self) -> Range<usize> {
-        self.first..self.first + self.steps
+        self.first..self.first + self.places.len() + 1
     }
 }
 
@@ -156,7 +166,7 @@ fn walk(first: usize, stages: &[Stage], height: usize) -> Strips {
     }
     let bytes = |(places, stage): (usize, &Stage)| places * stage.output_row;
     let places = places.into_iter().zip(stages).map(bytes).collect();
-    Strips { first, steps: n, actions, places }
+    Strips { first, actions, places }
 }
 
 /// Rows, cut where the last of some places is followed by the first.
@@ -264,6 +274,30 @@ mod tests {
             let whole: usize = stages[..2].iter().map(|stage| stage.rows.output * 400).sum();
             assert!(least < whole, "{least} of {whole}");
         }
+    }
+
+    #[test]
+    fn strips_are_as_high_as_fits() {
+        let row = |bytes, stage| Stage { output_row: bytes, input_row: 60_000, ..stage };
+        for (rows, bytes) in [(30, 60_000), (112, 20_000), (112, 43_000), (300, 90_000), (7, 9_000)]
+        {
+            let half = rows / 2;
+            let stages = [
+                row(bytes, stage((rows, rows), 1, 1, 0)),
+                row(bytes / 2, stage((rows, half), 3, 2, 1)),
+                row(bytes / 8, stage((half, half), 1, 1, 0)),
+            ];
+            for stages in [&stages[..2], &stages] {
+                let heights = (1..=half.div_ceil(2)).rev().map(|height| walk(0, stages, height));
+                let highest = heights.into_iter().find(|it| it.cached() <= CACHE);
+                let found = Strips::new(0, stages).map(|it| it.actions);
+                assert_eq!(found, highest.map(|it| it.actions), "{rows} rows of {bytes} bytes");
+            }
+        }
+        // So many rows that all heights could not be tried.
+        let stages = [row(4, stage((1 << 30, 1 << 30), 1, 1, 0)); 2];
+        let strips = Strips::new(0, &stages).unwrap();
+        assert!(strips.cached() > CACHE - 10 && strips.cached() <= CACHE);
     }
 
     #[test]
