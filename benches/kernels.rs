@@ -107,8 +107,9 @@ fn products(isa: Isa, limit: f64) {
                         for (segment, offset) in offsets.iter_mut().enumerate() {
                             *offset = (row + segment) * segment_len;
                         }
+                        usize::MAX
                     },
-                    step: Some(segment_len),
+                    step: segment_len,
                 },
                 Clamp { low: 0.0, high: 6.0 },
                 Target { values: &mut output, row_stride: n, column: 0 },

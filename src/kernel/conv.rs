@@ -240,7 +240,7 @@ impl Convolution {
         let even = if layout == Layout::Taps { x.interior() } else { 0..x.output };
         for (group, weights) in self.groups.iter().enumerate() {
             let channel = group * group_channels;
-            let offsets = |(oy, ox): (usize, usize), offsets: &mut [usize]| -> usize {
+            let offsets = |(oy, ox): (usize, usize), offsets: &mut [usize]| {
                 if layout == Layout::Taps {
                     for (ty, offsets) in offsets.chunks_exact_mut(x.taps).enumerate() {
                         let line = y.source(oy, ty).map(|iy| ring.place(iy) * width);
@@ -266,7 +266,7 @@ impl Convolution {
                 column: group * weights.columns(),
             };
             let (lines, row_bytes) = ((y.output, x.output), geometry.row_bytes());
-            let rows = Rows { images, lines, row_bytes, offsets, step: Some(x.stride * channels) };
+            let rows = Rows { images, lines, row_bytes, offsets, step: x.stride * channels };
             multiply(weights, rows, clamp, target, observed, after.take(), pointers);
         }
     }

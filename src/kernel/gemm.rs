@@ -272,31 +272,25 @@ pub struct Rows<'a, F> {
     /// How many bytes a further row brings into the cache: a hint for blocking.
     pub row_bytes: usize,
     /// `offsets((y, x), segments)` stores where each segment of row `x` of line `y` starts, or
-    /// [`ZEROS`]. What it returns says how far [`step`](Self::step) holds from there.
+    /// [`ZEROS`], and returns for how many rows of the line, this one included, [`step`](Self::step)
+    /// holds; more than there are is the line's end.
     pub offsets: F,
-    /// By how much every offset but [`ZEROS`] grows from one row of a line to the next, where that is
-    /// the same; there only the first row is asked for.
-    pub step: Option<usize>,
+    /// By how much every offset but [`ZEROS`] grows from one row of a line to the next; only the first
+    /// of such rows is asked for.
+    pub step: usize,
 }
 
-/// How far the offsets of a line's rows grow evenly.
-pub trait Reach {
-    /// For how many rows of the line, of which `left` are left, with the one that was asked for.
-    fn rows(self, left: usize) -> usize;
-}
-
-/// To the line's end.
-impl Reach for () {
-    fn rows(self, left: usize) -> usize {
-        left
-    }
-}
-
-/// For so many rows, one at least.
-impl Reach for usize {
-    fn rows(self, left: usize) -> usize {
-        self.clamp(1, left)
-    }
+/// Rows of matrices `[rows, k]`, one segment each.
+pub fn matrix_rows<'a>(
+    images: &'a [&'a [f32]],
+    rows: usize,
+    k: usize,
+) -> Rows<'a, impl Fn((usize, usize), &mut [usize]) -> usize> {
+    let offsets = move |(_, row): (usize, usize), offsets: &mut [usize]| {
+        offsets[0] = row * k;
+        usize::MAX
+    };
+    Rows { images, lines: (1, rows), row_bytes: k * size_of::<f32>(), offsets, step: k }
 }
 
 impl<F> Rows<'_, F> {
@@ -333,7 +327,7 @@ pub fn after_part<'a>(
 /// # Panics
 /// If a segment or a result row lies outside its buffer, or the scratch memory is too small.
 #[expect(clippy::needless_pass_by_value, reason = "a caller makes them for this call")]
-pub fn multiply<'w, R: Reach, F: Fn((usize, usize), &mut [usize]) -> R>(
+pub fn multiply<'w, F: Fn((usize, usize), &mut [usize]) -> usize>(
     weights: impl Into<Packed<'w>>,
     rows: Rows<'_, F>,
     clamp: Clamp,
@@ -402,7 +396,7 @@ pub fn multiply<'w, R: Reach, F: Fn((usize, usize), &mut [usize]) -> R>(
 
 /// Writes the pointers of a block's rows, tile by tile, per segment one per row of the tile; every one
 /// checked. `pointers` has room for the block's rows times segments.
-fn fill_pointers<R: Reach, F: Fn((usize, usize), &mut [usize]) -> R>(
+fn fill_pointers<F: Fn((usize, usize), &mut [usize]) -> usize>(
     weights: Packed<'_>,
     rows: &Rows<'_, F>,
     block: Range<usize>,
@@ -428,11 +422,10 @@ fn fill_pointers<R: Reach, F: Fn((usize, usize), &mut [usize]) -> R>(
     let mut left = block.len();
     while left > 0 {
         let input = rows.images[image];
-        let reach = (rows.offsets)((y, x), offsets);
         // Rows that lie evenly are asked for and checked together: for short rows this is a good part
         // of the work.
-        let (step, count) =
-            rows.step.map_or((0, 1), |step| (step, reach.rows(width - x).min(left)));
+        let count = (rows.offsets)((y, x), offsets).clamp(1, width - x).min(left);
+        let step = rows.step;
         for &offset in offsets.iter().filter(|offset| **offset != ZEROS) {
             let last = step.saturating_mul(count - 1).saturating_add(offset);
             assert!(last <= input.len() && len <= input.len() - last, "segments inside the image");

@@ -13,7 +13,7 @@
 //! all operations is fixed; tiles do not influence each other, so neither the number of images nor
 //! cache blocks change a bit.
 
-use super::gemm::{Clamp, PackedWeights, Rows, Target, WeightLayout, multiply};
+use super::gemm::{Clamp, PackedWeights, Target, WeightLayout, matrix_rows, multiply};
 use super::isa::{Isa, Task};
 use super::minmax::Fold;
 use super::simd::{LANES, Simd};
@@ -306,15 +306,8 @@ impl Winograd {
         let output =
             products.chunks_exact_mut(Geometry::pair_stride(block.stride, output_channels));
         for ((weights, input), values) in self.weights.iter().zip(input).zip(output) {
-            let rows = Rows {
-                images: &[input],
-                lines: (1, block.len),
-                row_bytes: self.geometry.row_bytes(),
-                offsets: |(_, row): (usize, usize), offsets: &mut [usize]| {
-                    offsets[0] = row * channels;
-                },
-                step: Some(channels),
-            };
+            let images = [input];
+            let rows = matrix_rows(&images, block.len, channels);
             let target = Target { values, row_stride: output_channels, column: 0 };
             // Products are no elements of a tensor: what is folded of them says nothing.
             let mut unused = [Observation::EMPTY];

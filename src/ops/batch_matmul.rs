@@ -8,7 +8,7 @@ use crate::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::kernel::gemm::{
-    After, Clamp, Packed, PackedWeights, Rows, Target, WeightLayout, after_part, multiply,
+    After, Clamp, Packed, PackedWeights, Target, WeightLayout, after_part, matrix_rows, multiply,
 };
 use crate::kernel::transpose::{TransposePlan, transpose};
 use crate::observation::Observation;
@@ -236,10 +236,8 @@ impl Evaluation {
                     transpose(isa, turn, bytemuck::cast_slice(left), turned);
                     left = bytemuck::cast_slice(turned);
                 }
-                let offsets = |(_, row), offsets: &mut [usize]| offsets[0] = row * k;
-                let row_bytes = k * size_of::<f32>();
-                let images = &[left];
-                let rows = Rows { images, lines: (1, m), row_bytes, offsets, step: Some(k) };
+                let images = [left];
+                let rows = matrix_rows(&images, m, k);
                 let target = Target { values: result, row_stride: n, column: 0 };
                 let mut part = after_part(&mut after, product * m * n);
                 let after = part.as_mut().map(|part| part as After<'_>);

@@ -8,7 +8,9 @@ use super::activation::Activation;
 use super::attributes::attributes;
 use crate::error::{Error, Result};
 use crate::graph::{Constant, Node};
-use crate::kernel::gemm::{After, Packed, PackedWeights, Rows, Target, WeightLayout, multiply};
+use crate::kernel::gemm::{
+    After, Packed, PackedWeights, Target, WeightLayout, matrix_rows, multiply,
+};
 use crate::observation::Observation;
 use crate::operator::{EvalContext, Inputs, Observe, Operator, PrepareContext, Prepared};
 use crate::schema::{BuiltinOptionsT, FullyConnectedOptionsWeightsFormat};
@@ -139,10 +141,8 @@ fn product(
     scratch: &mut [u8],
 ) -> SmallVec<[Observation; 64]> {
     let mut observed = SmallVec::from_elem(Observation::EMPTY, images.len());
-    let offsets = |(_, row), offsets: &mut [usize]| offsets[0] = row * k;
     let target = Target { values: &mut *output, row_stride: n, column: 0 };
-    let row_bytes = k * size_of::<f32>();
-    let rows = Rows { images, lines: (1, rows), row_bytes, offsets, step: Some(k) };
+    let rows = matrix_rows(images, rows, k);
     multiply(packed, rows, activation.clamp, target, &mut observed, after, scratch);
     activation.finish_images(packed.isa(), &mut observed, output);
     observed

@@ -83,14 +83,14 @@ impl Case {
                 images: &[&input],
                 lines: (1, m),
                 row_bytes,
-                offsets: |(_, row): (usize, usize), offsets: &mut [usize]| -> usize {
+                offsets: |(_, row): (usize, usize), offsets: &mut [usize]| {
                     for (segment, offset) in offsets.iter_mut().enumerate() {
                         *offset = self.offset(row, segment);
                     }
                     // The first row has zeros; some fewer than there are must do as well.
-                    if row == 0 { 1 } else { 30 }
+                    if row == 0 || step.is_none() { 1 } else { 30 }
                 },
-                step,
+                step: step.unwrap_or(0),
             },
             clamp,
             Target { values: &mut out, row_stride, column: 2 },
@@ -180,8 +180,9 @@ fn images_together_are_as_images_alone() {
                 let mut scratch = AlignedBuffer::zeroed(len);
                 let offsets = |(y, x): (usize, usize), offsets: &mut [usize]| {
                     offsets[0] = (y * lines.1 + x) * k;
+                    usize::MAX
                 };
-                let rows = Rows { images, lines, row_bytes, offsets, step: Some(k) };
+                let rows = Rows { images, lines, row_bytes, offsets, step: k };
                 let target = Target { values: &mut out, row_stride: n, column: 0 };
                 let scratch = scratch.bytes_mut();
                 let after = after.then_some(&mut double as After<'_>);
@@ -215,9 +216,11 @@ fn the_lowest_float_is_ignored_before_what_follows() {
         let mut observed = [Observation::EMPTY];
         let row_bytes = 1000;
         let mut scratch = AlignedBuffer::zeroed(packed.scratch_len(image.len(), row_bytes));
-        let offsets = |(_, x): (usize, usize), offsets: &mut [usize]| offsets[0] = x;
-        let rows =
-            Rows { images: &[&image], lines: (1, image.len()), row_bytes, offsets, step: None };
+        let offsets = |(_, x): (usize, usize), offsets: &mut [usize]| {
+            offsets[0] = x;
+            1
+        };
+        let rows = Rows { images: &[&image], lines: (1, image.len()), row_bytes, offsets, step: 0 };
         let target = Target { values: &mut out, row_stride: 1, column: 0 };
         let mut zero = |_: usize, values: &mut [f32]| values.fill(0.0);
         let (after, scratch) = (Some(&mut zero as After<'_>), scratch.bytes_mut());
@@ -240,10 +243,8 @@ fn packing_into_used_memory_of_either_layout() {
             let mut used = AlignedBuffer::copy_of(&vec![0xff_u8; layout.byte_len()]);
             let mut scratch = AlignedBuffer::zeroed(layout.scratch_len(isa, m, k * 4));
             let mut product = |packed: Packed<'_>| {
-                let offsets = |(_, row), offsets: &mut [usize]| offsets[0] = row * k;
-                let row_bytes = k * 4;
-                let rows =
-                    Rows { images: &[&input], lines: (1, m), row_bytes, offsets, step: Some(k) };
+                let images = [&input[..]];
+                let rows = matrix_rows(&images, m, k);
                 let mut values = vec![0.0; m * n];
                 let target = Target { values: &mut values, row_stride: n, column: 0 };
                 let mut observed = [Observation::EMPTY];
