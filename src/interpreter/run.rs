@@ -263,9 +263,7 @@ impl Group<'_, '_> {
             }
         }
     }
-}
 
-impl Group<'_, '_> {
     /// Evaluates steps strip by strip for one record and observes their outputs.
     fn strips(&mut self, strips: &Strips, record: usize, watch: &mut impl Watch) {
         if self.failures[record].is_none() {
@@ -413,9 +411,9 @@ impl Memory<'_> {
         Ok(())
     }
 
-    /// Evaluates one step for successive records, or for a part of one; `folded` has room for what its kernel folds, one
-    /// an output for the first record, then for the second, and `linked` for the links of the chain behind
-    /// it. Returns whether the kernel has run the chain.
+    /// Evaluates one step for successive records, or for a part of one. `folded` has room for what its
+    /// kernel folds, one an output for the first record, then for the second, and `linked` for the links
+    /// of the chain behind it. Returns whether the kernel has run the chain.
     pub(super) fn eval(
         &mut self,
         eval: &Eval,
