@@ -219,26 +219,20 @@ fn images() -> Model {
         let values: Vec<f32> = (0..n).map(|i| (i * 7919 % 31) as f32 / 31.0 - 0.4).collect();
         Tensor { shape: dims(shape), ..constant(name, &values) }
     };
-    let strided = |code, inputs: &[usize], output, stride| {
-        let options = if code == Code::CONV_2D {
-            BuiltinOptionsT::Conv2DOptions(Box::new(Conv2DOptionsT {
-                stride_h: stride,
-                stride_w: stride,
+    // Either operator's options have fields of the same names.
+    macro_rules! options {
+        ($variant:ident, $type:ident, $stride:expr) => {
+            BuiltinOptionsT::$variant(Box::new($type {
+                stride_h: $stride,
+                stride_w: $stride,
                 dilation_h_factor: 1,
                 dilation_w_factor: 1,
-                ..Conv2DOptionsT::default()
-            }))
-        } else {
-            BuiltinOptionsT::DepthwiseConv2DOptions(Box::new(DepthwiseConv2DOptionsT {
-                stride_h: stride,
-                stride_w: stride,
-                dilation_h_factor: 1,
-                dilation_w_factor: 1,
-                ..DepthwiseConv2DOptionsT::default()
+                ..$type::default()
             }))
         };
-        Node { options, ..node(code, inputs, output) }
-    };
+    }
+    let conv = options!(Conv2DOptions, Conv2DOptionsT, 1);
+    let depthwise = options!(DepthwiseConv2DOptions, DepthwiseConv2DOptionsT, 2);
     let (wide, half) = (dims(&[1, 90, 90, 20]), dims(&[1, 45, 45, 20]));
     let tensors = vec![
         float("x", &dims(&[1, 90, 90, 3])),
@@ -253,12 +247,12 @@ fn images() -> Model {
         float("out", &dims(&[1, 45, 45, 12])),
     ];
     let nodes = vec![
-        strided(Code::CONV_2D, &[0, 1], 4, 1),
+        Node { options: conv.clone(), ..node(Code::CONV_2D, &[0, 1], 4) },
         node(Code::LOGISTIC, &[4], 5),
         node(Code::MUL, &[4, 5], 6),
-        strided(Code::DEPTHWISE_CONV_2D, &[6, 2], 7, 2),
+        Node { options: depthwise, ..node(Code::DEPTHWISE_CONV_2D, &[6, 2], 7) },
         node(Code::NEG, &[7], 8),
-        strided(Code::CONV_2D, &[8, 3], 9, 1),
+        Node { options: conv, ..node(Code::CONV_2D, &[8, 3], 9) },
     ];
     model(tensors, nodes)
 }

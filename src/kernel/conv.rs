@@ -287,7 +287,7 @@ pub fn taps_first(weights: &[f32], n: usize, taps: usize) -> AlignedBuffer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::testing::{kinds, ramp, sum_of_products};
+    use crate::kernel::testing::{in_ring, kinds, ramp, sum_of_products};
 
     #[test]
     fn equals_the_formula_in_every_layout() {
@@ -330,12 +330,8 @@ mod tests {
                     };
                     run(ring, &input, &mut output);
                     // Rows in a ring, and a place that is not theirs.
-                    let (row, places) = (x.input * c, y.input + 1);
-                    let ring = Ring { first: y.input / 2 + 1, places };
-                    let mut turned = vec![f32::NAN; places * row];
-                    for (i, from) in input.chunks_exact(row).enumerate() {
-                        turned[ring.place(i) * row..][..row].copy_from_slice(from);
-                    }
+                    let ring = Ring { first: y.input / 2 + 1, places: y.input + 1 };
+                    let turned = in_ring(&input, x.input * c, ring);
                     let mut again = vec![0.0; output.len()];
                     run(ring, &turned, &mut again);
                     assert_eq!(again, output, "{isa} {ring:?} {y:?} {x:?} {c} {n} {groups}");

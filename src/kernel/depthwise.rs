@@ -250,7 +250,7 @@ impl Row<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::testing::{add_product, kinds, ramp};
+    use crate::kernel::testing::{add_product, in_ring, kinds, ramp};
     use crate::kernel::window::Axis;
 
     fn expected(d: &Depthwise<'_>, input: &[f32]) -> Vec<f32> {
@@ -317,13 +317,9 @@ mod tests {
                         assert_eq!(output, expected, "{isa} {arithmetic} {y:?} {x:?} {channels}");
                         assert!(observed.same_bits(Observation::scan(&expected)));
                         // Rows in a ring, and a place that is not theirs.
-                        let (row, places) = (x.input * channels, y.input + 1);
                         for first in [1, y.input / 2, y.input] {
-                            let ring = Ring { first, places };
-                            let mut turned = vec![f32::NAN; places * row];
-                            for (i, from) in input.chunks_exact(row).enumerate() {
-                                turned[ring.place(i) * row..][..row].copy_from_slice(from);
-                            }
+                            let ring = Ring { first, places: y.input + 1 };
+                            let turned = in_ring(&input, x.input * channels, ring);
                             output.fill(0.0);
                             let d = Depthwise { ring, ..d };
                             let observed = d.run(isa, &turned, &mut output, None);

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::isa::Isa;
+use super::window::Ring;
 use crate::arithmetic::Arithmetic;
 use crate::observation::LOWEST;
 
@@ -53,6 +54,15 @@ pub(crate) fn sum_of_products(arithmetic: Arithmetic, terms: &[(f32, f32)], bias
     };
     terms.chunks(super::gemm::SUM_BLOCK).map(block).reduce(|total, sum| total + sum).unwrap_or(0.0)
         + bias
+}
+
+/// Rows of `row` elements at their places in a ring; the places of no row hold NaN.
+pub(crate) fn in_ring(rows: &[f32], row: usize, ring: Ring) -> Vec<f32> {
+    let mut places = vec![f32::NAN; ring.places * row];
+    for (i, from) in rows.chunks_exact(row).enumerate() {
+        places[ring.place(i) * row..][..row].copy_from_slice(from);
+    }
+    places
 }
 
 /// Fails at the first pair of values whose bits differ; NaNs are equal.
