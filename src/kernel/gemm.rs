@@ -75,6 +75,8 @@ pub struct Packed<'a> {
     bias: &'a [f32],
     /// One segment of zeros.
     zeros: &'a [f32],
+    /// What will be read after the last panel.
+    next: &'a [f32],
 }
 
 /// Where the elements of the right matrix stand in an unpacked buffer.
@@ -200,6 +202,16 @@ impl<'a> Packed<'a> {
         Self::view(isa, arithmetic, layout, memory)
     }
 
+    /// The same, when a product with `other` comes next: its first panel is fetched meanwhile.
+    pub fn followed_by(self, other: Packed<'a>) -> Self {
+        Self { next: other.first_panel(), ..self }
+    }
+
+    fn first_panel(&self) -> &'a [f32] {
+        let width = (self.isa.tile().1 * LANES).min(self.layout.n.next_multiple_of(LANES));
+        &self.panels[..width * self.layout.k()]
+    }
+
     /// The instructions that it is packed for.
     pub fn isa(&self) -> Isa {
         self.isa
@@ -210,7 +222,7 @@ impl<'a> Packed<'a> {
         let [panels, bias, zeros] = layout.parts();
         let (panels, rest) = memory.split_at(panels);
         let (bias, rest) = rest.split_at(bias);
-        Self { isa, arithmetic, layout, panels, bias, zeros: &rest[..zeros] }
+        Self { isa, arithmetic, layout, panels, bias, zeros: &rest[..zeros], next: &[] }
     }
 }
 
@@ -372,6 +384,7 @@ pub fn multiply<'w, F: Fn((usize, usize), &mut [usize]) -> usize>(
         let to = Target { values, row_stride: *row_stride, column: *column };
         let product = Product {
             weights,
+            next: if block.end == total { weights.next } else { weights.first_panel() },
             rows: block.clone(),
             image_rows,
             clamp,
@@ -478,6 +491,8 @@ fn fill_pointers<F: Fn((usize, usize), &mut [usize]) -> usize>(
 /// A block of rows against all columns.
 struct Product<'a> {
     weights: Packed<'a>,
+    /// Weights that will be read next.
+    next: &'a [f32],
     /// Counted through all images.
     rows: Range<usize>,
     image_rows: usize,
@@ -497,10 +512,22 @@ impl Task for Product<'_> {
         let WeightLayout { n, segments, segment_len, .. } = layout;
         let panel_width = S::TILE_VECTORS * LANES;
         let k = layout.k();
+        let tiles = self.rows.len().div_ceil(S::TILE_ROWS);
+        let terms = (tiles * k).max(1);
         for column in (0..n).step_by(panel_width) {
             let used = (n - column).min(panel_width);
+            let panel = panels[column * k..].as_ptr();
+            let next = match panels.get((column + panel_width) * k..) {
+                Some(next @ [_, ..]) => &next[..next.len().min(panel_width * k)],
+                _ => self.next,
+            };
+            // A single tile reads its own panel as fast as it comes.
+            let next_step = if tiles > 1 { next.len().div_ceil(terms) } else { 0 };
+            let next = if next_step == 0 { panel } else { next.as_ptr() };
             let strip = Strip {
-                panel: panels[column * k..].as_ptr(),
+                panel,
+                next,
+                next_step,
                 bias: bias[column..].as_ptr(),
                 used,
                 segments,

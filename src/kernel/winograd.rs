@@ -13,7 +13,7 @@
 //! all operations is fixed; tiles do not influence each other, so neither the number of images nor
 //! cache blocks change a bit.
 
-use super::gemm::{Clamp, PackedWeights, Target, WeightLayout, matrix_rows, multiply};
+use super::gemm::{Clamp, Packed, PackedWeights, Target, WeightLayout, matrix_rows, multiply};
 use super::isa::{Isa, Task};
 use super::minmax::Fold;
 use super::simd::{LANES, Simd};
@@ -305,7 +305,9 @@ impl Winograd {
         let input = points.chunks_exact(Geometry::pair_stride(block.stride, channels));
         let output =
             products.chunks_exact_mut(Geometry::pair_stride(block.stride, output_channels));
-        for ((weights, input), values) in self.weights.iter().zip(input).zip(output) {
+        for (i, (input, values)) in input.zip(output).take(PAIRS).enumerate() {
+            let following = &self.weights[(i + 1) % PAIRS];
+            let weights = Packed::from(&self.weights[i]).followed_by(following.into());
             let images = [input];
             let rows = matrix_rows(&images, block.len, channels);
             let target = Target { values, row_stride: output_channels, column: 0 };

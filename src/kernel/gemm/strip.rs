@@ -11,6 +11,10 @@ use crate::observation::Observation;
 pub(super) struct Strip {
     pub(super) panel: *const f32,
     pub(super) bias: *const f32,
+    /// Weights that will be read next.
+    pub(super) next: *const f32,
+    /// By how much to go on there with each term.
+    pub(super) next_step: usize,
     /// Columns of the panel that exist.
     pub(super) used: usize,
     pub(super) segments: usize,
@@ -40,6 +44,7 @@ impl Strip {
     ) {
         let mut image = block.start / self.image_rows;
         let mut folds = [Fold::new(s); NV];
+        let mut next = self.next;
         for row in block.clone().step_by(S::TILE_ROWS) {
             let tile_rows = (block.end - row).min(S::TILE_ROWS);
             let whole_image = (row + tile_rows - 1) / self.image_rows;
@@ -53,7 +58,8 @@ impl Strip {
                 let pointers = pointers.add(first * self.segments);
                 let to = to.add(first * self.row_stride);
                 let before = folds;
-                self.any_tile::<S, NV, HALF>(s, tile_rows, pointers, to, &mut folds);
+                self.any_tile::<S, NV, HALF>(s, tile_rows, pointers, next, to, &mut folds);
+                next = next.wrapping_add(self.next_step * self.segments * self.segment_len);
                 if row / self.image_rows != image {
                     // Rows of several images: each is looked at again.
                     folds = before;
@@ -101,19 +107,20 @@ impl Strip {
         s: S,
         rows: usize,
         pointers: *const *const f32,
+        next: *const f32,
         to: *mut f32,
         folds: &mut [Fold<S>; NV],
     ) {
         // SAFETY: as for this function.
         unsafe {
             match rows {
-                1 => self.tile::<S, 1, NV, HALF>(s, pointers, to, folds),
-                2 => self.tile::<S, 2, NV, HALF>(s, pointers, to, folds),
-                3 => self.tile::<S, 3, NV, HALF>(s, pointers, to, folds),
-                4 => self.tile::<S, 4, NV, HALF>(s, pointers, to, folds),
-                5 if S::TILE_ROWS >= 5 => self.tile::<S, 5, NV, HALF>(s, pointers, to, folds),
-                6 if S::TILE_ROWS >= 6 => self.tile::<S, 6, NV, HALF>(s, pointers, to, folds),
-                7 if S::TILE_ROWS >= 7 => self.tile::<S, 7, NV, HALF>(s, pointers, to, folds),
+                1 => self.tile::<S, 1, NV, HALF>(s, pointers, next, to, folds),
+                2 => self.tile::<S, 2, NV, HALF>(s, pointers, next, to, folds),
+                3 => self.tile::<S, 3, NV, HALF>(s, pointers, next, to, folds),
+                4 => self.tile::<S, 4, NV, HALF>(s, pointers, next, to, folds),
+                5 if S::TILE_ROWS >= 5 => self.tile::<S, 5, NV, HALF>(s, pointers, next, to, folds),
+                6 if S::TILE_ROWS >= 6 => self.tile::<S, 6, NV, HALF>(s, pointers, next, to, folds),
+                7 if S::TILE_ROWS >= 7 => self.tile::<S, 7, NV, HALF>(s, pointers, next, to, folds),
                 _ => unreachable!("no tile has {rows} rows"),
             }
         }
@@ -130,15 +137,16 @@ impl Strip {
         &self,
         s: S,
         pointers: *const *const f32,
+        next: *const f32,
         to: *mut f32,
         folds: &mut [Fold<S>; NV],
     ) {
         // SAFETY: as for this function.
         unsafe {
             let mut sums = if self.segments * self.segment_len <= SUM_BLOCK {
-                self.sum_block::<S, MR, NV, HALF>(s, pointers)
+                self.sum_block::<S, MR, NV, HALF>(s, pointers, next)
             } else {
-                self.sum_blocks::<S, MR, NV, HALF>(s, pointers)
+                self.sum_blocks::<S, MR, NV, HALF>(s, pointers, next)
             };
             let mut bias = [s.splat(0.0); NV];
             for (j, bias) in bias.iter_mut().enumerate() {
@@ -193,6 +201,7 @@ impl Strip {
         &self,
         s: S,
         pointers: *const *const f32,
+        mut next: *const f32,
     ) -> [[S::V; NV]; MR] {
         // SAFETY: as for `sum_blocks`.
         unsafe {
@@ -203,6 +212,8 @@ impl Strip {
                 for k in 0..self.segment_len {
                     add_products::<S, MR, NV, HALF>(s, &mut sums, &rows, k, panel);
                     panel = panel.add(NV * LANES);
+                    s.prefetch(next);
+                    next = next.wrapping_add(self.next_step);
                 }
             }
             sums
@@ -218,6 +229,7 @@ impl Strip {
         &self,
         s: S,
         pointers: *const *const f32,
+        mut next: *const f32,
     ) -> [[S::V; NV]; MR] {
         // SAFETY: all reads are inside what the caller vouches for: `segments` times `MR` pointers,
         // `segment_len` values behind each, `segments * segment_len` panel rows of `NV` vectors.
@@ -237,6 +249,8 @@ impl Strip {
                     for k in 0..run {
                         add_products::<S, MR, NV, HALF>(s, &mut sums, &rows, k, panel);
                         panel = panel.add(NV * LANES);
+                        s.prefetch(next);
+                        next = next.wrapping_add(self.next_step);
                     }
                     left -= run;
                     left_in_block -= run;

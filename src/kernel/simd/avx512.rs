@@ -1,12 +1,12 @@
 //! AVX-512: one register a vector.
 
 use std::arch::x86_64::{
-    __m512, __mmask16, _CMP_LT_OQ, _mm256_fmadd_ps, _mm256_storeu_ps, _mm512_add_epi32,
-    _mm512_add_ps, _mm512_and_ps, _mm512_castps_si512, _mm512_castps512_ps256, _mm512_castsi512_ps,
-    _mm512_cmp_ps_mask, _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_blend_ps,
-    _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
-    _mm512_or_ps, _mm512_scalef_ps, _mm512_set1_ps, _mm512_slli_epi32, _mm512_sqrt_ps,
-    _mm512_storeu_ps, _mm512_sub_ps, _mm512_zextps256_ps512,
+    __m512, __mmask16, _CMP_LT_OQ, _MM_HINT_T1, _mm_prefetch, _mm256_fmadd_ps, _mm256_storeu_ps,
+    _mm512_add_epi32, _mm512_add_ps, _mm512_and_ps, _mm512_castps_si512, _mm512_castps512_ps256,
+    _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
+    _mm512_mask_blend_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps,
+    _mm512_min_ps, _mm512_mul_ps, _mm512_or_ps, _mm512_scalef_ps, _mm512_set1_ps,
+    _mm512_slli_epi32, _mm512_sqrt_ps, _mm512_storeu_ps, _mm512_sub_ps, _mm512_zextps256_ps512,
 };
 
 use super::{LANES, Simd, avx2};
@@ -69,6 +69,11 @@ impl Simd for Avx512 {
     unsafe fn load_ptr(self, from: *const f32) -> Self::V {
         // SAFETY: the caller vouches for 16 readable values; AVX-512 was detected.
         unsafe { _mm512_loadu_ps(from) }
+    }
+    #[inline(always)]
+    fn prefetch(self, from: *const f32) {
+        // SAFETY: a hint; no address faults.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
     }
     #[inline(always)]
     unsafe fn store_ptr(self, v: Self::V, to: *mut f32) {

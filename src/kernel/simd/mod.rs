@@ -62,6 +62,12 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// `to` must be valid for writes of 16 `f32`; any alignment.
     unsafe fn store_ptr(self, v: Self::V, to: *mut f32);
 
+    /// Brings what is behind the pointer into the second-level cache, where there is an instruction for
+    /// that. Any pointer will do.
+    fn prefetch(self, from: *const f32) {
+        let _ = from;
+    }
+
     /// [`Simd::fma`] of the first 8 lanes; the others are any numbers. Half the work where a machine does
     /// half vectors in half the time.
     #[inline(always)]
