@@ -15,6 +15,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use self::strip::Strip;
+use self::strip::last::{HALF, PART, WHOLE};
 use super::isa::{Isa, Task};
 use super::minmax;
 use super::simd::{LANES, Simd};
@@ -203,6 +204,7 @@ impl<'a> Packed<'a> {
     }
 
     /// The same, when a product with `other` comes next: its first panel is fetched meanwhile.
+    #[must_use]
     pub fn followed_by(self, other: Packed<'a>) -> Self {
         Self { next: other.first_panel(), ..self }
     }
@@ -544,19 +546,22 @@ impl Task for Product<'_> {
             // inside `values`, which this borrows mutably; panels and bias are padded to whole
             // vectors, and hold `k` rows from `column` on.
             unsafe {
-                let is_half = (1..=LANES / 2).contains(&(used % LANES));
                 let observed = &mut *self.observed;
-                match (used > LANES && S::TILE_VECTORS == 2, is_half) {
-                    (true, false) => strip.run::<S, 2, false>(s, pointers, rows, to, observed),
-                    (true, true) => strip.run::<S, 2, true>(s, pointers, rows, to, observed),
-                    (false, false) => strip.run::<S, 1, false>(s, pointers, rows, to, observed),
-                    (false, true) => strip.run::<S, 1, true>(s, pointers, rows, to, observed),
+                let two = used > LANES && S::TILE_VECTORS == 2;
+                match (two, used % LANES) {
+                    (true, 0) => strip.run::<S, 2, WHOLE>(s, pointers, rows, to, observed),
+                    (true, ..=8) => strip.run::<S, 2, HALF>(s, pointers, rows, to, observed),
+                    (true, _) => strip.run::<S, 2, PART>(s, pointers, rows, to, observed),
+                    (false, 0) => strip.run::<S, 1, WHOLE>(s, pointers, rows, to, observed),
+                    (false, ..=8) => strip.run::<S, 1, HALF>(s, pointers, rows, to, observed),
+                    (false, _) => strip.run::<S, 1, PART>(s, pointers, rows, to, observed),
                 }
             }
         }
     }
 }
 
+mod pair;
 mod strip;
 #[cfg(test)]
 mod tests;

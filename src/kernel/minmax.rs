@@ -36,6 +36,17 @@ impl<S: Simd> Fold<S> {
         self.max = s.max(other.max, self.max);
     }
 
+    /// What the upper eight lanes have seen, in the lower ones.
+    #[inline(always)]
+    pub(crate) fn upper_to_lower(self, s: S) -> Self {
+        let turn = |v| {
+            let mut lanes = s.to_array(v);
+            lanes.rotate_left(LANES / 2);
+            s.load(&lanes)
+        };
+        Self { min: turn(self.min), max: turn(self.max) }
+    }
+
     /// Sees the first `n` of sixteen values.
     #[inline(always)]
     pub(crate) fn push_first(&mut self, s: S, v: S::V, n: usize) {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Clamp, SUM_BLOCK};
+use super::{Clamp, SUM_BLOCK, pair};
 use crate::kernel::minmax::Fold;
 use crate::kernel::simd::{LANES, Simd};
 use crate::observation::Observation;
@@ -25,16 +25,34 @@ pub(super) struct Strip {
     pub(super) image_rows: usize,
 }
 
+/// How much of a panel's last vector exists.
+pub(super) mod last {
+    /// All of it.
+    pub(in crate::kernel::gemm) const WHOLE: u8 = 0;
+    /// No more than the first half.
+    pub(in crate::kernel::gemm) const HALF: u8 = 1;
+    /// More than half.
+    pub(in crate::kernel::gemm) const PART: u8 = 2;
+}
+
+/// What a tile reads and writes.
+#[derive(Clone, Copy)]
+pub(super) struct Tile {
+    pub(super) pointers: *const *const f32,
+    /// Weights to fetch.
+    pub(super) next: *const f32,
+    pub(super) to: *mut f32,
+}
+
 impl Strip {
-    /// Computes the rows `block`, counted through all images. With `HALF`, no more than the first 8
-    /// columns of the last vector exist.
+    /// Computes the rows `block`, counted through all images. `LAST` is one of [`last`].
     ///
     /// # Safety
     /// `pointers` holds, per tile of `S::TILE_ROWS` rows (the last may have fewer), `segments` times
     /// the tile's rows of pointers to `segment_len` readable values; `panel` and `bias` are readable
     /// for whole vectors; `to` is writable for the block's rows of `used` values.
     #[inline(always)]
-    pub(super) unsafe fn run<S: Simd, const NV: usize, const HALF: bool>(
+    pub(super) unsafe fn run<S: Simd, const NV: usize, const LAST: u8>(
         &self,
         s: S,
         pointers: *const *const f32,
@@ -42,45 +60,100 @@ impl Strip {
         to: *mut f32,
         observed: &mut [Observation],
     ) {
-        let mut image = block.start / self.image_rows;
-        let mut folds = [Fold::new(s); NV];
-        let mut next = self.next;
-        for row in block.clone().step_by(S::TILE_ROWS) {
-            let tile_rows = (block.end - row).min(S::TILE_ROWS);
-            let whole_image = (row + tile_rows - 1) / self.image_rows;
-            if whole_image != image {
-                observed[image] = observed[image].union(self.finish(s, folds));
-                (folds, image) = ([Fold::new(s); NV], whole_image);
-            }
-            // SAFETY: as for this function; the tile is inside the block.
-            unsafe {
-                let first = row - block.start;
-                let pointers = pointers.add(first * self.segments);
-                let to = to.add(first * self.row_stride);
-                let before = folds;
-                self.any_tile::<S, NV, HALF>(s, tile_rows, pointers, next, to, &mut folds);
-                next = next.wrapping_add(self.next_step * self.segments * self.segment_len);
-                if row / self.image_rows != image {
-                    // Rows of several images: each is looked at again.
-                    folds = before;
-                    for r in 0..tile_rows {
-                        let image = (row + r) / self.image_rows;
-                        let to = to.add(r * self.row_stride);
-                        observed[image] = observed[image].union(self.look::<S, NV>(s, to));
-                    }
-                }
+        // SAFETY: as for this function.
+        unsafe {
+            if self.segments * self.segment_len <= SUM_BLOCK {
+                self.rows::<S, NV, LAST, false>(s, pointers, block, to, observed);
+            } else {
+                self.rows::<S, NV, LAST, true>(s, pointers, block, to, observed);
             }
         }
-        observed[image] = observed[image].union(self.finish(s, folds));
     }
 
+    /// The same for results of many terms, which are summed block by block, or of few.
+    ///
+    /// # Safety
+    /// As for [`Strip::run`].
+    #[inline(always)]
+    unsafe fn rows<S: Simd, const NV: usize, const LAST: u8, const MANY: bool>(
+        &self,
+        s: S,
+        pointers: *const *const f32,
+        block: Range<usize>,
+        to: *mut f32,
+        observed: &mut [Observation],
+    ) {
+        let mut tile = Tile { pointers, next: self.next, to };
+        let mut row = block.start;
+        while row < block.end {
+            let image = row / self.image_rows;
+            let end = block.end.min((image + 1) * self.image_rows);
+            let mut folds = [Fold::new(s); NV];
+            // SAFETY: as for this function; all tiles are inside the block.
+            unsafe {
+                if self.pairs::<S, NV, LAST>() {
+                    let mut pairs = pair::Folds::<S>::new(s);
+                    while end - row >= 2 * S::TILE_ROWS {
+                        let Some(apart) = self.apart(tile.pointers) else { break };
+                        pairs = self.pair::<S, NV, LAST, MANY>(s, tile, apart, pairs);
+                        tile = self.advance(self.advance(tile, S::TILE_ROWS), S::TILE_ROWS);
+                        row += 2 * S::TILE_ROWS;
+                    }
+                    pairs.unite(s, &mut folds);
+                }
+                while end - row >= S::TILE_ROWS {
+                    match S::TILE_ROWS {
+                        4 => folds = self.tile::<S, 4, NV, LAST, MANY>(s, tile, folds),
+                        6 => folds = self.tile::<S, 6, NV, LAST, MANY>(s, tile, folds),
+                        7 => folds = self.tile::<S, 7, NV, LAST, MANY>(s, tile, folds),
+                        _ => unreachable!("the rows of a tile"),
+                    }
+                    tile = self.advance(tile, S::TILE_ROWS);
+                    row += S::TILE_ROWS;
+                }
+                let rows = (block.end - row).min(S::TILE_ROWS);
+                if row < end {
+                    let folded = self.any_tile::<S, NV, LAST, MANY>(s, rows, tile, folds);
+                    if row + rows <= end {
+                        folds = folded;
+                    } else {
+                        // Rows of several images: each is looked at again.
+                        for r in 0..rows {
+                            let image = (row + r) / self.image_rows;
+                            let to = tile.to.add(r * self.row_stride);
+                            observed[image] = observed[image].union(self.look::<S, NV>(s, to));
+                        }
+                    }
+                    tile = self.advance(tile, rows);
+                    row += rows;
+                }
+            }
+            observed[image] = observed[image].union(self.finish(s, folds));
+        }
+    }
+
+    /// The tile behind one of `rows` rows.
+    #[inline(always)]
+    fn advance(&self, Tile { pointers, next, to }: Tile, rows: usize) -> Tile {
+        Tile {
+            pointers: pointers.wrapping_add(rows * self.segments),
+            next: next.wrapping_add(self.next_step * self.segments * self.segment_len),
+            to: to.wrapping_add(rows * self.row_stride),
+        }
+    }
+
+    /// The extremes of results that were folded before they were clamped.
     #[inline(always)]
     fn finish<S: Simd, const NV: usize>(&self, s: S, folds: [Fold<S>; NV]) -> Observation {
         let mut observed = Observation::EMPTY;
         for (j, fold) in folds.into_iter().enumerate() {
             observed = observed.union(fold.finish_first(s, self.used.saturating_sub(j * LANES)));
         }
-        observed
+        if observed.is_empty() {
+            return observed;
+        }
+        let bound = |value: f32| value.max(self.clamp.low).min(self.clamp.high);
+        Observation { min: bound(observed.min), max: bound(observed.max) }
     }
 
     /// The extremes of one row's results.
@@ -102,93 +175,98 @@ impl Strip {
     /// # Safety
     /// As for [`Strip::run`], with `rows` rows, no more than a tile has.
     #[inline(always)]
-    unsafe fn any_tile<S: Simd, const NV: usize, const HALF: bool>(
+    unsafe fn any_tile<S: Simd, const NV: usize, const LAST: u8, const MANY: bool>(
         &self,
         s: S,
         rows: usize,
-        pointers: *const *const f32,
-        next: *const f32,
-        to: *mut f32,
-        folds: &mut [Fold<S>; NV],
-    ) {
+        tile: Tile,
+        folds: [Fold<S>; NV],
+    ) -> [Fold<S>; NV] {
         // SAFETY: as for this function.
         unsafe {
             match rows {
-                1 => self.tile::<S, 1, NV, HALF>(s, pointers, next, to, folds),
-                2 => self.tile::<S, 2, NV, HALF>(s, pointers, next, to, folds),
-                3 => self.tile::<S, 3, NV, HALF>(s, pointers, next, to, folds),
-                4 => self.tile::<S, 4, NV, HALF>(s, pointers, next, to, folds),
-                5 if S::TILE_ROWS >= 5 => self.tile::<S, 5, NV, HALF>(s, pointers, next, to, folds),
-                6 if S::TILE_ROWS >= 6 => self.tile::<S, 6, NV, HALF>(s, pointers, next, to, folds),
-                7 if S::TILE_ROWS >= 7 => self.tile::<S, 7, NV, HALF>(s, pointers, next, to, folds),
+                1 => self.tile::<S, 1, NV, LAST, MANY>(s, tile, folds),
+                2 => self.tile::<S, 2, NV, LAST, MANY>(s, tile, folds),
+                3 => self.tile::<S, 3, NV, LAST, MANY>(s, tile, folds),
+                4 => self.tile::<S, 4, NV, LAST, MANY>(s, tile, folds),
+                5 if S::TILE_ROWS >= 5 => self.tile::<S, 5, NV, LAST, MANY>(s, tile, folds),
+                6 if S::TILE_ROWS >= 6 => self.tile::<S, 6, NV, LAST, MANY>(s, tile, folds),
+                7 if S::TILE_ROWS >= 7 => self.tile::<S, 7, NV, LAST, MANY>(s, tile, folds),
                 _ => unreachable!("no tile has {rows} rows"),
             }
         }
     }
 
-    /// The microkernel: `MR` rows by `NV` vectors, all in registers. With `HALF`, no more
-    /// than the first 8 columns of the last vector exist.
+    /// The microkernel: `MR` rows by `NV` vectors, all in registers. Returns `folds` with the results
+    /// before they are clamped: clamping does not change which is the least, and the units that clamp are
+    /// busy enough.
     ///
     /// # Safety
     /// As for [`Strip::run`], with `MR` rows.
     #[inline(always)]
-    #[expect(clippy::needless_range_loop, reason = "indexed loops are unrolled")]
-    unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const HALF: bool>(
+    unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const LAST: u8, const MANY: bool>(
         &self,
         s: S,
-        pointers: *const *const f32,
-        next: *const f32,
-        to: *mut f32,
-        folds: &mut [Fold<S>; NV],
-    ) {
+        Tile { pointers, next, to }: Tile,
+        folds: [Fold<S>; NV],
+    ) -> [Fold<S>; NV] {
         // SAFETY: as for this function.
         unsafe {
-            let mut sums = if self.segments * self.segment_len <= SUM_BLOCK {
-                self.sum_block::<S, MR, NV, HALF>(s, pointers, next)
+            let sums = if MANY {
+                self.sum_blocks::<S, MR, NV, LAST>(s, pointers, next)
             } else {
-                self.sum_blocks::<S, MR, NV, HALF>(s, pointers, next)
+                self.sum_block::<S, MR, NV, LAST>(s, pointers, next)
             };
+            if self.clamp == Clamp::NONE {
+                self.store::<S, MR, NV, LAST, false>(s, sums, to, folds)
+            } else {
+                self.store::<S, MR, NV, LAST, true>(s, sums, to, folds)
+            }
+        }
+    }
+
+    /// Adds the bias, folds, clamps and stores, row by row: the last term of the first row comes first.
+    ///
+    /// # Safety
+    /// As for [`Strip::run`], with `MR` rows.
+    #[inline(always)]
+    unsafe fn store<
+        S: Simd,
+        const MR: usize,
+        const NV: usize,
+        const LAST: u8,
+        const CLAMP: bool,
+    >(
+        &self,
+        s: S,
+        sums: [[S::V; NV]; MR],
+        to: *mut f32,
+        mut folds: [Fold<S>; NV],
+    ) -> [Fold<S>; NV] {
+        // SAFETY: as for this function.
+        unsafe {
             let mut bias = [s.splat(0.0); NV];
             for (j, bias) in bias.iter_mut().enumerate() {
                 *bias = s.load_ptr(self.bias.add(j * LANES));
             }
-            for r in 0..MR {
-                for j in 0..NV {
-                    sums[r][j] = s.add(sums[r][j], bias[j]);
-                }
-            }
-            // None more than needed: elements of few terms wait for them.
-            if self.clamp.low > f32::NEG_INFINITY {
-                let low = s.splat(self.clamp.low);
-                for r in 0..MR {
-                    for j in 0..NV {
-                        sums[r][j] = s.max(low, sums[r][j]);
-                    }
-                }
-            }
-            if self.clamp.high < f32::INFINITY {
-                let high = s.splat(self.clamp.high);
-                for r in 0..MR {
-                    for j in 0..NV {
-                        sums[r][j] = s.min(high, sums[r][j]);
-                    }
-                }
-            }
+            let left = self.used - (NV - 1) * LANES;
             for (r, row) in sums.into_iter().enumerate() {
                 let to = to.add(r * self.row_stride);
-                for (j, value) in row.into_iter().enumerate() {
-                    folds[j].push(s, value);
-                    let left = self.used - j * LANES;
-                    if HALF && j == NV - 1 && left == LANES / 2 {
-                        s.store_half(value, to.add(j * LANES));
-                    } else if left >= LANES {
-                        s.store_ptr(value, to.add(j * LANES));
+                for (j, sum) in row.into_iter().enumerate() {
+                    let result = s.add(sum, bias[j]);
+                    folds[j].push(s, result);
+                    let result = if CLAMP { self.clamp.apply(s, result) } else { result };
+                    let to = to.add(j * LANES);
+                    if LAST == last::WHOLE || j < NV - 1 {
+                        s.store_ptr(result, to);
+                    } else if LAST == last::HALF && left == LANES / 2 {
+                        s.store_half(result, to);
                     } else {
-                        let to = std::slice::from_raw_parts_mut(to.add(j * LANES), left);
-                        s.store_partial(value, to);
+                        s.store_partial(result, std::slice::from_raw_parts_mut(to, left));
                     }
                 }
             }
+            folds
         }
     }
 
@@ -197,7 +275,7 @@ impl Strip {
     /// # Safety
     /// As for [`Strip::run`], with `MR` rows.
     #[inline(always)]
-    unsafe fn sum_block<S: Simd, const MR: usize, const NV: usize, const HALF: bool>(
+    unsafe fn sum_block<S: Simd, const MR: usize, const NV: usize, const LAST: u8>(
         &self,
         s: S,
         pointers: *const *const f32,
@@ -210,7 +288,7 @@ impl Strip {
             for segment in 0..self.segments {
                 let rows = pointers.add(segment * MR).cast::<[*const f32; MR]>().read();
                 for k in 0..self.segment_len {
-                    add_products::<S, MR, NV, HALF>(s, &mut sums, &rows, k, panel);
+                    add_products::<S, MR, NV, LAST>(s, &mut sums, &rows, k, panel);
                     panel = panel.add(NV * LANES);
                     s.prefetch(next);
                     next = next.wrapping_add(self.next_step);
@@ -225,7 +303,7 @@ impl Strip {
     /// # Safety
     /// As for [`Strip::run`], with `MR` rows.
     #[inline(always)]
-    unsafe fn sum_blocks<S: Simd, const MR: usize, const NV: usize, const HALF: bool>(
+    unsafe fn sum_blocks<S: Simd, const MR: usize, const NV: usize, const LAST: u8>(
         &self,
         s: S,
         pointers: *const *const f32,
@@ -247,7 +325,7 @@ impl Strip {
                 while left > 0 {
                     let run = left.min(left_in_block);
                     for k in 0..run {
-                        add_products::<S, MR, NV, HALF>(s, &mut sums, &rows, k, panel);
+                        add_products::<S, MR, NV, LAST>(s, &mut sums, &rows, k, panel);
                         panel = panel.add(NV * LANES);
                         s.prefetch(next);
                         next = next.wrapping_add(self.next_step);
@@ -275,7 +353,7 @@ impl Strip {
 /// # Safety
 /// Each of `rows` must be readable at `k`, `panel` for `NV` vectors.
 #[inline(always)]
-unsafe fn add_products<S: Simd, const MR: usize, const NV: usize, const HALF: bool>(
+unsafe fn add_products<S: Simd, const MR: usize, const NV: usize, const LAST: u8>(
     s: S,
     sums: &mut [[S::V; NV]; MR],
     rows: &[*const f32; MR],
@@ -291,7 +369,7 @@ unsafe fn add_products<S: Simd, const MR: usize, const NV: usize, const HALF: bo
         for r in 0..MR {
             let x = s.splat(*rows[r].add(k));
             for j in 0..NV {
-                sums[r][j] = if HALF && j == NV - 1 {
+                sums[r][j] = if LAST == last::HALF && j == NV - 1 {
                     s.fma_half(x, columns[j], sums[r][j])
                 } else {
                     s.fma(x, columns[j], sums[r][j])

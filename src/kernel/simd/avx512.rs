@@ -1,12 +1,14 @@
 //! AVX-512: one register a vector.
 
+use std::arch::asm;
 use std::arch::x86_64::{
-    __m512, __mmask16, _CMP_LT_OQ, _MM_HINT_T1, _mm_prefetch, _mm256_fmadd_ps, _mm256_storeu_ps,
-    _mm512_add_epi32, _mm512_add_ps, _mm512_and_ps, _mm512_castps_si512, _mm512_castps512_ps256,
-    _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
-    _mm512_mask_blend_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps,
-    _mm512_min_ps, _mm512_mul_ps, _mm512_or_ps, _mm512_scalef_ps, _mm512_set1_ps,
-    _mm512_slli_epi32, _mm512_sqrt_ps, _mm512_storeu_ps, _mm512_sub_ps, _mm512_zextps256_ps512,
+    __m512, __mmask16, _CMP_LT_OQ, _MM_HINT_T1, _mm_prefetch, _mm256_fmadd_ps, _mm256_loadu_ps,
+    _mm256_storeu_ps, _mm512_add_epi32, _mm512_add_ps, _mm512_and_ps, _mm512_broadcast_f32x8,
+    _mm512_castps_si512, _mm512_castps512_ps256, _mm512_castsi512_ps, _mm512_cmp_ps_mask,
+    _mm512_div_ps, _mm512_extractf32x8_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_blend_ps,
+    _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
+    _mm512_or_ps, _mm512_scalef_ps, _mm512_set1_ps, _mm512_slli_epi32, _mm512_sqrt_ps,
+    _mm512_storeu_ps, _mm512_sub_ps, _mm512_zextps256_ps512,
 };
 
 use super::{LANES, Simd, avx2};
@@ -89,6 +91,28 @@ impl Simd for Avx512 {
     unsafe fn store_half(self, v: Self::V, to: *mut f32) {
         // SAFETY: the caller vouches for 8 writable values; AVX-512 and AVX2 were detected.
         unsafe { _mm256_storeu_ps(to, _mm512_castps512_ps256(v)) }
+    }
+    #[inline(always)]
+    fn opaque(self, mut x: usize) -> usize {
+        // SAFETY: no instruction at all.
+        unsafe {
+            asm!("/* {0} */", inout(reg) x, options(pure, nomem, nostack, preserves_flags));
+        }
+        x
+    }
+    #[inline(always)]
+    unsafe fn store_upper_half(self, v: Self::V, to: *mut f32) {
+        // SAFETY: the caller vouches for 8 writable values; AVX-512 was detected.
+        unsafe { _mm256_storeu_ps(to, _mm512_extractf32x8_ps::<1>(v)) }
+    }
+    #[inline(always)]
+    unsafe fn load_twice(self, from: *const f32) -> Self::V {
+        // SAFETY: the caller vouches for 8 readable values; AVX-512 was detected.
+        unsafe { _mm512_broadcast_f32x8(_mm256_loadu_ps(from)) }
+    }
+    #[inline(always)]
+    fn halves(self, a: Self::V, b: Self::V) -> Self::V {
+        v!(_mm512_mask_blend_ps(0xff00, a, b))
     }
     #[inline(always)]
     fn register_splat(self, x: f32) -> Self::R {

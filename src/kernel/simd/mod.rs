@@ -62,6 +62,12 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// `to` must be valid for writes of 16 `f32`; any alignment.
     unsafe fn store_ptr(self, v: Self::V, to: *mut f32);
 
+    /// A number of which the compiler forgets where it comes from.
+    #[inline(always)]
+    fn opaque(self, x: usize) -> usize {
+        x
+    }
+
     /// Brings what is behind the pointer into the second-level cache, where there is an instruction for
     /// that. Any pointer will do.
     fn prefetch(self, from: *const f32) {
@@ -82,6 +88,34 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     unsafe fn store_half(self, v: Self::V, to: *mut f32) {
         // SAFETY: the caller vouches for 8 writable values.
         unsafe { to.copy_from(self.to_array(v).as_ptr(), LANES / 2) };
+    }
+
+    /// The last 8 lanes to memory.
+    ///
+    /// # Safety
+    /// `to` must be valid for writes of 8 `f32`; any alignment.
+    #[inline(always)]
+    unsafe fn store_upper_half(self, v: Self::V, to: *mut f32) {
+        // SAFETY: the caller vouches for 8 writable values.
+        unsafe { to.copy_from(self.to_array(v)[LANES / 2..].as_ptr(), LANES / 2) };
+    }
+    /// 8 values from memory, twice.
+    ///
+    /// # Safety
+    /// `from` must be valid for reads of 8 `f32`; any alignment.
+    #[inline(always)]
+    unsafe fn load_twice(self, from: *const f32) -> Self::V {
+        // SAFETY: the caller vouches for 8 readable values.
+        let half = unsafe { from.cast::<[f32; LANES / 2]>().read_unaligned() };
+        let mut lanes = [0.0; LANES];
+        lanes[..LANES / 2].copy_from_slice(&half);
+        lanes[LANES / 2..].copy_from_slice(&half);
+        self.load(&lanes)
+    }
+    /// The first 8 lanes of `a` and the last of `b`.
+    #[inline(always)]
+    fn halves(self, a: Self::V, b: Self::V) -> Self::V {
+        self.select(self.first(LANES / 2), a, b)
     }
 
     /// All lanes of a register `x`.
