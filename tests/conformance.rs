@@ -1,0 +1,110 @@
+//! Single operators against LiteRT: the cases of `testdata/conformance`, which
+//! `tests/reference/conformance/make.py` makes.
+//!
+//! Integers and moved data must be equal, floats within the tolerance of the case. The table of how many
+//! cases of each operator passed is shown by `cargo test --test conformance -- --nocapture`.
+#![allow(clippy::print_stdout)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use record_minmax::circle::ModelFile;
+use record_minmax::interpreter::{Interpreter, Plan, PlanOptions};
+use record_minmax::kernel::Isa;
+use record_minmax::observation::RecordObservations;
+use record_minmax::tensor::AlignedBuffer;
+use serde_json::Value;
+
+/// The bytes of a family's file, and where its cases are in them.
+struct Family {
+    bytes: Vec<u8>,
+    cases: Vec<Value>,
+}
+
+impl Family {
+    fn read(path: &Path) -> Self {
+        let file = hdf5::File::open(path).unwrap();
+        let read = |name: &str| file.dataset(name).unwrap().read_raw::<u8>().unwrap();
+        Self { bytes: read("bytes"), cases: serde_json::from_slice(&read("index")).unwrap() }
+    }
+
+    fn at(&self, place: &Value) -> &[u8] {
+        let number = |i: usize| usize::try_from(place[i].as_u64().unwrap()).unwrap();
+        &self.bytes[number(0)..number(0) + number(1)]
+    }
+
+    /// Runs a case; says what is wrong with it.
+    fn check(&self, case: &Value, isa: Isa) -> Result<(), String> {
+        let name = case["name"].as_str().unwrap();
+        let file = ModelFile::from_bytes(name, self.at(&case["model"]).to_vec());
+        let graph = file.and_then(|file| file.graph()).map_err(|e| e.to_string())?;
+        let options = PlanOptions { isa, ..PlanOptions::new() };
+        let plan = Arc::new(Plan::new(&graph, &options).map_err(|e| e.to_string())?);
+        let list = |key: &str| case[key].as_array().unwrap().iter();
+        let inputs: Vec<AlignedBuffer> =
+            list("inputs").map(|place| AlignedBuffer::copy_of(self.at(place))).collect();
+        let inputs: Vec<&[u8]> = inputs.iter().map(AlignedBuffer::bytes).collect();
+        let mut interpreter = Interpreter::new(plan);
+        interpreter.run(&inputs, &mut RecordObservations::default()).map_err(|e| e.to_string())?;
+        let tolerance = |i: usize| case["tolerance"][i].as_f64().unwrap();
+        for (i, output) in list("outputs").enumerate() {
+            let expected = self.at(&output["bytes"]);
+            let found = interpreter.output(i, &inputs).ok_or("an output is missing")?;
+            if found.len() != expected.len() {
+                return Err(format!(
+                    "output {i} has {} bytes, not {}",
+                    found.len(),
+                    expected.len()
+                ));
+            }
+            if output["dtype"] != "FLOAT32" {
+                if found != expected {
+                    return Err(format!("output {i} is {found:?}, not {expected:?}"));
+                }
+                continue;
+            }
+            let floats = |bytes: &[u8]| -> Vec<f32> {
+                bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+            };
+            for (at, (found, expected)) in
+                floats(found).into_iter().zip(floats(expected)).enumerate()
+            {
+                let (x, y) = (f64::from(found), f64::from(expected));
+                let close = (x - y).abs() <= tolerance(0) * y.abs() + tolerance(1);
+                if !(close || x == y || (x.is_nan() && y.is_nan())) {
+                    return Err(format!("output {i}, element {at} is {found}, not {expected}"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn operators_compute_what_litert_computes() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/conformance");
+    let mut paths: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let mut table = BTreeMap::<String, (usize, usize)>::new();
+    let mut failures = Vec::new();
+    for path in paths {
+        let family = Family::read(&path);
+        for case in &family.cases {
+            let failed: Vec<String> = Isa::supported()
+                .into_iter()
+                .filter_map(|isa| Some(format!("{isa}: {}", family.check(case, isa).err()?)))
+                .collect();
+            let operator = case["operator"].as_str().unwrap().to_owned();
+            let (passed, all) = table.entry(operator).or_default();
+            *passed += usize::from(failed.is_empty());
+            *all += 1;
+            failures.extend(failed.iter().map(|it| format!("{}: {it}", case["name"])));
+        }
+    }
+    for (operator, (passed, all)) in &table {
+        println!("{operator:<40} {passed:>5} of {all}");
+    }
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+}

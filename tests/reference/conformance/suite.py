@@ -1,0 +1,207 @@
+"""Models of one operator, what LiteRT computes with them, and the files that keep both.
+
+A case is a model, its inputs, and the outputs of LiteRT (default delegates off). The cases of a family of
+operators are one HDF5 file in testdata/conformance: `bytes`, compressed, and `index`, JSON that says where
+everything is in it. `cargo test --test conformance` runs them.
+"""
+import json
+from dataclasses import dataclass, field
+
+import flatbuffers
+import h5py
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+TYPES = {
+    "float32": "FLOAT32", "float16": "FLOAT16", "float64": "FLOAT64", "int32": "INT32", "uint32": "UINT32",
+    "int64": "INT64", "uint64": "UINT64", "int16": "INT16", "uint16": "UINT16", "int8": "INT8",
+    "uint8": "UINT8", "bool": "BOOL", "complex64": "COMPLEX64",
+}
+
+# Special values that every function of floats meets.
+SPECIAL = np.array(
+    [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-40, -1e-40, np.finfo("f4").min, np.finfo("f4").max,
+     np.finfo("f4").tiny], "f4")
+
+
+@dataclass
+class Const:
+    """An operand that is part of the model, not of the record."""
+    value: np.ndarray
+
+
+@dataclass
+class Case:
+    operator: str
+    # Arrays come with the record; `Const` is part of the model; None is left out.
+    inputs: list
+    # Element types of the outputs.
+    outputs: list
+    options: object = None
+    name: str = ""
+    version: int = 1
+    # Relative and absolute; integers must be equal.
+    tolerance: tuple = (1e-5, 1e-6)
+    # Reference outputs where LiteRT has no such operator: a function of the arrays of all inputs.
+    reference: object = None
+    custom_code: str = ""
+    custom_options: bytes = b""
+    variables: list = field(default_factory=list)
+
+
+def tensor_type(dtype):
+    return getattr(schema.TensorType, TYPES[np.dtype(dtype).name])
+
+
+def new_tensor(model, name, dtype, shape, data=None):
+    buffer = schema.BufferT()
+    if data is not None:
+        buffer.data = np.frombuffer(np.ascontiguousarray(data).tobytes(), "u1")
+    model.buffers.append(buffer)
+    tensor = schema.TensorT()
+    tensor.name, tensor.type, tensor.shape = name, tensor_type(dtype), list(shape)
+    tensor.buffer, tensor.hasRank = len(model.buffers) - 1, True
+    return tensor
+
+
+def set_options(operator, options):
+    """Puts options, an object of the schema, where the schema wants them."""
+    if options is None:
+        return
+    name = type(options).__name__.removesuffix("T")
+    if hasattr(schema.BuiltinOptions, name):
+        operator.builtinOptionsType = getattr(schema.BuiltinOptions, name)
+        operator.builtinOptions = options
+    else:
+        operator.builtinOptions2Type = getattr(schema.BuiltinOptions2, name)
+        operator.builtinOptions2 = options
+
+
+def new_model():
+    model = schema.ModelT()
+    model.version, model.description = 3, ""
+    model.buffers, model.operatorCodes, model.subgraphs = [schema.BufferT()], [], []
+    return model
+
+
+def operator_code(model, name, version=1, custom_code=""):
+    """The position of the code in the model, which gets it."""
+    code = schema.OperatorCodeT()
+    code.builtinCode = getattr(schema.BuiltinOperator, name)
+    code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), version
+    if custom_code:
+        code.customCode = custom_code
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
+
+
+def model_of(case, shapes):
+    """The model's bytes, with outputs of these shapes."""
+    model, graph, operator = new_model(), schema.SubGraphT(), schema.OperatorT()
+    graph.name, graph.tensors, graph.inputs, graph.outputs = "main", [], [], []
+    operator.opcodeIndex = operator_code(model, case.operator, case.version, case.custom_code)
+    operator.inputs, operator.outputs = [], []
+    for i, value in enumerate(case.inputs):
+        if value is None:
+            operator.inputs.append(-1)
+            continue
+        data = np.asarray(value.value) if isinstance(value, Const) else None
+        array = data if data is not None else np.asarray(value)
+        operator.inputs.append(len(graph.tensors))
+        if data is None:
+            graph.inputs.append(len(graph.tensors))
+        tensor = new_tensor(model, f"in{i}", array.dtype, array.shape, data)
+        tensor.isVariable = i in case.variables
+        if tensor.isVariable:
+            graph.inputs.remove(len(graph.tensors))
+        graph.tensors.append(tensor)
+    for i, (dtype, shape) in enumerate(zip(case.outputs, shapes)):
+        operator.outputs.append(len(graph.tensors))
+        graph.outputs.append(len(graph.tensors))
+        graph.tensors.append(new_tensor(model, f"out{i}", dtype, shape))
+    set_options(operator, case.options)
+    if case.custom_options:
+        operator.customOptions = np.frombuffer(case.custom_options, "u1")
+    graph.operators = [operator]
+    model.subgraphs.append(graph)
+    return pack(model)
+
+
+def pack(model):
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def records(case):
+    """The inputs that come with the record."""
+    kept = [i for i in range(len(case.inputs)) if i not in case.variables]
+    return [np.asarray(case.inputs[i]) for i in kept
+            if case.inputs[i] is not None and not isinstance(case.inputs[i], Const)]
+
+
+def litert(model, inputs):
+    """LiteRT's outputs."""
+    interpreter = Interpreter(
+        model_content=model, num_threads=1,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+    interpreter.allocate_tensors()
+    for detail, value in zip(interpreter.get_input_details(), inputs):
+        interpreter.set_tensor(detail["index"], value)
+    interpreter.invoke()
+    return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
+
+
+def evaluate(case):
+    """The model of a case, and its outputs."""
+    if case.reference is not None:
+        plain = [v.value if isinstance(v, Const) else v for v in case.inputs]
+        results = [np.asarray(r, d) for r, d in zip(case.reference(*plain), case.outputs)]
+    else:
+        results = litert(model_of(case, [[]] * len(case.outputs)), records(case))
+    return model_of(case, [result.shape for result in results]), results
+
+
+def write(path, cases):
+    """Evaluates cases and writes the file of a family."""
+    blob, index = bytearray(), []
+
+    def put(data):
+        blob.extend(data)
+        return [len(blob) - len(data), len(data)]
+
+    for number, case in enumerate(cases):
+        name = f"{case.operator} {case.name or number}"
+        try:
+            model, outputs = evaluate(case)
+        except Exception as error:
+            raise SystemExit(f"{path}: {name}: {error}") from error
+        index.append({
+            "name": name,
+            "operator": case.custom_code or case.operator,
+            "tolerance": list(case.tolerance),
+            "model": put(model),
+            "inputs": [put(np.ascontiguousarray(value).tobytes()) for value in records(case)],
+            "outputs": [
+                {"dtype": TYPES[out.dtype.name], "shape": list(out.shape),
+                 "bytes": put(np.ascontiguousarray(out).tobytes())}
+                for out in outputs],
+        })
+    text = json.dumps(index, separators=(",", ":")).encode()
+    with h5py.File(path, "w") as file:
+        for key, data in [("bytes", bytes(blob)), ("index", text)]:
+            array = np.frombuffer(data, "u1")
+            file.create_dataset(key, data=array, chunks=array.shape, compression="gzip",
+                                compression_opts=9)
+    print(f"{path}: {len(cases)} cases")
+
+
+def options(name, **values):
+    """Options of the schema by name, with fields set."""
+    result = getattr(schema, f"{name}T")()
+    for key, value in values.items():
+        if not hasattr(result, key):
+            raise AttributeError(f"{name} has no {key}")
+        setattr(result, key, value)
+    return result
