@@ -40,13 +40,16 @@ struct Inner {
     kind: ErrorKind,
     message: String,
     hint: Option<String>,
+    /// The input of an operator whose value is needed to plan it.
+    needed_value: Option<usize>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
     /// An error of `kind` with a message for a person.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        let inner = Inner { kind, message: message.into(), hint: None, source: None };
+        let inner =
+            Inner { kind, message: message.into(), hint: None, needed_value: None, source: None };
         Self { inner: Box::new(inner) }
     }
 
@@ -102,6 +105,13 @@ impl Error {
         self
     }
 
+    /// States that an operator cannot be planned before the value of this input is known.
+    #[must_use]
+    pub(crate) fn needing_value(mut self, input: usize) -> Self {
+        self.inner.needed_value = Some(input);
+        self
+    }
+
     /// Puts a place before the message: `{place}: {message}`.
     #[must_use]
     pub fn context(mut self, place: impl fmt::Display) -> Self {
@@ -112,6 +122,11 @@ impl Error {
     /// What went wrong, for code.
     pub fn kind(&self) -> ErrorKind {
         self.inner.kind
+    }
+
+    /// The input of the operator whose value is needed to plan it, if that is all that is wrong.
+    pub(crate) fn needed_value(&self) -> Option<usize> {
+        self.inner.needed_value
     }
 
     /// What the user can do about it.

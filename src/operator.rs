@@ -98,6 +98,7 @@ impl Inputs {
     pub fn constant(&self, i: usize) -> Result<&Constant> {
         self.required(i)?.constant.as_ref().ok_or_else(|| {
             Error::model(format!("input {i} is computed from the record, but must be a constant"))
+                .needing_value(i)
         })
     }
 

@@ -11,7 +11,7 @@ use crate::schema;
 use crate::tensor::DType;
 
 /// A model: functions over tensors.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Model {
     /// Free text from whoever made the model.
     pub description: String,
@@ -20,7 +20,7 @@ pub struct Model {
 }
 
 /// One function. Every tensor position in it is valid.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Subgraph {
     /// Its name; may be empty.
     pub name: String,
@@ -35,7 +35,7 @@ pub struct Subgraph {
 }
 
 /// A value.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Tensor {
     /// Its name; need not be unique.
     pub name: String,
@@ -118,7 +118,7 @@ impl fmt::Display for QuantizationDetails {
 }
 
 /// An operator with its operands.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Node {
     /// What it computes.
     pub code: OperatorCode,

@@ -7,7 +7,7 @@ use super::order::execution_order;
 use super::plan::{Area, Location, Plan, PlanInput, PlanOptions, Step, StepOutput, Work};
 use super::run::Memory;
 use crate::error::{Error, Result};
-use crate::graph::{Constant, Model, Node, Subgraph};
+use crate::graph::{Constant, Node, Subgraph};
 use crate::kernel::minmax;
 use crate::observation::Observation;
 use crate::operator::{
@@ -20,6 +20,15 @@ use crate::tensor::{AlignedBuffer, DType, TensorType, num_elements};
 pub(super) struct Builder<'a> {
     pub(super) subgraph: &'a Subgraph,
     pub(super) options: &'a PlanOptions,
+    /// Operators in the order in which they run.
+    pub(super) order: Vec<usize>,
+    /// Tensors that come from outside and are not constant.
+    pub(super) sources: Vec<usize>,
+    /// Tensors that are wanted outside.
+    pub(super) results: Vec<usize>,
+    /// Whether this is a part of a [`Program`](super::program::Program), which observes what comes from
+    /// outside, and knows what tensors without elements mean.
+    pub(super) is_region: bool,
     pub(super) inputs: Vec<PlanInput>,
     /// What is known of each tensor so far.
     pub(super) types: Vec<Option<TensorType>>,
@@ -47,34 +56,113 @@ impl Planned {
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(model: &'a Model, options: &'a PlanOptions) -> Result<Self> {
-        let subgraph =
-            model.subgraphs.first().ok_or_else(|| Error::model("the model has no subgraph"))?;
-        let n = subgraph.tensors.len();
-        let mut builder = Self {
-            subgraph,
-            options,
-            inputs: Vec::new(),
-            types: vec![None; n],
-            constants: subgraph.tensors.iter().map(|t| t.data.clone()).collect(),
-            observations: vec![Observation::EMPTY; n],
-            root: (0..n).collect(),
-        };
+    pub(super) fn new(subgraph: &'a Subgraph, options: &'a PlanOptions) -> Result<Self> {
+        let mut builder = Self::untyped(subgraph, options);
+        builder.order = execution_order(subgraph)?;
+        builder.sources.clone_from(&subgraph.inputs);
+        builder.results.clone_from(&subgraph.outputs);
         builder.type_inputs()?;
         builder.type_constants()?;
         Ok(builder)
     }
 
+    /// For a region of a subgraph: operators from the first of `order` on, `sources` that come from outside,
+    /// and values that are known beside those of the model.
+    pub(super) fn region(
+        subgraph: &'a Subgraph,
+        options: &'a PlanOptions,
+        order: &[usize],
+        sources: &[(usize, TensorType)],
+        values: &[(usize, TensorType, Constant)],
+    ) -> Result<Self> {
+        let mut builder = Self::untyped(subgraph, options);
+        builder.order = order.to_vec();
+        builder.is_region = true;
+        builder.type_constants()?;
+        for (tensor, tensor_type) in sources {
+            builder.sources.push(*tensor);
+            let (name, tensor_type) = (subgraph.tensors[*tensor].name.clone(), tensor_type.clone());
+            builder.types[*tensor] = Some(tensor_type.clone());
+            builder.constants[*tensor] = None;
+            builder.inputs.push(PlanInput { name, tensor_type, tensor: *tensor });
+        }
+        for (tensor, tensor_type, value) in values {
+            builder.types[*tensor] = Some(tensor_type.clone());
+            builder.constants[*tensor] = Some(value.clone());
+        }
+        Ok(builder)
+    }
+
+    /// The inputs of a subgraph, as [`PlanOptions`] want them.
+    pub(super) fn typed_inputs(
+        subgraph: &'a Subgraph,
+        options: &'a PlanOptions,
+    ) -> Result<Vec<PlanInput>> {
+        let mut builder = Self::untyped(subgraph, options);
+        builder.sources.clone_from(&subgraph.inputs);
+        builder.type_inputs()?;
+        Ok(builder.inputs)
+    }
+
+    fn untyped(subgraph: &'a Subgraph, options: &'a PlanOptions) -> Self {
+        let n = subgraph.tensors.len();
+        Self {
+            subgraph,
+            options,
+            order: Vec::new(),
+            sources: Vec::new(),
+            results: Vec::new(),
+            is_region: false,
+            inputs: Vec::new(),
+            types: vec![None; n],
+            constants: subgraph.tensors.iter().map(|t| t.data.clone()).collect(),
+            observations: vec![Observation::EMPTY; n],
+            root: (0..n).collect(),
+        }
+    }
+
     pub(super) fn build(mut self) -> Result<Plan> {
         let operators = self.resolve()?;
         let mut planned = Vec::new();
-        for i in execution_order(self.subgraph)? {
+        for (i, operator) in self.order.clone().into_iter().zip(&operators) {
             let node = &self.subgraph.nodes[i];
-            let prepared = self
-                .plan_node(node, operators[i].as_ref())
-                .map_err(|e| e.context(self.describe(i)))?;
+            let prepared =
+                self.plan_node(node, operator.as_ref()).map_err(|e| e.context(self.describe(i)))?;
             planned.extend(prepared.map(|prepared| Planned::new(i, prepared)));
         }
+        self.place_all(planned)
+    }
+
+    /// Plans operators up to the first that needs the value of a tensor that is not known: how many, and
+    /// the plan, whose results are those of `results` for so many.
+    ///
+    /// # Errors
+    /// Of the first operator, or one that is about something else.
+    pub(super) fn build_region(
+        mut self,
+        results: impl FnOnce(usize) -> Vec<usize>,
+    ) -> Result<(usize, Plan)> {
+        let mut planned = Vec::new();
+        let mut end = 0;
+        for i in self.order.clone() {
+            let node = &self.subgraph.nodes[i];
+            let prepared =
+                registry::operator(node).and_then(|it| self.plan_node(node, it.as_ref()));
+            match prepared.map_err(|e| e.context(self.describe(i))) {
+                Ok(prepared) => {
+                    planned.extend(prepared.map(|prepared| Planned::new(i, prepared)));
+                }
+                Err(error) if error.needed_value().is_some() && end > 0 => break,
+                Err(error) => return Err(error),
+            }
+            end += 1;
+        }
+        self.order.truncate(end);
+        self.results = results(end);
+        Ok((end, self.place_all(planned)?))
+    }
+
+    fn place_all(self, planned: Vec<Planned>) -> Result<Plan> {
         let planned = if self.options.scan_only { planned } else { self.join(planned) };
         self.finish(planned)
     }
@@ -84,12 +172,12 @@ impl<'a> Builder<'a> {
         let mut unknown = Vec::new();
         for (name, _) in &self.options.input_shapes {
             let is_input = |&&i: &&usize| &self.subgraph.tensors[i].name == name;
-            if self.subgraph.inputs.iter().find(is_input).is_none() {
+            if self.sources.iter().find(is_input).is_none() {
                 return Err(Error::usage(format!("the model has no input `{name}`"))
                     .with_hint(format!("its inputs are: {}", self.input_names())));
             }
         }
-        for &i in &self.subgraph.inputs {
+        for i in self.sources.clone() {
             let tensor = &self.subgraph.tensors[i];
             let chosen = self.options.input_shapes.iter().find(|(name, _)| *name == tensor.name);
             let shape = if let Some((_, shape)) = chosen {
@@ -126,7 +214,7 @@ impl<'a> Builder<'a> {
     }
 
     fn input_names(&self) -> String {
-        let names = self.subgraph.inputs.iter().map(|&i| self.subgraph.tensors[i].name.as_str());
+        let names = self.sources.iter().map(|&i| self.subgraph.tensors[i].name.as_str());
         names.collect::<Vec<_>>().join(", ")
     }
 
@@ -163,12 +251,12 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// The operator of every node; all that are not supported are listed at once.
+    /// The operators in their order; all that are not supported are listed at once.
     fn resolve(&self) -> Result<Vec<Box<dyn Operator>>> {
         let mut operators = Vec::new();
         let mut problems: Vec<(String, Vec<usize>)> = Vec::new();
-        for (i, node) in self.subgraph.nodes.iter().enumerate() {
-            match registry::operator(node) {
+        for &i in &self.order {
+            match registry::operator(&self.subgraph.nodes[i]) {
                 Ok(operator) => operators.push(operator),
                 Err(error) => {
                     let text = error.to_string();
@@ -306,7 +394,9 @@ impl<'a> Builder<'a> {
             self.observe_constant(output);
             let tensor = &self.subgraph.tensors[output];
             let is_empty = self.observations[output].is_empty() && !cfg!(feature = "unobserved");
-            if tensor.dtype == DType::F32 && is_empty {
+            let may_be = self.is_region
+                && self.constants[output].as_ref().is_none_or(|it| it.bytes().is_empty());
+            if tensor.dtype == DType::F32 && is_empty && !may_be {
                 return Err(Error::model(format!(
                     "nothing to observe: tensor `{}` has the same value in every record, and all its \
                      elements are NaN or the lowest float",
@@ -358,6 +448,7 @@ impl<'a> Builder<'a> {
         let mut buffer = AlignedBuffer::zeroed(scratch);
         let mut memory = Memory {
             isa: self.options.isa,
+            is_region: false,
             inputs: &[],
             input_count: 0,
             constants: &constants,

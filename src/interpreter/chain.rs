@@ -163,7 +163,7 @@ impl<'a> Joiner<'a> {
                 readers[builder.root[input]].push(at);
             }
         }
-        for &output in &builder.subgraph.outputs {
+        for &output in &builder.results {
             readers[builder.root[output]].push(usize::MAX);
         }
         Self { builder, writers, readers }

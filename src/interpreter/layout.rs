@@ -137,9 +137,18 @@ impl Builder<'_> {
             )));
         }
         let tensors = &self.subgraph.tensors;
+        let results = self.results.iter().map(|&it| {
+            let tensor_type = self.types[it].clone();
+            let missing = || Error::model(format!("output `{}` is not computed", tensors[it].name));
+            Ok((it, tensor_type.ok_or_else(missing)?))
+        });
+        let results = results.collect::<Result<_>>()?;
         Ok(Plan {
+            results,
             isa: self.options.isa,
             observed: self.observed(),
+            program: None,
+            is_region: self.is_region,
             inputs: self.inputs,
             steps,
             group,
@@ -151,15 +160,16 @@ impl Builder<'_> {
             arena_len,
             scratch_len,
             held,
-            outputs: self.subgraph.outputs.iter().map(|&i| locations[i]).collect(),
+            outputs: self.results.iter().map(|&i| locations[i]).collect(),
         })
     }
 
-    /// Every float activation: inputs of the model and outputs of operators.
+    /// Every float activation: outputs of operators and, unless this is a region, inputs of the model.
     fn observed(&self) -> Vec<ObservedTensor> {
         let mut is_activation = vec![false; self.subgraph.tensors.len()];
-        let outputs = self.subgraph.nodes.iter().flat_map(|node| &node.outputs);
-        for &i in self.subgraph.inputs.iter().chain(outputs) {
+        let outputs = self.order.iter().flat_map(|&i| &self.subgraph.nodes[i].outputs);
+        let inputs = self.sources.iter().filter(|_| !self.is_region);
+        for &i in inputs.chain(outputs) {
             is_activation[i] = self.subgraph.tensors[i].dtype == DType::F32;
         }
         let tensors = self.subgraph.tensors.iter().zip(is_activation).enumerate();
@@ -190,7 +200,7 @@ impl Builder<'_> {
     fn strips(&self, planned: &[Planned], tail: usize) -> Vec<Strips> {
         let mut readers = vec![0_usize; self.root.len()];
         let inputs = planned.iter().flat_map(|step| self.touched(step).0);
-        for tensor in inputs.chain(self.subgraph.outputs.iter().copied()) {
+        for tensor in inputs.chain(self.results.iter().copied()) {
             readers[self.root[tensor]] += 1;
         }
         let head = &planned[..tail.min(planned.len())];
@@ -257,7 +267,7 @@ impl Builder<'_> {
             }
         }
         // The model's outputs stay readable until the next run.
-        for &output in &self.subgraph.outputs {
+        for &output in &self.results {
             if let Some(life) = &mut lives[self.root[output]] {
                 life.last = planned.len();
             }

@@ -9,12 +9,15 @@
 mod arena;
 mod build;
 mod chain;
+mod control;
 mod group;
 mod layout;
 mod order;
 mod plan;
 mod profile;
+mod program;
 mod run;
+mod session;
 mod strips;
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,15 @@
 use std::ops::Range;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::build::Builder;
 use super::chain::Chain;
+use super::control::is_control;
+use super::program::Program;
 use super::strips::Strips;
 use crate::arithmetic::Arithmetic;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::{Constant, Model};
 use crate::kernel::Isa;
 use crate::observation::Observation;
@@ -180,6 +183,10 @@ impl Step {
 
 /// A model, ready to run: immutable, shared by all workers.
 pub struct Plan {
+    /// What runs instead of the steps, where shapes or what is run depend on the record.
+    pub(super) program: Option<Arc<Program>>,
+    /// Whether it is a part of a program: see [`Builder::region`].
+    pub(super) is_region: bool,
     pub(super) isa: Isa,
     pub(super) inputs: Vec<PlanInput>,
     pub(super) steps: Vec<Step>,
@@ -199,6 +206,8 @@ pub struct Plan {
     pub(super) held: usize,
     /// Where the model's outputs are after a run.
     pub(super) outputs: Vec<Option<Location>>,
+    /// Which tensors these are.
+    pub(super) results: Vec<(usize, TensorType)>,
 }
 
 impl Plan {
@@ -208,7 +217,15 @@ impl Plan {
     /// If operators are not supported (all are listed), shapes do not fit, an input has an unknown
     /// dimension beyond its batch, or memory would exceed the limit.
     pub fn new(model: &Model, options: &PlanOptions) -> Result<Self> {
-        Builder::new(model, options)?.build()
+        let subgraph =
+            model.subgraphs.first().ok_or_else(|| Error::model("the model has no subgraph"))?;
+        if !subgraph.nodes.iter().any(is_control) {
+            match Builder::new(subgraph, options)?.build() {
+                Err(error) if error.needed_value().is_some() => {}
+                plan => return plan,
+            }
+        }
+        Program::plan(model, options)
     }
 
     /// The model's inputs, in order.

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use super::chain::Chain;
 use super::plan::{Location, Plan, Step};
 use super::profile::{Profile, Watch};
+use super::session::Session;
 use super::strips::{Part, Strips};
 use crate::error::{Error, Result};
 use crate::graph::Constant;
@@ -27,6 +28,8 @@ pub struct Interpreter {
     folded: Vec<Observation>,
     /// The same of the chain behind it.
     linked: Vec<Observation>,
+    /// What runs a program.
+    session: Option<Session>,
 }
 
 impl Interpreter {
@@ -41,6 +44,7 @@ impl Interpreter {
             failures: std::iter::repeat_with(|| None).take(plan.group).collect(),
             folded: vec![Observation::EMPTY; plan.group * outputs],
             linked: vec![Observation::EMPTY; plan.group * links],
+            session: plan.program.as_ref().map(|program| Session::new(Arc::clone(program))),
             plan,
         }
     }
@@ -82,10 +86,15 @@ impl Interpreter {
     }
 
     fn watched(&mut self, inputs: &[&[u8]], watch: &mut impl Watch) -> Result<()> {
-        let Self { plan, arena, scratch, observations, failures, folded, linked } = self;
+        let Self { plan, arena, scratch, observations, failures, folded, linked, session } = self;
         let records = count_records(plan, inputs)?;
+        if let Some(session) = session {
+            failures[0] = session.run(plan, inputs).err();
+            return Ok(());
+        }
         let mut memory = Memory {
             isa: plan.isa,
+            is_region: plan.is_region,
             inputs,
             input_count: plan.inputs.len(),
             constants: &plan.constants,
@@ -133,6 +142,10 @@ impl Interpreter {
         if let Some(error) = self.failures.get_mut(record).and_then(Option::take) {
             return Err(error);
         }
+        if let Some(session) = &mut self.session {
+            session.finish(into);
+            return Ok(());
+        }
         let observations = &self.observations[record * self.plan.tensor_names.len()..];
         into.single.clear();
         into.repeated.clear();
@@ -143,6 +156,9 @@ impl Interpreter {
     /// The bytes of output `i` of the model for the first record of the last run, which was over these
     /// inputs; `None` if there is no such output.
     pub fn output<'a>(&'a self, i: usize, inputs: &[&'a [u8]]) -> Option<&'a [u8]> {
+        if let Some(session) = &self.session {
+            return session.output(i);
+        }
         match self.plan.outputs.get(i).copied()?? {
             Location::Input(i) => inputs.get(i).copied(),
             Location::Constant(i) => Some(self.plan.constants[i].bytes()),
@@ -166,8 +182,16 @@ fn count_records(plan: &Plan, inputs: &[&[u8]]) -> Result<usize> {
 }
 
 /// `observed`, unless it is empty.
-fn some(observed: Observation, tensor: &str, byte_len: usize) -> Result<Observation> {
-    if !observed.is_empty() || cfg!(feature = "unobserved") {
+///
+/// In a region of a program, a tensor may be without elements.
+pub(super) fn some(
+    observed: Observation,
+    tensor: &str,
+    byte_len: usize,
+    is_region: bool,
+) -> Result<Observation> {
+    let may_be = is_region && byte_len == 0;
+    if !observed.is_empty() || may_be || cfg!(feature = "unobserved") {
         return Ok(observed);
     }
     let why = if byte_len == 0 {
@@ -207,9 +231,9 @@ impl Group<'_, '_> {
                     input.tensor_type
                 )));
             }
-            if input.tensor_type.dtype == DType::F32 {
+            if input.tensor_type.dtype == DType::F32 && !plan.is_region {
                 let observed = minmax::scan(plan.isa, bytemuck::cast_slice(bytes));
-                observations[input.tensor] = some(observed, &input.name, bytes.len())?;
+                observations[input.tensor] = some(observed, &input.name, bytes.len(), false)?;
             }
         }
         Ok(())
@@ -299,7 +323,7 @@ impl Group<'_, '_> {
         for step in steps {
             let links = step.chain.links.iter().map(|link| &link.name);
             for (tensor, name) in step.tensors().zip(std::iter::once(&step.name).chain(links)) {
-                some(observations[tensor], &names[tensor], step.len)
+                some(observations[tensor], &names[tensor], step.len, false)
                     .map_err(|e| e.context(name))?;
             }
         }
@@ -310,6 +334,7 @@ impl Group<'_, '_> {
 /// The buffers of a run.
 pub(super) struct Memory<'a> {
     pub(super) isa: Isa,
+    pub(super) is_region: bool,
     /// Those of one record after those of another.
     pub(super) inputs: &'a [&'a [u8]],
     /// Inputs of one record.
@@ -344,8 +369,8 @@ impl Memory<'_> {
                     .fold(Observation::EMPTY, |all, i| all.union(input(i))),
             };
             let name = &names[output.tensor];
-            observations[output.tensor] =
-                some(observed, name, bytes.len()).map_err(|e| e.context(&step.name))?;
+            observations[output.tensor] = some(observed, name, bytes.len(), self.is_region)
+                .map_err(|e| e.context(&step.name))?;
         }
         Ok(())
     }
@@ -551,7 +576,7 @@ fn observe_links(
     observations: &mut [Observation],
 ) -> Result<()> {
     for (link, &observed) in step.chain.links.iter().zip(linked) {
-        let observed = some(observed, &names[link.tensor], step.len);
+        let observed = some(observed, &names[link.tensor], step.len, false);
         observations[link.tensor] = observed.map_err(|e| e.context(&link.name))?;
     }
     Ok(())
