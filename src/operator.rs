@@ -434,4 +434,10 @@ pub trait Operator: Send + Sync {
     fn is_random(&self) -> bool {
         false
     }
+
+    /// Whether outputs depend on types and shapes of the inputs only: they are known at plan time, and the
+    /// closure reads no input.
+    fn is_of_shapes(&self) -> bool {
+        false
+    }
 }

@@ -51,12 +51,10 @@ impl Family {
         for (i, output) in list("outputs").enumerate() {
             let expected = self.at(&output["bytes"]);
             let found = interpreter.output(i, &inputs).ok_or("an output is missing")?;
-            if found.len() != expected.len() {
-                return Err(format!(
-                    "output {i} has {} bytes, not {}",
-                    found.len(),
-                    expected.len()
-                ));
+            let found_type = interpreter.output_type(i).ok_or("an output has no type")?.to_string();
+            let expected_type = type_name(output);
+            if found_type != expected_type || found.len() != expected.len() {
+                return Err(format!("output {i} is {found_type}, not {expected_type}"));
             }
             if output["dtype"] != "FLOAT32" {
                 if found != expected {
@@ -79,6 +77,12 @@ impl Family {
         }
         Ok(())
     }
+}
+
+/// Type and shape of an expected output, as the interpreter writes them.
+fn type_name(output: &Value) -> String {
+    let shape: Vec<_> = output["shape"].as_array().unwrap().iter().map(Value::to_string).collect();
+    format!("{} [{}]", output["dtype"].as_str().unwrap(), shape.join(", "))
 }
 
 #[test]

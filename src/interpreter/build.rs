@@ -296,8 +296,8 @@ impl<'a> Builder<'a> {
         for (&i, tensor_type) in node.outputs.iter().zip(&outputs) {
             self.types[i] = Some(tensor_type.clone());
         }
-        let known = inputs.0.iter().flatten().all(|input| input.constant.is_some());
-        if known && !operator.is_random() {
+        let constant = inputs.0.iter().flatten().all(|input| input.constant.is_some());
+        if operator.is_of_shapes() || (constant && !operator.is_random()) {
             if let Compute::Later(make) = prepared.compute {
                 prepared.compute = Compute::Eval(make());
             }
@@ -378,7 +378,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Evaluates an operator whose inputs are all constants; its outputs become constants.
+    /// Evaluates an operator that does not depend on the record; its outputs become constants.
     fn fold(&mut self, node: &Node, outputs: &[TensorType], prepared: &Prepared) -> Result<()> {
         match &prepared.compute {
             Compute::Alias(from) => {

@@ -13,7 +13,7 @@ use crate::graph::Constant;
 use crate::kernel::{Isa, minmax};
 use crate::observation::{Observation, RecordObservations};
 use crate::operator::{Eval, EvalContext, Following, Observe, Source};
-use crate::tensor::{AlignedBuffer, DType};
+use crate::tensor::{AlignedBuffer, DType, TensorType};
 
 /// One worker's memory for running a plan.
 pub struct Interpreter {
@@ -151,6 +151,14 @@ impl Interpreter {
         into.repeated.clear();
         into.single.extend(self.plan.observed.iter().map(|t| observations[t.index as usize]));
         Ok(())
+    }
+
+    /// Element type and shape of output `i` of the model in the last run.
+    pub fn output_type(&self, i: usize) -> Option<&TensorType> {
+        match &self.session {
+            Some(session) => session.output_type(i),
+            None => self.plan.results.get(i).map(|(_, tensor_type)| tensor_type),
+        }
     }
 
     /// The bytes of output `i` of the model for the first record of the last run, which was over these

@@ -133,6 +133,14 @@ impl Session {
         }
     }
 
+    /// The type of output `i` of the model.
+    pub(super) fn output_type(&self, i: usize) -> Option<&TensorType> {
+        match self.outputs.get(i)? {
+            Value::Data { tensor_type, .. } => Some(tensor_type),
+            Value::Variable(_) => None,
+        }
+    }
+
     /// Runs a subgraph.
     fn call(&mut self, index: usize, inputs: Vec<Value>) -> Result<Vec<Value>> {
         let program = Arc::clone(&self.program);
