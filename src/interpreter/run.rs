@@ -239,9 +239,14 @@ impl Group<'_, '_> {
                     input.tensor_type
                 )));
             }
-            if input.tensor_type.dtype == DType::F32 && !plan.is_region {
+            if input.tensor_type.dtype == DType::F32 {
                 let observed = minmax::scan(plan.isa, bytemuck::cast_slice(bytes));
-                observations[input.tensor] = some(observed, &input.name, bytes.len(), false)?;
+                observations[input.tensor] = if plan.is_region {
+                    // Whoever has made it has said so if there is nothing to observe.
+                    observed
+                } else {
+                    some(observed, &input.name, bytes.len(), false)?
+                };
             }
         }
         Ok(())

@@ -16,7 +16,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 TYPES = {
     "float32": "FLOAT32", "float16": "FLOAT16", "float64": "FLOAT64", "int32": "INT32", "uint32": "UINT32",
     "int64": "INT64", "uint64": "UINT64", "int16": "INT16", "uint16": "UINT16", "int8": "INT8",
-    "uint8": "UINT8", "bool": "BOOL", "complex64": "COMPLEX64",
+    "uint8": "UINT8", "bool": "BOOL", "complex64": "COMPLEX64", "resource": "RESOURCE",
 }
 
 # Special values that every function of floats meets.
@@ -50,8 +50,61 @@ class Case:
     variables: list = field(default_factory=list)
 
 
+@dataclass
+class Whole:
+    """A case whose model has several operators or subgraphs; made with `Graph`."""
+    operator: str
+    model: bytes
+    inputs: list
+    name: str = ""
+    tolerance: tuple = (1e-5, 1e-6)
+    custom_code: str = ""
+
+
+class Graph:
+    """A subgraph in the making; tensors are positions. The first one of a model is its main one."""
+
+    def __init__(self, model, name="main"):
+        self.model, self.graph = model, schema.SubGraphT()
+        self.graph.name, self.graph.tensors, self.graph.operators = name, [], []
+        self.graph.inputs, self.graph.outputs = [], []
+        self.index = len(model.subgraphs)
+        model.subgraphs.append(self.graph)
+
+    def tensor(self, dtype, shape, data=None):
+        """A tensor; dimensions of -1 are not known."""
+        number = len(self.graph.tensors)
+        known = [max(d, 1) for d in shape]
+        tensor = new_tensor(self.model, f"{self.graph.name}_{number}", dtype, known, data)
+        if -1 in shape:
+            tensor.shapeSignature = list(shape)
+        self.graph.tensors.append(tensor)
+        return number
+
+    def input(self, dtype, shape):
+        self.graph.inputs.append(self.tensor(dtype, shape))
+        return self.graph.inputs[-1]
+
+    def const(self, value):
+        value = np.asarray(value)
+        return self.tensor(value.dtype, value.shape, value)
+
+    def op(self, name, inputs, outputs, options=None):
+        """Adds an operator; `outputs` are (type, shape). Gives its outputs, or the only one."""
+        operator = schema.OperatorT()
+        operator.opcodeIndex = operator_code(self.model, name)
+        operator.inputs = [-1 if i is None else i for i in inputs]
+        operator.outputs = [self.tensor(dtype, shape) for dtype, shape in outputs]
+        set_options(operator, options)
+        self.graph.operators.append(operator)
+        return operator.outputs[0] if len(operator.outputs) == 1 else operator.outputs
+
+    def results(self, *tensors):
+        self.graph.outputs = list(tensors)
+
+
 def tensor_type(dtype):
-    return getattr(schema.TensorType, TYPES[np.dtype(dtype).name])
+    return getattr(schema.TensorType, TYPES[dtype if dtype in TYPES else np.dtype(dtype).name])
 
 
 def new_tensor(model, name, dtype, shape, data=None):
@@ -134,8 +187,10 @@ def pack(model):
     return bytes(builder.Output())
 
 
-def records(case):
+def given(case):
     """The inputs that come with the record."""
+    if isinstance(case, Whole):
+        return case.inputs
     kept = [i for i in range(len(case.inputs)) if i not in case.variables]
     return [np.asarray(case.inputs[i]) for i in kept
             if case.inputs[i] is not None and not isinstance(case.inputs[i], Const)]
@@ -155,17 +210,20 @@ def litert(model, inputs):
 
 def evaluate(case):
     """The model of a case, and its outputs."""
+    if isinstance(case, Whole):
+        return case.model, litert(case.model, case.inputs)
     if case.reference is not None:
         plain = [v.value if isinstance(v, Const) else v for v in case.inputs]
         results = [np.asarray(r, d) for r, d in zip(case.reference(*plain), case.outputs)]
     else:
-        results = litert(model_of(case, [[]] * len(case.outputs)), records(case))
+        results = litert(model_of(case, [[]] * len(case.outputs)), given(case))
     return model_of(case, [result.shape for result in results]), results
 
 
 def write(path, cases):
     """Evaluates cases and writes the file of a family."""
     blob, index = bytearray(), []
+    cases = list(cases)
 
     def put(data):
         blob.extend(data)
@@ -182,7 +240,7 @@ def write(path, cases):
             "operator": case.custom_code or case.operator,
             "tolerance": list(case.tolerance),
             "model": put(model),
-            "inputs": [put(np.ascontiguousarray(value).tobytes()) for value in records(case)],
+            "inputs": [put(np.ascontiguousarray(value).tobytes()) for value in given(case)],
             "outputs": [
                 {"dtype": TYPES[out.dtype.name], "shape": list(out.shape),
                  "bytes": put(np.ascontiguousarray(out).tobytes())}
