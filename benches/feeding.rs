@@ -33,7 +33,7 @@ fn main() {
     let records = arguments.first().map_or(100_000, |a| a.parse().expect("a number of records"));
     let folder = tempfile::tempdir().expect("a temporary folder");
     let tensor_type = TensorType::new(DType::F32, [ELEMENTS]);
-    let inputs = [InputSpec { name: "x".to_owned(), tensor_type }];
+    let inputs = [InputSpec { name: "x".to_owned(), input_type: tensor_type.into() }];
     record_layout(folder.path(), &inputs, records);
     packed_layout(folder.path(), &inputs, records);
 }

@@ -38,8 +38,8 @@ fn main() {
         .inputs()
         .iter()
         .map(|input| {
-            let mut buffer = AlignedBuffer::zeroed(input.tensor_type.byte_len().unwrap_or(0));
-            if input.tensor_type.dtype == DType::F32 {
+            let mut buffer = AlignedBuffer::zeroed(input.input_type.byte_len().unwrap_or(0));
+            if input.input_type.dtype == DType::F32 {
                 for (i, value) in buffer.as_mut_slice::<f32>().iter_mut().enumerate() {
                     *value = (i * 7919 % 1000) as f32 / 1000.0;
                 }

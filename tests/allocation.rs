@@ -63,8 +63,8 @@ fn observing_allocates_nothing() {
                 .inputs()
                 .iter()
                 .map(|input| {
-                    let mut buffer = AlignedBuffer::zeroed(input.tensor_type.byte_len().unwrap());
-                    if input.tensor_type.dtype == DType::F32 {
+                    let mut buffer = AlignedBuffer::zeroed(input.input_type.byte_len().unwrap());
+                    if input.input_type.dtype == DType::F32 {
                         for (i, value) in buffer.as_mut_slice::<f32>().iter_mut().enumerate() {
                             *value = (i * 37 % 100) as f32 / 100.0 + 0.1;
                         }

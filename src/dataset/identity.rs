@@ -20,23 +20,31 @@ pub(super) fn identify(
     read: &mut ReadRecord,
 ) -> Result<ShardIdentity> {
     let sample = sample_positions(records);
-    let hash = hash_records(&sample, scratch, read)?;
+    let hash = hash_records(inputs, &sample, scratch, read)?;
     Ok(ShardIdentity { records, inputs: input_types(inputs), sample, hash })
 }
 
 /// BLAKE3 over the bytes of every input of the records at `positions`, in order, as they are after
-/// decoding: a shard that was rewritten with another byte order or compression stays the same.
+/// decoding: a shard that was rewritten with another byte order or compression stays the same. Of inputs
+/// whose shape is open, the dimensions follow, as 64-bit little-endian numbers.
 pub(super) fn hash_records(
+    inputs: &[InputSpec],
     positions: &[u64],
     scratch: &mut Record,
     read: &mut ReadRecord,
 ) -> Result<[u8; 32]> {
     let mut hasher = blake3::Hasher::new();
+    let open = inputs.iter().map(|input| input.input_type.is_open());
     for &position in positions {
         match read(position, scratch) {
             Ok(()) => {
                 for input in &scratch.inputs {
                     hasher.update(input.bytes());
+                }
+                for (_, shape) in open.clone().zip(&scratch.shapes).filter(|(open, _)| *open) {
+                    for &dim in shape {
+                        hasher.update(&(dim as u64).to_le_bytes());
+                    }
                 }
             }
             Err(error) if error.kind() == ErrorKind::Record => {
@@ -48,7 +56,9 @@ pub(super) fn hash_records(
     Ok(hasher.finalize().into())
 }
 
+/// An open dimension is the largest number, which no dimension can be.
 fn input_types(inputs: &[InputSpec]) -> Vec<(DType, Vec<u64>)> {
-    let types = inputs.iter().map(|input| &input.tensor_type);
-    types.map(|t| (t.dtype, t.shape.iter().map(|&d| d as u64).collect())).collect()
+    let dimension = |dim: &Option<usize>| dim.map_or(u64::MAX, |dim| dim as u64);
+    let types = inputs.iter().map(|input| &input.input_type);
+    types.map(|t| (t.dtype, t.shape.iter().map(dimension).collect())).collect()
 }

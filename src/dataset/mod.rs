@@ -18,7 +18,7 @@ mod random;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::shard::ShardInfo;
-use crate::tensor::{AlignedBuffer, TensorType};
+use crate::tensor::{AlignedBuffer, InputType};
 
 pub use h5::write_h5;
 pub use random::{DEFAULT_RANDOM_RECORDS, random};
@@ -28,29 +28,37 @@ pub use random::{DEFAULT_RANDOM_RECORDS, random};
 pub struct InputSpec {
     /// Name of the tensor, for messages.
     pub name: String,
-    /// Element type and shape; every dimension is known.
-    pub tensor_type: TensorType,
+    /// Element type and shape.
+    pub input_type: InputType,
 }
 
 /// One set of model inputs: a buffer per input, in the model's order.
 ///
 /// The buffers hold elements in row-major order and the host's byte order; a bool is a byte that is
 /// 0 or 1. They are allocated once and reused for many records.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Record {
     /// The bytes of each input.
     pub inputs: Vec<AlignedBuffer>,
+    /// The shape of each input.
+    pub shapes: Vec<Vec<usize>>,
 }
 
 impl Record {
-    /// A record of zeros with buffers of the right sizes.
+    /// A record of zeros with buffers of the right sizes; dimensions that are not known are 0.
     ///
     /// # Errors
     /// [`ErrorKind::Model`] for an input without a size in bytes, see [`open`].
     pub fn for_inputs(inputs: &[InputSpec]) -> Result<Self> {
         check_inputs(inputs)?;
-        let sizes = inputs.iter().filter_map(|input| input.tensor_type.byte_len());
-        Ok(Self { inputs: sizes.map(AlignedBuffer::zeroed).collect() })
+        let sizes = inputs.iter().map(|input| input.input_type.byte_len().unwrap_or(0));
+        let shape = |input: &InputSpec| {
+            input.input_type.shape.iter().map(|dim| dim.unwrap_or(0)).collect::<Vec<_>>()
+        };
+        Ok(Self {
+            inputs: sizes.map(AlignedBuffer::zeroed).collect(),
+            shapes: inputs.iter().map(shape).collect(),
+        })
     }
 }
 
@@ -164,14 +172,14 @@ fn check_inputs(inputs: &[InputSpec]) -> Result<()> {
         return Err(Error::model("the model has no inputs, so there is nothing to feed"));
     }
     let unusable = inputs.iter().enumerate().filter_map(|(index, input)| {
-        let tensor_type = &input.tensor_type;
-        let why = match (tensor_type.dtype.byte_len(), tensor_type.byte_len()) {
+        let it = &input.input_type;
+        let why = match (it.dtype.byte_len(), it.byte_len()) {
             (None, _) => "its elements have no fixed size in bytes",
-            (_, None) => "it is too large",
-            (_, Some(0)) => "it has no elements",
+            _ if it.shape.contains(&Some(0)) => "it has no elements",
+            (_, None) if !it.is_open() => "it is too large",
             _ => return None,
         };
-        Some(format!("input {index} (\"{}\") of type {tensor_type}: {why}", input.name))
+        Some(format!("input {index} (\"{}\") of type {it}: {why}", input.name))
     });
     let unusable: Vec<String> = unusable.collect();
     if unusable.is_empty() {
@@ -185,8 +193,11 @@ fn check_inputs(inputs: &[InputSpec]) -> Result<()> {
 
 /// Guards against a record that was made for another model: a defect of the caller.
 fn check_buffers(inputs: &[InputSpec], record: &Record) -> Result<()> {
-    let wanted = inputs.iter().map(|input| input.tensor_type.byte_len());
-    if wanted.eq(record.inputs.iter().map(|buffer| Some(buffer.len()))) {
+    let is_fit = |(input, buffer): (&InputSpec, &AlignedBuffer)| {
+        input.input_type.is_open() || input.input_type.byte_len() == Some(buffer.len())
+    };
+    let same_number = inputs.len() == record.inputs.len() && inputs.len() == record.shapes.len();
+    if same_number && inputs.iter().zip(&record.inputs).all(is_fit) {
         return Ok(());
     }
     Err(Error::internal("the record's buffers do not fit the model's inputs"))

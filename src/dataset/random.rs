@@ -25,9 +25,15 @@ pub fn random(inputs: &[InputSpec], records: u64, seed: u64) -> Result<Box<dyn R
         return Err(Error::usage("the number of random records must be at least 1"));
     }
     if let Some((index, input)) = inputs.iter().enumerate().find(|(_, i)| !is_supported(i)) {
-        let InputSpec { name, tensor_type } = input;
+        let InputSpec { name, input_type } = input;
+        if input_type.is_open() {
+            return Err(Error::model(format!(
+                "input {index} (\"{name}\") of type {input_type} has no shape for random records"
+            ))
+            .with_hint(format!("choose it, for instance --input-shape {name}=1,16")));
+        }
         return Err(Error::model(format!(
-            "input {index} (\"{name}\") of type {tensor_type} cannot be filled with random values \
+            "input {index} (\"{name}\") of type {input_type} cannot be filled with random values \
              (FLOAT32, INT32, INT64 and BOOL can)",
         ))
         .with_hint("give a dataset with --input-data"));
@@ -72,19 +78,21 @@ impl RecordSource for RandomSource {
         }
         let Self { inputs, seed, scratch, .. } = self;
         let mut read = |record, into: &mut Record| generate(inputs, *seed, record, into);
-        hash_records(positions, scratch, &mut read)
+        hash_records(inputs, positions, scratch, &mut read)
     }
 }
 
 fn is_supported(input: &InputSpec) -> bool {
-    matches!(input.tensor_type.dtype, DType::F32 | DType::I32 | DType::I64 | DType::Bool)
+    let dtype = input.input_type.dtype;
+    !input.input_type.is_open()
+        && matches!(dtype, DType::F32 | DType::I32 | DType::I64 | DType::Bool)
 }
 
 fn generate(inputs: &[InputSpec], seed: u64, record: u64, into: &mut Record) -> Result<()> {
     super::check_buffers(inputs, into)?;
     for (index, (input, buffer)) in inputs.iter().zip(&mut into.inputs).enumerate() {
         let mut numbers = SplitMix64::for_stream(seed, record, index as u64);
-        fill(input.tensor_type.dtype, &mut numbers, buffer);
+        fill(input.input_type.dtype, &mut numbers, buffer);
     }
     Ok(())
 }
@@ -162,7 +170,7 @@ mod tests {
         named
             .map(|(i, &(dtype, shape))| InputSpec {
                 name: format!("input_{i}"),
-                tensor_type: TensorType::new(dtype, shape),
+                input_type: TensorType::new(dtype, shape).into(),
             })
             .collect()
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::*;
-use crate::tensor::DType;
+use crate::tensor::{DType, TensorType};
 
 /// A FLOAT32 input `x` of the shape that most files in `testdata/datasets` have.
 pub(super) fn float_input() -> Vec<InputSpec> {
@@ -14,7 +14,7 @@ pub(super) fn float_input() -> Vec<InputSpec> {
 }
 
 pub(super) fn input(name: &str, dtype: DType, shape: &[usize]) -> InputSpec {
-    InputSpec { name: name.to_owned(), tensor_type: TensorType::new(dtype, shape) }
+    InputSpec { name: name.to_owned(), input_type: TensorType::new(dtype, shape).into() }
 }
 
 pub(super) fn datasets() -> PathBuf {

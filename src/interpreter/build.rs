@@ -14,7 +14,7 @@ use crate::operator::{
     Compute, Eval, InputInfo, Inputs, Observe, Operator, PrepareContext, Prepared,
 };
 use crate::ops::registry;
-use crate::tensor::{AlignedBuffer, DType, TensorType, num_elements};
+use crate::tensor::{AlignedBuffer, DType, InputType, TensorType, num_elements};
 
 /// A plan in the making.
 pub(super) struct Builder<'a> {
@@ -84,7 +84,11 @@ impl<'a> Builder<'a> {
             let (name, tensor_type) = (subgraph.tensors[*tensor].name.clone(), tensor_type.clone());
             builder.types[*tensor] = Some(tensor_type.clone());
             builder.constants[*tensor] = None;
-            builder.inputs.push(PlanInput { name, tensor_type, tensor: *tensor });
+            builder.inputs.push(PlanInput {
+                name,
+                input_type: tensor_type.into(),
+                tensor: *tensor,
+            });
         }
         for (tensor, tensor_type, value) in values {
             builder.types[*tensor] = Some(tensor_type.clone());
@@ -167,7 +171,8 @@ impl<'a> Builder<'a> {
         self.finish(planned)
     }
 
-    /// Types of the model's inputs: declared, or chosen; an unknown batch is 1.
+    /// Types of the model's inputs: declared, or chosen. An unknown batch, the first of several dimensions,
+    /// is 1; other unknown dimensions are open.
     fn type_inputs(&mut self) -> Result<()> {
         let mut unknown = Vec::new();
         for (name, _) in &self.options.input_shapes {
@@ -182,35 +187,31 @@ impl<'a> Builder<'a> {
             let chosen = self.options.input_shapes.iter().find(|(name, _)| *name == tensor.name);
             let shape = if let Some((_, shape)) = chosen {
                 self.check_chosen(shape, i)?
-            } else {
+            } else if tensor.has_rank {
                 let mut dims = tensor.shape.clone();
-                // An unknown batch is one record.
-                if let Some(batch @ None) = dims.first_mut() {
+                if let [batch @ None, _, ..] = &mut dims[..] {
                     *batch = Some(1);
                 }
-                match dims.iter().copied().collect::<Option<Vec<_>>>() {
-                    Some(shape) if tensor.has_rank => shape,
-                    _ => {
-                        unknown.push(tensor.name.clone());
-                        continue;
-                    }
-                }
+                dims
+            } else {
+                unknown.push(tensor.name.clone());
+                continue;
             };
-            let tensor_type = TensorType::new(tensor.dtype, shape);
-            self.check_size(&tensor_type)
-                .map_err(|e| e.context(format!("input `{}`", tensor.name)))?;
-            self.types[i] = Some(tensor_type.clone());
+            let input_type = InputType { dtype: tensor.dtype, shape };
+            self.types[i] = input_type.fixed();
+            if let Some(tensor_type) = &self.types[i] {
+                self.check_size(tensor_type)
+                    .map_err(|e| e.context(format!("input `{}`", tensor.name)))?;
+            }
             self.constants[i] = None;
-            self.inputs.push(PlanInput { name: tensor.name.clone(), tensor_type, tensor: i });
+            self.inputs.push(PlanInput { name: tensor.name.clone(), input_type, tensor: i });
         }
         if unknown.is_empty() {
             return Ok(());
         }
-        Err(Error::model(format!("inputs with unknown dimensions: {}", unknown.join(", ")))
-            .with_hint(format!(
-                "give their shapes, for instance --input-shape {}=1,224,224,3",
-                unknown[0]
-            )))
+        Err(Error::model(format!("inputs of unknown rank: {}", unknown.join(", "))).with_hint(
+            format!("give their shapes, for instance --input-shape {}=1,224,224,3", unknown[0]),
+        ))
     }
 
     fn input_names(&self) -> String {
@@ -219,18 +220,20 @@ impl<'a> Builder<'a> {
     }
 
     /// A chosen shape must have the declared rank; what else it must agree with, operators check.
-    fn check_chosen(&self, shape: &[usize], input: usize) -> Result<Vec<usize>> {
+    fn check_chosen(&self, shape: &[Option<usize>], input: usize) -> Result<Vec<Option<usize>>> {
         let tensor = &self.subgraph.tensors[input];
         let same_rank = !tensor.has_rank || shape.len() == tensor.shape.len();
-        if same_rank && !shape.contains(&0) {
+        if same_rank && !shape.contains(&Some(0)) {
             return Ok(shape.to_vec());
         }
-        let text = |d: &Option<usize>| d.map_or("?".to_owned(), |d| d.to_string());
-        let declared: Vec<_> = tensor.shape.iter().map(text).collect();
+        let text = |shape: &[Option<usize>]| {
+            InputType { dtype: tensor.dtype, shape: shape.to_vec() }.shape_text()
+        };
         Err(Error::usage(format!(
-            "shape {shape:?} does not fit input `{}`, which is declared as [{}]",
+            "shape {} does not fit input `{}`, which is declared as {}",
+            text(shape),
             tensor.name,
-            declared.join(", ")
+            text(&tensor.shape)
         )))
     }
 

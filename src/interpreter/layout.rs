@@ -94,7 +94,7 @@ impl Builder<'_> {
         let work: Vec<Work> = planned.iter().map(|step| self.work(step)).collect();
         let in_groups = |step: &Planned| step.prepared.in_groups.is_some();
         let in_groups: Vec<bool> = planned.iter().map(in_groups).collect();
-        let input_bytes = self.inputs.iter().filter_map(|it| it.tensor_type.byte_len()).sum();
+        let input_bytes = self.inputs.iter().filter_map(|it| it.input_type.byte_len()).sum();
         let mut split = group::split(self.options.groups, &work, &in_groups, input_bytes);
         let mut strips = self.strips(&planned, split.tail);
         let mut placed = self.place(&planned, split, &strips)?;

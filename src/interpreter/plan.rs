@@ -14,7 +14,7 @@ use crate::graph::{Constant, Model};
 use crate::kernel::Isa;
 use crate::observation::Observation;
 use crate::operator::{Eval, Observe};
-use crate::tensor::TensorType;
+use crate::tensor::{InputType, TensorType};
 
 /// What may be chosen about a plan.
 #[derive(Clone, Debug)]
@@ -23,8 +23,8 @@ pub struct PlanOptions {
     pub isa: Isa,
     /// How products are summed.
     pub arithmetic: Arithmetic,
-    /// Shapes of inputs, by name, in place of those in the model.
-    pub input_shapes: Vec<(String, Vec<usize>)>,
+    /// Shapes of inputs, by name, in place of those in the model; `None` differs from record to record.
+    pub input_shapes: Vec<(String, Vec<Option<usize>>)>,
     /// Evaluate every operator by itself and observe every tensor by a scan, whatever its operator
     /// declares: the reference for tests.
     pub scan_only: bool,
@@ -81,9 +81,15 @@ impl Default for Groups {
 pub struct PlanInput {
     /// The tensor's name.
     pub name: String,
-    /// Element type and shape of one record's value.
-    pub tensor_type: TensorType,
+    /// Element type and shape of a record's value.
+    pub input_type: InputType,
     pub(super) tensor: usize,
+}
+
+impl PlanInput {
+    fn is_open(&self) -> bool {
+        self.input_type.is_open()
+    }
 }
 
 /// A tensor whose range is recorded.
@@ -219,13 +225,19 @@ impl Plan {
     pub fn new(model: &Model, options: &PlanOptions) -> Result<Self> {
         let subgraph =
             model.subgraphs.first().ok_or_else(|| Error::model("the model has no subgraph"))?;
-        if !subgraph.nodes.iter().any(is_control) {
+        let is_open = Builder::typed_inputs(subgraph, options)?.iter().any(PlanInput::is_open);
+        if !is_open && !subgraph.nodes.iter().any(is_control) {
             match Builder::new(subgraph, options)?.build() {
                 Err(error) if error.needed_value().is_some() => {}
                 plan => return plan,
             }
         }
         Program::plan(model, options)
+    }
+
+    /// Whether the shape of an input may differ from record to record.
+    pub fn has_open_inputs(&self) -> bool {
+        self.inputs.iter().any(PlanInput::is_open)
     }
 
     /// The model's inputs, in order.

@@ -77,6 +77,18 @@ impl Interpreter {
         self.watched(inputs, &mut ())
     }
 
+    /// Runs the model over a record whose inputs have these shapes, if the plan has
+    /// [open inputs](Plan::has_open_inputs); else as [`run_group`](Self::run_group).
+    ///
+    /// # Errors
+    /// If the number of inputs is not that of one record.
+    pub fn run_shaped(&mut self, inputs: &[&[u8]], shapes: &[Vec<usize>]) -> Result<()> {
+        let Some(session) = &mut self.session else { return self.run_group(inputs) };
+        count_records(&self.plan, inputs)?;
+        self.failures[0] = session.run(&self.plan, inputs, Some(shapes)).err();
+        Ok(())
+    }
+
     /// The same, and adds the time of each step to `profile`.
     ///
     /// # Errors
@@ -89,7 +101,7 @@ impl Interpreter {
         let Self { plan, arena, scratch, observations, failures, folded, linked, session } = self;
         let records = count_records(plan, inputs)?;
         if let Some(session) = session {
-            failures[0] = session.run(plan, inputs).err();
+            failures[0] = session.run(plan, inputs, None).err();
             return Ok(());
         }
         let mut memory = Memory {
@@ -231,15 +243,15 @@ impl Group<'_, '_> {
         let inputs = &self.memory.inputs[record * plan.inputs.len()..];
         let observations = &mut self.observations[record * plan.tensor_names.len()..];
         for (input, bytes) in plan.inputs.iter().zip(inputs) {
-            if Some(bytes.len()) != input.tensor_type.byte_len() {
+            if Some(bytes.len()) != input.input_type.byte_len() {
                 return Err(Error::record(format!(
                     "input `{}` has {} bytes, but {} is needed",
                     input.name,
                     bytes.len(),
-                    input.tensor_type
+                    input.input_type
                 )));
             }
-            if input.tensor_type.dtype == DType::F32 {
+            if input.input_type.dtype == DType::F32 {
                 let observed = minmax::scan(plan.isa, bytemuck::cast_slice(bytes));
                 observations[input.tensor] = if plan.is_region {
                     // Whoever has made it has said so if there is nothing to observe.

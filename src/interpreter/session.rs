@@ -78,11 +78,16 @@ impl Session {
         }
     }
 
-    /// Runs the model over one record.
+    /// Runs the model over one record. `shapes` are those of its inputs, needed if any is open.
     ///
     /// # Errors
     /// Of kind `Record`, naming subgraph and operator.
-    pub(super) fn run(&mut self, plan: &Plan, inputs: &[&[u8]]) -> Result<()> {
+    pub(super) fn run(
+        &mut self,
+        plan: &Plan,
+        inputs: &[&[u8]],
+        shapes: Option<&[Vec<usize>]>,
+    ) -> Result<()> {
         self.observed.resize_with(plan.observed.len(), Vec::new);
         self.observed.iter_mut().for_each(Vec::clear);
         self.outputs.clear();
@@ -90,15 +95,18 @@ impl Session {
         self.variables.clear();
         self.called.clear();
         let mut values = Vec::with_capacity(inputs.len());
-        for (input, bytes) in plan.inputs.iter().zip(inputs) {
-            let tensor_type = input.tensor_type.clone();
-            if Some(bytes.len()) != tensor_type.byte_len() {
-                return Err(Error::record(format!(
-                    "input `{}` has {} bytes, but {tensor_type} is needed",
-                    input.name,
-                    bytes.len(),
-                )));
-            }
+        for (i, (input, bytes)) in plan.inputs.iter().zip(inputs).enumerate() {
+            let wanted = &input.input_type;
+            let shape = shapes.and_then(|shapes| shapes.get(i));
+            let tensor_type = match shape.filter(|shape| wanted.fits(shape)) {
+                Some(shape) => Some(TensorType::new(wanted.dtype, shape.as_slice())),
+                None => wanted.fixed(),
+            };
+            let tensor_type = tensor_type.filter(|it| it.byte_len() == Some(bytes.len()));
+            let tensor_type = tensor_type.ok_or_else(|| {
+                let (name, len) = (&input.name, bytes.len());
+                Error::record(format!("input `{name}` has {len} bytes, but {wanted} is needed"))
+            })?;
             values
                 .push(Value::Data { tensor_type, bytes: Arc::new(AlignedBuffer::copy_of(bytes)) });
         }

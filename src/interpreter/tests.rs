@@ -76,7 +76,9 @@ fn sample() -> Model {
 }
 
 fn plan(model: &Model, shapes: &[(&str, &[usize])]) -> Result<Plan> {
-    let input_shapes = shapes.iter().map(|&(name, shape)| (name.to_owned(), shape.to_vec()));
+    let input_shapes = shapes
+        .iter()
+        .map(|&(name, shape)| (name.to_owned(), shape.iter().copied().map(Some).collect()));
     Plan::new(model, &PlanOptions { input_shapes: input_shapes.collect(), ..PlanOptions::new() })
 }
 
@@ -88,7 +90,11 @@ fn message(result: Result<Plan>) -> (ErrorKind, String) {
 #[test]
 fn runs_in_order_folds_constants_and_observes_all_activations() {
     let plan = Arc::new(plan(&sample(), &[]).unwrap());
-    assert_eq!(plan.inputs()[0].tensor_type.shape, [1, 2], "an unknown batch is one record");
+    assert_eq!(
+        plan.inputs()[0].input_type.shape,
+        [Some(1), Some(2)],
+        "an unknown batch is one record"
+    );
     let names: Vec<_> = plan.observed().iter().map(|t| t.name.as_str()).collect();
     assert_eq!(names, ["x", "three", "negative", "sum", "out"]);
     let mut interpreter = Interpreter::new(plan);
@@ -115,7 +121,8 @@ fn runs_in_order_folds_constants_and_observes_all_activations() {
 #[test]
 fn input_shapes_can_be_chosen_within_the_declared_rank() {
     let model = sample();
-    assert_eq!(plan(&model, &[("x", &[3, 2])]).unwrap().inputs()[0].tensor_type.shape, [3, 2]);
+    let chosen = plan(&model, &[("x", &[3, 2])]).unwrap();
+    assert_eq!(chosen.inputs()[0].input_type.shape, [Some(3), Some(2)]);
     let (kind, text) = message(plan(&model, &[("y", &[3, 2])]));
     assert_eq!((kind, text.as_str()), (ErrorKind::Usage, "the model has no input `y`"));
     let (kind, text) = message(plan(&model, &[("x", &[2])]));
@@ -125,9 +132,29 @@ fn input_shapes_can_be_chosen_within_the_declared_rank() {
     assert_eq!(text, "operator 2 ADD (output `sum`): shapes [1, 5] and [2] do not broadcast");
 
     let open = model_with_input(&[None, None, Some(3)]);
-    let (kind, text) = message(plan(&open, &[]));
-    assert_eq!((kind, text.as_str()), (ErrorKind::Model, "inputs with unknown dimensions: x"));
-    plan(&open, &[("x", &[1, 7, 3])]).unwrap();
+    assert!(plan(&open, &[]).unwrap().has_open_inputs());
+    assert!(!plan(&open, &[("x", &[1, 7, 3])]).unwrap().has_open_inputs());
+}
+
+#[test]
+fn records_may_have_shapes_of_their_own() {
+    let open = model_with_input(&[None, None]);
+    let mut interpreter = Interpreter::new(Arc::new(plan(&open, &[]).unwrap()));
+    let mut observed = RecordObservations::default();
+    for values in [vec![1.0_f32, -2.0, 3.0], vec![5.0], vec![-1.0, 0.5]] {
+        let inputs = [bytemuck::cast_slice(&values)];
+        interpreter.run_shaped(&inputs, &[vec![1, values.len()]]).unwrap();
+        interpreter.finish(0, &mut observed).unwrap();
+        let negative: Vec<f32> = values.iter().map(|x| -x).collect();
+        assert_eq!(observed.single, [Observation::scan(&values), Observation::scan(&negative)]);
+        assert_eq!(interpreter.output_type(0).unwrap().shape, [1, values.len()]);
+    }
+    for shape in [vec![2, 1], vec![1, 1], vec![1], vec![]] {
+        interpreter.run_shaped(&[&[0; 8]], &[shape]).unwrap();
+        let error = interpreter.finish(0, &mut observed).unwrap_err();
+        let text = "input `x` has 8 bytes, but FLOAT32 [1, ?] is needed";
+        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Record, text));
+    }
 }
 
 fn model_with_input(shape: &[Option<usize>]) -> Model {

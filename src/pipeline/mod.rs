@@ -59,10 +59,10 @@ pub use self::sink::Sink;
 
 /// The inputs of the planned model as the dataset wants to know them.
 pub fn input_specs(plan: &Plan) -> Vec<InputSpec> {
-    let specs = plan.inputs().iter().map(|input| InputSpec {
-        name: input.name.clone(),
-        tensor_type: input.tensor_type.clone(),
-    });
+    let specs = plan
+        .inputs()
+        .iter()
+        .map(|input| InputSpec { name: input.name.clone(), input_type: input.input_type.clone() });
     specs.collect()
 }
 

@@ -84,7 +84,7 @@ impl World {
 
     fn inputs() -> Vec<InputSpec> {
         let tensor_type = TensorType::new(DType::I64, [2]);
-        vec![InputSpec { name: "place".to_owned(), tensor_type }]
+        vec![InputSpec { name: "place".to_owned(), input_type: tensor_type.into() }]
     }
 }
 

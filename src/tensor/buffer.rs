@@ -19,6 +19,12 @@ impl AlignedBuffer {
         Self { lines: bytemuck::zeroed_vec(len.div_ceil(64)), len }
     }
 
+    /// Makes it `len` bytes long; what they are is not specified. Memory is kept for later.
+    pub fn resize(&mut self, len: usize) {
+        self.lines.resize(len.div_ceil(64), Line([0; 64]));
+        self.len = len;
+    }
+
     /// A copy of `values`.
     pub fn copy_of<T: NoUninit>(values: &[T]) -> Self {
         let bytes: &[u8] = bytemuck::cast_slice(values);

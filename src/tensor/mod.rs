@@ -40,6 +40,60 @@ impl std::fmt::Display for TensorType {
     }
 }
 
+/// Element type and dimensions of what records hold for an input; a dimension that is `None` may differ
+/// from record to record.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct InputType {
+    /// Element type.
+    pub dtype: DType,
+    /// Dimensions, outermost first; empty for a scalar.
+    pub shape: Vec<Option<usize>>,
+}
+
+impl InputType {
+    /// The type of all records, if they have the same.
+    pub fn fixed(&self) -> Option<TensorType> {
+        let shape: Option<Vec<_>> = self.shape.iter().copied().collect();
+        Some(TensorType::new(self.dtype, shape?))
+    }
+
+    /// Whether the shape may differ from record to record.
+    pub fn is_open(&self) -> bool {
+        self.shape.contains(&None)
+    }
+
+    /// Whether a record may have this shape.
+    pub fn fits(&self, shape: &[usize]) -> bool {
+        shape.len() == self.shape.len()
+            && self.shape.iter().zip(shape).all(|(known, dim)| known.is_none_or(|it| it == *dim))
+    }
+
+    /// Size in bytes, or `None` if it is not known, on overflow, or if elements have no fixed byte size.
+    pub fn byte_len(&self) -> Option<usize> {
+        self.shape.iter().try_fold(self.dtype.byte_len()?, |n, dim| n.checked_mul((*dim)?))
+    }
+
+    /// The shape, for instance `[1, ?, 80]`.
+    pub fn shape_text(&self) -> String {
+        let text = |dim: &Option<usize>| dim.map_or("?".to_owned(), |d| d.to_string());
+        let dims: Vec<_> = self.shape.iter().map(text).collect();
+        format!("[{}]", dims.join(", "))
+    }
+}
+
+impl From<TensorType> for InputType {
+    fn from(it: TensorType) -> Self {
+        Self { dtype: it.dtype, shape: it.shape.into_iter().map(Some).collect() }
+    }
+}
+
+impl std::fmt::Display for InputType {
+    /// For instance `FLOAT32 [1, ?, 80]`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.dtype, self.shape_text())
+    }
+}
+
 /// Product of the dimensions, or `None` on overflow. 1 for a scalar.
 pub fn num_elements(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1_usize, |n, &d| n.checked_mul(d))

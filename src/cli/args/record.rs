@@ -71,7 +71,7 @@ pub(in crate::cli) struct RecordArgs {
     #[arg(long, alias = "num_threads", value_name = "N", help_heading = "Execution")]
     pub num_threads: Option<usize>,
 
-    /// Shape of an input whose shape the model leaves open; repeatable
+    /// Shape of an input whose shape the model leaves open; `?` differs from record to record; repeatable
     #[arg(
         long,
         value_name = "NAME=D,D,..",
@@ -247,7 +247,10 @@ mod tests {
         assert_eq!((args.num_threads, args.seed, args.isa.as_str()), (None, 0, "auto"));
         let args = parse("--num_threads 3 --seed 7 --isa avx2 --input-shape x=1,2").unwrap();
         assert_eq!((args.num_threads, args.seed, args.isa.as_str()), (Some(3), 7, "avx2"));
-        assert_eq!(args.input_shape, [InputShape { name: "x".to_owned(), shape: vec![1, 2] }]);
+        assert_eq!(
+            args.input_shape,
+            [InputShape { name: "x".to_owned(), shape: vec![Some(1), Some(2)] }]
+        );
         assert_eq!(parse("--num-threads 2").unwrap().num_threads, Some(2));
         let args = parse("").unwrap();
         assert_eq!((args.arithmetic, args.memory), (None, MemoryArg::Normal));

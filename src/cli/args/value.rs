@@ -1,12 +1,13 @@
 use std::time::Duration;
 
-/// Shape of one model input, given as `NAME=1,224,224,3` (`NAME=` for a scalar).
+/// Shape of one model input, given as `NAME=1,224,224,3` (`NAME=` for a scalar); a dimension `?` differs from
+/// record to record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cli) struct InputShape {
     /// Name of the input tensor.
     pub name: String,
     /// Its dimensions.
-    pub shape: Vec<usize>,
+    pub shape: Vec<Option<usize>>,
 }
 
 impl InputShape {
@@ -25,10 +26,11 @@ impl InputShape {
     }
 }
 
-fn dimension(text: &str) -> Result<usize, String> {
+fn dimension(text: &str) -> Result<Option<usize>, String> {
     match text.trim().parse() {
+        _ if text.trim() == "?" => Ok(None),
         Ok(0) => Err("a dimension of 0 leaves nothing to observe".to_owned()),
-        Ok(dimension) => Ok(dimension),
+        Ok(dimension) => Ok(Some(dimension)),
         Err(_) => Err(format!("`{text}` is not a dimension")),
     }
 }
@@ -74,8 +76,12 @@ mod tests {
     #[test]
     fn input_shapes() {
         let parse = |text| InputShape::parse(text).map(|it| (it.name, it.shape));
-        assert_eq!(parse("x=1,224,224,3"), Ok(("x".to_owned(), vec![1, 224, 224, 3])));
-        assert_eq!(parse("a=b:0=7"), Ok(("a=b:0".to_owned(), vec![7])));
+        assert_eq!(
+            parse("x=1,224,224,3"),
+            Ok(("x".to_owned(), [1, 224, 224, 3].map(Some).to_vec()))
+        );
+        assert_eq!(parse("x=1,?,80"), Ok(("x".to_owned(), vec![Some(1), None, Some(80)])));
+        assert_eq!(parse("a=b:0=7"), Ok(("a=b:0".to_owned(), vec![Some(7)])));
         assert_eq!(parse("scalar="), Ok(("scalar".to_owned(), vec![])));
         for bad in ["x", "=1", "x=1,,2", "x=-1", "x=0", "x=1.5", "x=99999999999999999999"] {
             assert!(InputShape::parse(bad).is_err(), "{bad}");

@@ -6,12 +6,17 @@ use hdf5::{Dataset, Dataspace, Datatype};
 use super::element::{Element, StoredType};
 use super::failure::reason;
 use crate::dataset::InputSpec;
-use crate::tensor::{AlignedBuffer, DType, num_elements};
+use crate::tensor::{AlignedBuffer, DType, InputType, TensorType, num_elements};
+
+/// Bytes that a record of an open shape may take: more is a mistake, or an attack.
+const MOST_BYTES: usize = 1 << 30;
 
 /// An input, with the stored type that was last found to fit it.
 pub(super) struct Input {
     spec: InputSpec,
     accepted: Option<Accepted>,
+    /// The shape of all records of a packed dataset.
+    of_records: Vec<usize>,
 }
 
 /// A stored type that fits: comparing with it is much faster than taking a type to pieces.
@@ -25,18 +30,18 @@ struct Accepted {
 
 impl Input {
     pub fn new(spec: &InputSpec) -> Self {
-        Self { spec: spec.clone(), accepted: None }
+        Self { spec: spec.clone(), accepted: None, of_records: Vec::new() }
     }
 
     /// Checks all of the header of a dataset that holds one record, and tells how its elements are
-    /// read.
+    /// read, and its shape.
     ///
     /// # Errors
     /// What is wrong with it, to be put after the input's name; so it is with all methods.
-    pub fn check(&mut self, dataset: &Dataset, raw: bool) -> Result<Element, String> {
+    pub fn check(&mut self, dataset: &Dataset, raw: bool) -> Result<(Element, Vec<usize>), String> {
         let element = self.check_type(dataset, raw)?;
-        self.check_shape(dataset, raw)?;
-        Ok(element)
+        let shape = self.check_shape(dataset, raw)?;
+        Ok((element, shape))
     }
 
     /// Checks the type of a dataset, and tells how its elements are read.
@@ -56,7 +61,7 @@ impl Input {
 
     /// How data of the stored type is read for this input.
     fn element(&self, stored: &StoredType, raw: bool) -> Result<Element, String> {
-        let expected = self.spec.tensor_type.dtype;
+        let expected = self.spec.input_type.dtype;
         if raw {
             return Element::raw(stored).ok_or_else(|| {
                 format!(
@@ -83,22 +88,42 @@ impl Input {
         }
     }
 
-    /// Checks the shape of a dataset that holds one record.
-    fn check_shape(&self, dataset: &Dataset, raw: bool) -> Result<(), String> {
-        let expected = &self.spec.tensor_type;
+    /// Checks the shape of a dataset that holds one record, and tells which it is.
+    fn check_shape(&self, dataset: &Dataset, raw: bool) -> Result<Vec<usize>, String> {
         let space = space_of(dataset)?;
         if raw {
-            let (found, wanted) = (space.size(), expected.byte_len().unwrap_or(0));
-            if found != wanted {
-                return Err(format!("has {found} bytes, the model expects {wanted} ({expected})"));
-            }
-            return Ok(());
+            let found = space.size();
+            return self
+                .shape_of_bytes(found)
+                .map_err(|wanted| format!("has {found} bytes, the model expects {wanted}"));
         }
         let shape = self.shape_of(&space)?;
-        if shape != expected.shape {
-            return Err(format!("has shape {shape:?}, the model expects {:?}", expected.shape));
+        let expected = &self.spec.input_type;
+        if !expected.fits(&shape) {
+            return Err(format!(
+                "has shape {shape:?}, the model expects {}",
+                expected.shape_text()
+            ));
         }
-        Ok(())
+        Ok(shape)
+    }
+
+    /// The shape of so many bytes; one open dimension follows from them.
+    ///
+    /// # Errors
+    /// What is expected instead.
+    fn shape_of_bytes(&self, bytes: usize) -> Result<Vec<usize>, String> {
+        let expected = &self.spec.input_type;
+        let known: Vec<usize> = expected.shape.iter().flatten().copied().collect();
+        let unit = TensorType::new(expected.dtype, known).byte_len().unwrap_or(0);
+        match expected.shape.len() - expected.shape.iter().flatten().count() {
+            0 if bytes == unit => {}
+            0 => return Err(format!("{unit} ({expected})")),
+            1 if unit > 0 && bytes > 0 && bytes.is_multiple_of(unit) => {}
+            1 => return Err(format!("a multiple of {unit} ({expected})")),
+            _ => return Err(format!("{expected}, whose shape does not follow from bytes")),
+        }
+        Ok(expected.shape.iter().map(|dim| dim.unwrap_or(bytes / unit.max(1))).collect())
     }
 
     /// Checks all of the header of a dataset that holds this input of all records, and tells how its
@@ -110,25 +135,63 @@ impl Input {
     ) -> Result<(Element, Vec<usize>), String> {
         let element = self.check_type(dataset, raw)?;
         let shape = self.shape_of(&space_of(dataset)?)?;
-        let expected = &self.spec.tensor_type;
+        let expected = &self.spec.input_type;
         let Some((_, of_record)) = shape.split_first() else {
             return Err("is a single value, without an axis for the records".to_owned());
         };
         if raw {
-            let (found, wanted) = (num_elements(of_record), expected.byte_len());
-            if found != wanted {
-                let (found, wanted) = (found.unwrap_or(usize::MAX), wanted.unwrap_or(0));
+            let found = num_elements(of_record).unwrap_or(usize::MAX);
+            self.of_records = self.shape_of_bytes(found).map_err(|wanted| {
+                format!("has {found} bytes a record, the model expects {wanted}")
+            })?;
+        } else {
+            let batched = [&[1], of_record].concat();
+            let is_without_batch = expected.shape.first() == Some(&Some(1));
+            self.of_records = if expected.fits(of_record) {
+                of_record.to_vec()
+            } else if is_without_batch && expected.fits(&batched) {
+                // Many programs stack records where the batch would be.
+                batched
+            } else {
                 return Err(format!(
-                    "has {found} bytes a record, the model expects {wanted} ({expected})"
+                    "has shape {shape:?}, the model expects {}, where N is the number of records",
+                    packed_shapes(expected)
                 ));
-            }
-        } else if of_record != expected.shape && Some(of_record) != without_batch(&expected.shape) {
-            return Err(format!(
-                "has shape {shape:?}, the model expects {}, where N is the number of records",
-                packed_shapes(&expected.shape)
-            ));
+            };
         }
         Ok((element, shape))
+    }
+
+    /// Takes a record that is copied from a packed dataset.
+    pub fn make_packed_room(
+        &self,
+        buffer: &mut AlignedBuffer,
+        shape: &mut Vec<usize>,
+    ) -> Result<(), String> {
+        self.make_room(&self.of_records, buffer, shape)
+    }
+
+    /// Makes a record as large as this one is, if its shape is open.
+    fn make_room(
+        &self,
+        found: &[usize],
+        buffer: &mut AlignedBuffer,
+        shape: &mut Vec<usize>,
+    ) -> Result<(), String> {
+        if !self.spec.input_type.is_open() {
+            return Ok(());
+        }
+        let tensor_type = TensorType::new(self.spec.input_type.dtype, found);
+        match tensor_type.byte_len() {
+            Some(0) => Err(format!("has shape {found:?}, which is without elements")),
+            Some(bytes) if bytes <= MOST_BYTES => {
+                buffer.resize(bytes);
+                shape.clear();
+                shape.extend_from_slice(found);
+                Ok(())
+            }
+            _ => Err(format!("has shape {found:?}, more than {MOST_BYTES} bytes")),
+        }
     }
 
     /// The shape of a dataset that holds anything.
@@ -136,7 +199,7 @@ impl Input {
         let shape = space.shape();
         // A dataset without data has no dimensions either.
         if shape.is_empty() && space.is_null() {
-            return Err(format!("has no data, the model expects {}", self.spec.tensor_type));
+            return Err(format!("has no data, the model expects {}", self.spec.input_type));
         }
         Ok(shape)
     }
@@ -147,9 +210,12 @@ impl Input {
         dataset: &Dataset,
         raw: bool,
         buffer: &mut AlignedBuffer,
+        shape: &mut Vec<usize>,
     ) -> Result<(), String> {
-        if !self.read_native(dataset, raw, buffer) {
-            self.check(dataset, raw)?
+        if !self.read_native(dataset, raw, buffer, shape) {
+            let (element, found) = self.check(dataset, raw)?;
+            self.make_room(&found, buffer, shape)?;
+            element
                 .read(dataset, Conversion::Soft, buffer)
                 .map_err(|error| format!("cannot be read: {}", reason(&error)))?;
         }
@@ -158,10 +224,17 @@ impl Input {
 
     /// Reads a dataset whose type is the native one that was accepted last, with as little checking
     /// as that takes. `false` for any other one, and whatever is wrong: checking all of it tells.
-    fn read_native(&self, dataset: &Dataset, raw: bool, buffer: &mut AlignedBuffer) -> bool {
+    fn read_native(
+        &self,
+        dataset: &Dataset,
+        raw: bool,
+        buffer: &mut AlignedBuffer,
+        shape: &mut Vec<usize>,
+    ) -> bool {
         match &self.accepted {
             Some(Accepted { element, native: true, .. }) => {
-                self.check_shape(dataset, raw).is_ok()
+                self.check_shape(dataset, raw)
+                    .is_ok_and(|found| self.make_room(&found, buffer, shape).is_ok())
                     && element.read(dataset, Conversion::NoOp, buffer).is_ok()
             }
             _ => false,
@@ -170,7 +243,7 @@ impl Input {
 
     /// Checks what was read.
     pub fn check_values(&self, bytes: &[u8]) -> Result<(), String> {
-        if self.spec.tensor_type.dtype == DType::Bool
+        if self.spec.input_type.dtype == DType::Bool
             && let Some(value) = bytes.iter().find(|&&b| b > 1)
         {
             return Err(format!("holds the byte {value}, but a BOOL is 0 or 1"));
@@ -183,18 +256,13 @@ fn space_of(dataset: &Dataset) -> Result<Dataspace, String> {
     dataset.space().map_err(|e| format!("has no readable shape: {}", reason(&e)))
 }
 
-/// The shape of a record without the batch dimension of the model, if that is 1: many programs stack
-/// records where the batch would be.
-fn without_batch(shape: &[usize]) -> Option<&[usize]> {
-    shape.split_first().filter(|(batch, _)| **batch == 1).map(|(_, rest)| rest)
-}
-
 /// The shapes of a packed dataset, for instance `[N, 2, 3] or [N, 1, 2, 3]`.
-fn packed_shapes(shape: &[usize]) -> String {
-    let packed = |shape: &[usize]| {
-        let dims = shape.iter().map(|dim| format!(", {dim}"));
+fn packed_shapes(expected: &InputType) -> String {
+    let packed = |shape: &[Option<usize>]| {
+        let dims = shape.iter().map(|dim| dim.map_or(", ?".to_owned(), |dim| format!(", {dim}")));
         format!("[N{}]", dims.collect::<String>())
     };
-    let short = without_batch(shape).map(|short| format!("{} or ", packed(short)));
-    format!("{}{}", short.unwrap_or_default(), packed(shape))
+    let short = expected.shape.split_first().filter(|(batch, _)| **batch == Some(1));
+    let short = short.map(|(_, short)| format!("{} or ", packed(short)));
+    format!("{}{}", short.unwrap_or_default(), packed(&expected.shape))
 }

@@ -60,10 +60,12 @@ impl PackedLayout {
 
     /// Reads one record. Those that follow are read ahead.
     pub fn read(&mut self, record: u64, into: &mut Record) -> Result<(), Fault> {
-        let inputs = self.inputs.iter_mut().zip(&mut into.inputs).enumerate();
-        for (index, (PackedInput { input, staging }, buffer)) in inputs {
-            staging
-                .read(record as usize, buffer.bytes_mut())
+        let buffers = into.inputs.iter_mut().zip(&mut into.shapes);
+        let inputs = self.inputs.iter_mut().zip(buffers).enumerate();
+        for (index, (PackedInput { input, staging }, (buffer, shape))) in inputs {
+            input
+                .make_packed_room(buffer, shape)
+                .and_then(|()| staging.read(record as usize, buffer.bytes_mut()))
                 .and_then(|()| input.check_values(buffer.bytes()))
                 .map_err(|message| Fault::of_input(index, message))?;
         }

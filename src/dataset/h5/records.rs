@@ -138,10 +138,11 @@ impl RecordLayout {
     pub fn read(&mut self, record: u64, into: &mut Record) -> Result<(), Fault> {
         let group = self.open_record(record)?;
         self.check_count(&group).map_err(|(fault, _)| fault)?;
-        let inputs = self.inputs.iter_mut().zip(&mut into.inputs).enumerate();
-        for (index, (NamedInput { name, input }, buffer)) in inputs {
+        let buffers = into.inputs.iter_mut().zip(&mut into.shapes);
+        let inputs = self.inputs.iter_mut().zip(buffers).enumerate();
+        for (index, (NamedInput { name, input }, (buffer, shape))) in inputs {
             open_dataset(&group, name)
-                .and_then(|dataset| input.read(&dataset, self.raw, buffer))
+                .and_then(|dataset| input.read(&dataset, self.raw, buffer, shape))
                 .map_err(|message| Fault::of_input(index, message))?;
         }
         Ok(())

@@ -102,10 +102,10 @@ impl RecordSource for H5Source {
 
     fn hash_sample(&mut self, shard: usize, positions: &[u64]) -> Result<[u8; 32]> {
         // Taken out while `self` reads into it.
-        let empty = Record { inputs: Vec::new() };
-        let mut scratch = std::mem::replace(&mut self.scratch, empty);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let inputs = self.inputs.clone();
         let mut read = |record, into: &mut Record| self.read(shard, record, into);
-        let hash = identity::hash_records(positions, &mut scratch, &mut read);
+        let hash = identity::hash_records(&inputs, positions, &mut scratch, &mut read);
         self.scratch = scratch;
         hash
     }

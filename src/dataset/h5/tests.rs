@@ -12,7 +12,7 @@ use crate::dataset::{BadRecords, DataFormat, H5Layout, InputSpec, Record, Record
 use crate::dataset::{open, open_with, random};
 use crate::error::{ErrorKind, Result};
 use crate::shard::sample_positions;
-use crate::tensor::DType;
+use crate::tensor::{DType, InputType};
 
 /// The floats of record `record` in files with [`float_input`].
 fn expected_floats(record: usize) -> [f32; 6] {
@@ -27,6 +27,41 @@ fn read_floats(source: &mut dyn RecordSource, record: u64) -> Result<Vec<f32>> {
     let mut into = Record::for_inputs(&float_input()).unwrap();
     source.read(0, record, &mut into)?;
     Ok(into.inputs[0].as_slice::<f32>().to_vec())
+}
+
+#[test]
+fn records_of_an_open_shape() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("lengths.h5");
+    let file = hdf5::File::create(&path).unwrap();
+    let value = file.create_group("value").unwrap();
+    let lengths = [3, 1, 7, 2];
+    for (i, &length) in lengths.iter().enumerate() {
+        let group = value.create_group(&i.to_string()).unwrap();
+        let dataset = group.new_dataset::<f32>().shape([1, length, 2]).create("0").unwrap();
+        let values: Vec<f32> = (0..2 * length).map(|e| (10 * i + e) as f32).collect();
+        dataset.write_raw(&values).unwrap();
+    }
+    file.close().unwrap();
+    let open_input = |shape: &[Option<usize>]| {
+        let input_type = InputType { dtype: DType::F32, shape: shape.to_vec() };
+        vec![InputSpec { name: "x".to_owned(), input_type }]
+    };
+    let inputs = open_input(&[Some(1), None, Some(2)]);
+    let mut source = open_path(&path, &inputs).unwrap();
+    let mut record = Record::for_inputs(&inputs).unwrap();
+    for i in [0, 2, 1, 3, 0] {
+        source.read(0, i as u64, &mut record).unwrap();
+        assert_eq!(record.shapes, [[1, lengths[i], 2]]);
+        let expected: Vec<f32> = (0..2 * lengths[i]).map(|e| (10 * i + e) as f32).collect();
+        assert_eq!(record.inputs[0].as_slice::<f32>(), expected);
+    }
+    let other = problems(open_path(&path, &open_input(&[None, None])), directory.path());
+    assert_eq!(other.len(), lengths.len());
+    assert_eq!(
+        other[0],
+        "lengths.h5: record 0, input 0 (\"x\"): has shape [1, 3, 2], the model expects [?, ?]"
+    );
 }
 
 fn mixed_inputs() -> Vec<InputSpec> {

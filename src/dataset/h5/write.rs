@@ -99,7 +99,7 @@ type WriteElements = fn(&Dataset, &[usize], Selection, &AlignedBuffer) -> hdf5::
 
 impl InputWriter {
     fn new(index: usize, input: &InputSpec) -> Result<Self> {
-        let (element, write): (TypeDescriptor, WriteElements) = match input.tensor_type.dtype {
+        let (element, write): (TypeDescriptor, WriteElements) = match input.input_type.dtype {
             DType::F32 => (f32::type_descriptor(), write_slice::<f32>),
             DType::I32 => (i32::type_descriptor(), write_slice::<i32>),
             DType::I64 => (i64::type_descriptor(), write_slice::<i64>),
@@ -111,7 +111,13 @@ impl InputWriter {
                 )));
             }
         };
-        let shape = input.tensor_type.shape.clone();
+        let fixed = input.input_type.fixed().ok_or_else(|| {
+            Error::dataset(format!(
+                "input {index} (\"{}\") is {}: choose its shape to write records",
+                input.name, input.input_type
+            ))
+        });
+        let shape = fixed?.shape;
         Ok(Self { name: index.to_string(), shape, element, write })
     }
 
