@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -59,7 +60,7 @@ struct SkippedListing {
     reason: String,
 }
 
-/// A tensor; without extremes if it was never observed.
+/// A tensor; without extremes, but with a reason, if it was never observed.
 #[derive(Serialize)]
 struct TensorListing {
     subgraph: u32,
@@ -67,7 +68,17 @@ struct TensorListing {
     name: String,
     min: Option<Number>,
     max: Option<Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unobserved: Option<&'static str>,
 }
+
+/// Nothing was observed at all.
+const NO_RECORDS: &str = "there are no records";
+/// A subgraph none of whose tensors was observed.
+const NOT_RUN: &str =
+    "its subgraph was not run: a branch that no record takes, or a loop without rounds";
+/// Another tensor that was not observed.
+const NOTHING_TO_SEE: &str = "it has no elements in any record";
 
 impl RecordingListing {
     /// Reads a recording, with its ranges under `estimator`.
@@ -80,6 +91,9 @@ impl RecordingListing {
         let shards = reader.shards();
         let name = |shard: usize| shards.get(shard).map_or("?", |it| it.info.name.as_str());
         let header = reader.header();
+        let run: HashSet<u32> = (header.tensors.iter().zip(&ranges))
+            .filter_map(|(tensor, range)| range.map(|_| tensor.subgraph))
+            .collect();
         let settings = reader.settings();
         Ok(Self {
             file: path.display().to_string(),
@@ -125,6 +139,12 @@ impl RecordingListing {
                     name: tensor.name.clone(),
                     min: range.map(|it| Number(it.min)),
                     max: range.map(|it| Number(it.max)),
+                    unobserved: match range {
+                        Some(_) => None,
+                        None if reader.records() == 0 => Some(NO_RECORDS),
+                        None if run.contains(&tensor.subgraph) => Some(NOTHING_TO_SEE),
+                        None => Some(NOT_RUN),
+                    },
                 })
                 .collect(),
         })
@@ -165,12 +185,12 @@ impl RecordingListing {
         }
         writeln!(out, "\ntensors ({}), ranges by {}", self.tensors.len(), self.mode)?;
         for tensor in &self.tensors {
-            let TensorListing { subgraph, tensor: index, name, min, max } = tensor;
-            match (min, max) {
-                (Some(Number(min)), Some(Number(max))) => {
-                    writeln!(out, "  T({subgraph}:{index}) {name} [{min}, {max}]")?;
-                }
-                _ => writeln!(out, "  T({subgraph}:{index}) {name} never observed")?,
+            let TensorListing { subgraph, tensor: index, name, min, max, unobserved } = tensor;
+            if let (Some(Number(min)), Some(Number(max))) = (min, max) {
+                writeln!(out, "  T({subgraph}:{index}) {name} [{min}, {max}]")?;
+            } else {
+                let why = unobserved.unwrap_or_default();
+                writeln!(out, "  T({subgraph}:{index}) {name} never observed: {why}")?;
             }
         }
         Ok(())
