@@ -119,6 +119,13 @@ impl Error {
         self
     }
 
+    /// The same as an error of another kind.
+    #[must_use]
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.inner.kind = kind;
+        self
+    }
+
     /// What went wrong, for code.
     pub fn kind(&self) -> ErrorKind {
         self.inner.kind

@@ -48,6 +48,10 @@ pub(super) struct RecordConfig {
     pub arithmetic: Arithmetic,
     /// How many records a worker takes at once.
     pub groups: Groups,
+    /// Most bytes of a tensor or a worker.
+    pub max_memory: usize,
+    /// Most rounds of loops in a record.
+    pub max_rounds: u64,
     /// Seed of random records.
     pub seed: u64,
     /// How the run goes.
@@ -125,6 +129,8 @@ impl RecordConfig {
                 MemoryArg::Normal => Groups::default(),
                 MemoryArg::Small => Groups::AtMost(1),
             },
+            max_memory: args.max_memory,
+            max_rounds: args.max_rounds,
             seed: args.seed,
             options: Options {
                 checkpoint_interval: args.checkpoint_interval,

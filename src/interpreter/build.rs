@@ -16,6 +16,9 @@ use crate::operator::{
 use crate::ops::registry;
 use crate::tensor::{AlignedBuffer, DType, InputType, TensorType, num_elements};
 
+/// What helps against the memory limit.
+pub(super) const MORE_MEMORY: &str = "--max-memory allows more";
+
 /// A plan in the making.
 pub(super) struct Builder<'a> {
     pub(super) subgraph: &'a Subgraph,
@@ -376,7 +379,8 @@ impl<'a> Builder<'a> {
             Some(bytes) if bytes <= limit => Ok(()),
             Some(bytes) => Err(Error::model(format!(
                 "{tensor_type} takes {bytes} bytes, more than the limit of {limit}"
-            ))),
+            ))
+            .with_hint(MORE_MEMORY)),
             None => Err(Error::model(format!("{tensor_type} cannot be held in memory"))),
         }
     }

@@ -6,7 +6,7 @@ use std::thread;
 use smallvec::SmallVec;
 
 use super::arena::{self, Lifetime};
-use super::build::{Builder, Planned};
+use super::build::{Builder, MORE_MEMORY, Planned};
 use super::chain::{Joined, Joiner};
 use super::group;
 use super::plan::{Area, Location, ObservedTensor, Plan, Step, StepOutput, Work};
@@ -134,7 +134,8 @@ impl Builder<'_> {
                 "a worker would take {arena_len} bytes for activations and {scratch_len} bytes of \
                  scratch memory, more than the limit of {}",
                 self.options.memory_limit
-            )));
+            ))
+            .with_hint(MORE_MEMORY));
         }
         let tensors = &self.subgraph.tensors;
         let results = self.results.iter().map(|&it| {

@@ -22,6 +22,6 @@ mod strips;
 #[cfg(test)]
 mod tests;
 
-pub use plan::{Groups, ObservedTensor, Plan, PlanInput, PlanOptions, Work};
+pub use plan::{DEFAULT_ROUNDS, Groups, ObservedTensor, Plan, PlanInput, PlanOptions, Work};
 pub use profile::Profile;
 pub use run::Interpreter;

@@ -32,7 +32,12 @@ pub struct PlanOptions {
     pub groups: Groups,
     /// Largest number of bytes that one tensor, or all of one worker's, may take.
     pub memory_limit: usize,
+    /// Largest number of rounds that all loops of the model may take for one record.
+    pub round_limit: u64,
 }
+
+/// [`PlanOptions::round_limit`], unless chosen.
+pub const DEFAULT_ROUNDS: u64 = 10_000_000;
 
 impl PlanOptions {
     /// Everything as usual, with the best instructions of this CPU.
@@ -44,6 +49,7 @@ impl PlanOptions {
             scan_only: false,
             groups: Groups::default(),
             memory_limit: 16 << 30,
+            round_limit: DEFAULT_ROUNDS,
         }
     }
 }

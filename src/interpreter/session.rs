@@ -13,9 +13,6 @@ use crate::kernel::minmax;
 use crate::observation::{Observation, RecordObservations};
 use crate::tensor::{AlignedBuffer, DType, TensorType};
 
-/// Rounds of a loop after which it counts as endless.
-const MOST_ROUNDS: usize = 10_000_000;
-
 /// Regions whose memory a worker keeps.
 const MOST_INTERPRETERS: usize = 64;
 
@@ -44,6 +41,8 @@ pub(super) struct Session {
     variables: Vec<Variable>,
     /// Subgraphs that have been called once.
     called: Vec<usize>,
+    /// Rounds of loops so far.
+    rounds: u64,
     /// For each entry of the table, what was observed, in order.
     observed: Vec<Vec<Observation>>,
     outputs: Vec<Value>,
@@ -72,6 +71,7 @@ impl Session {
             interpreters: HashMap::new(),
             variables: Vec::new(),
             called: Vec::new(),
+            rounds: 0,
             observed: Vec::new(),
             outputs: Vec::new(),
             region: RecordObservations::default(),
@@ -94,6 +94,7 @@ impl Session {
         // Records do not depend on each other.
         self.variables.clear();
         self.called.clear();
+        self.rounds = 0;
         let mut values = Vec::with_capacity(inputs.len());
         for (i, (input, bytes)) in plan.inputs.iter().zip(inputs).enumerate() {
             let wanted = &input.input_type;
@@ -113,7 +114,7 @@ impl Session {
         let outputs = self.call(0, values).map_err(|error| match error.kind() {
             ErrorKind::Internal | ErrorKind::Record => error,
             // The shapes are those of this record.
-            _ => Error::record(error.to_string()),
+            _ => error.with_kind(ErrorKind::Record),
         });
         self.outputs = outputs?;
         Ok(())
@@ -283,23 +284,22 @@ impl Session {
                 let condition = truth(&inputs.remove(0))?;
                 self.call(if condition { *then } else { *otherwise }, inputs)?
             }
-            Control::While { condition, body } => {
-                let mut round = 0;
-                loop {
-                    let goes_on = self.call(*condition, inputs.clone())?;
-                    let goes_on = goes_on.first().ok_or_else(|| Error::model("no condition"))?;
-                    if !truth(goes_on)? {
-                        break inputs;
-                    }
-                    round += 1;
-                    if round > MOST_ROUNDS {
-                        return Err(Error::record(format!(
-                            "it does not end in {MOST_ROUNDS} rounds"
-                        )));
-                    }
-                    inputs = self.call(*body, inputs)?;
+            Control::While { condition, body } => loop {
+                let goes_on = self.call(*condition, inputs.clone())?;
+                let goes_on = goes_on.first().ok_or_else(|| Error::model("no condition"))?;
+                if !truth(goes_on)? {
+                    break inputs;
                 }
-            }
+                self.rounds += 1;
+                let limit = program.options.round_limit;
+                if self.rounds > limit {
+                    return Err(Error::record(format!(
+                        "the loops of this record do not end in {limit} rounds"
+                    ))
+                    .with_hint("--max-rounds allows more"));
+                }
+                inputs = self.call(*body, inputs)?;
+            },
             Control::CallOnce { subgraph } => {
                 if !self.called.contains(subgraph) {
                     self.called.push(*subgraph);

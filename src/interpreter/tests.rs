@@ -1,3 +1,5 @@
+mod control;
+
 use std::sync::Arc;
 
 use super::{Groups, Interpreter, Plan, PlanOptions};

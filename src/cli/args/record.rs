@@ -4,9 +4,10 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::arithmetic::Arithmetic;
+use crate::interpreter::DEFAULT_ROUNDS;
 
 use super::estimator::EstimatorArgs;
-use super::value::{InputShape, duration};
+use super::value::{self, InputShape, duration};
 
 /// What recording needs to know.
 #[derive(Args, Debug)]
@@ -102,6 +103,20 @@ pub(in crate::cli) struct RecordArgs {
     /// How much memory may be used
     #[arg(long, value_enum, value_name = "AMOUNT", default_value_t, help_heading = "Execution")]
     pub memory: MemoryArg,
+
+    /// Most bytes that one tensor, or all of a worker's, may take: models that want more are refused
+    #[arg(
+        long,
+        value_name = "SIZE",
+        value_parser = value::size,
+        default_value = "16G",
+        help_heading = "Execution"
+    )]
+    pub max_memory: usize,
+
+    /// Most rounds of all loops in one record: a loop that does not end is an error
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_ROUNDS, help_heading = "Execution")]
+    pub max_rounds: u64,
 
     /// How progress is shown
     #[arg(long, value_enum, value_name = "STYLE", default_value_t, help_heading = "Output")]

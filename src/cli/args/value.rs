@@ -35,6 +35,26 @@ fn dimension(text: &str) -> Result<Option<usize>, String> {
     }
 }
 
+/// Parses `512M`, `1.5G`, or a number of bytes; units are powers of 1024.
+pub(super) fn size(text: &str) -> Result<usize, String> {
+    let unit_at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit_at);
+    let unit = match unit.to_ascii_uppercase().trim_end_matches('B').trim_end_matches('I') {
+        "" => 1.0,
+        "K" => 1024.0,
+        "M" => 1024.0 * 1024.0,
+        "G" => 1024.0 * 1024.0 * 1024.0,
+        "T" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        _ => return Err(format!("`{unit}` is not a unit of memory: use K, M, G or T")),
+    };
+    let number: f64 = number.trim().parse().map_err(|_| format!("`{number}` is not a number"))?;
+    let bytes = number * unit;
+    if !(1.0..=(isize::MAX as f64) / 2.0).contains(&bytes) {
+        return Err("is too little or too much".to_owned());
+    }
+    Ok(bytes as usize)
+}
+
 /// Parses `500ms`, `10s`, `1.5m`, `2h`, or a number of seconds.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     const LONGEST: f64 = 24.0 * 3600.0;
@@ -70,6 +90,17 @@ mod tests {
         assert_eq!(millis("24h"), Ok(86_400_000));
         for bad in ["", "s", "-1s", "25h", "10d", "1s2", "infs", "nan", "1e400s"] {
             assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(size("4096"), Ok(4096));
+        assert_eq!(size("1.5k"), Ok(1536));
+        assert_eq!(size("16G"), Ok(16 << 30));
+        assert_eq!(size("2 MiB"), Ok(2 << 20));
+        for bad in ["", "G", "-1M", "0", "1X", "nan", "1e30"] {
+            assert!(size(bad).is_err(), "{bad}");
         }
     }
 

@@ -114,6 +114,8 @@ fn build_plan(model: &ModelFile, config: &RecordConfig, printer: &Printer) -> Re
         arithmetic: config.arithmetic,
         groups: config.groups,
         input_shapes: shapes.collect(),
+        memory_limit: config.max_memory,
+        round_limit: config.max_rounds,
         ..PlanOptions::new()
     };
     let plan = Plan::new(&model.graph()?, &options)?;
