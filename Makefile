@@ -46,6 +46,12 @@ lint: setup ## Check formatting, lints, documentation and dependencies
 .PHONY: check
 check: lint test ## Everything that must pass before a change is done
 
+.PHONY: fuzz
+fuzz: setup ## Fuzz TARGET (model or run) for SECONDS; needs cargo-fuzz
+	mkdir -p fuzz/corpus/$(TARGET)
+	cd fuzz && RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir . --sanitizer none $(TARGET) corpus/$(TARGET) \
+	    -- -timeout=20 -max_total_time=$(or $(SECONDS),1800)
+
 # Arguments of the benchmark; those that are not given have defaults.
 BENCH_ARGUMENTS = $(if $(MODELS),--models $(MODELS)) $(if $(PEERS),--peers $(PEERS)) \
     $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \

@@ -32,24 +32,38 @@ pub struct InputInfo {
     pub quantization: Option<Quantization>,
 }
 
-/// The inputs of an operator at plan time; an optional input may be left out.
+/// One output of an operator as the model declares it.
+#[derive(Clone, Debug)]
+pub struct DeclaredOutput {
+    /// Element type.
+    pub dtype: DType,
+    /// The quantization parameters, if there are any.
+    pub quantization: Option<Quantization>,
+}
+
+/// The inputs of an operator at plan time, and what the model says of its outputs.
 #[derive(Clone, Debug, Default)]
-pub struct Inputs(pub Vec<Option<InputInfo>>);
+pub struct Inputs {
+    /// The inputs; an optional one may be left out.
+    pub inputs: Vec<Option<InputInfo>>,
+    /// The outputs.
+    pub outputs: Vec<DeclaredOutput>,
+}
 
 impl Inputs {
     /// Number of inputs, left-out ones included.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.inputs.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.inputs.is_empty()
     }
 
     /// Input `i`, if it is there.
     pub fn optional(&self, i: usize) -> Option<&InputInfo> {
-        self.0.get(i).and_then(Option::as_ref)
+        self.inputs.get(i).and_then(Option::as_ref)
     }
 
     /// Input `i`.
@@ -58,6 +72,14 @@ impl Inputs {
     /// If it is left out.
     pub fn required(&self, i: usize) -> Result<&InputInfo> {
         self.optional(i).ok_or_else(|| Error::model(format!("input {i} is missing")))
+    }
+
+    /// Output `i` as the model declares it: some operators have types that only the output's tells.
+    ///
+    /// # Errors
+    /// If there is no such output.
+    pub fn declared(&self, i: usize) -> Result<&DeclaredOutput> {
+        self.outputs.get(i).ok_or_else(|| Error::model(format!("output {i} is missing")))
     }
 
     /// The shape of input `i`.

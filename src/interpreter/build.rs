@@ -7,17 +7,28 @@ use super::order::execution_order;
 use super::plan::{Area, Location, Plan, PlanInput, PlanOptions, Step, StepOutput, Work};
 use super::run::Memory;
 use crate::error::{Error, Result};
-use crate::graph::{Constant, Node, Subgraph};
+use crate::graph::{Constant, Node, Subgraph, Tensor};
 use crate::kernel::minmax;
 use crate::observation::Observation;
 use crate::operator::{
-    Compute, Eval, InputInfo, Inputs, Observe, Operator, PrepareContext, Prepared,
+    Compute, DeclaredOutput, Eval, InputInfo, Inputs, Observe, Operator, PrepareContext, Prepared,
 };
 use crate::ops::registry;
 use crate::tensor::{AlignedBuffer, DType, InputType, TensorType, num_elements};
 
 /// What helps against the memory limit.
 pub(super) const MORE_MEMORY: &str = "--max-memory allows more";
+
+/// The value of a tensor that no operator computes: that of a constant, and zeros for a variable, which
+/// every record finds as the first does, so that ranges do not depend on the order of records.
+fn initial(tensor: &Tensor, limit: usize) -> Option<Constant> {
+    if !tensor.is_variable {
+        return tensor.data.clone();
+    }
+    let shape: Vec<usize> = tensor.shape.iter().copied().collect::<Option<_>>()?;
+    let len = TensorType::new(tensor.dtype, shape).byte_len().filter(|&len| len <= limit)?;
+    Some(AlignedBuffer::zeroed(len).into())
+}
 
 /// A plan in the making.
 pub(super) struct Builder<'a> {
@@ -122,7 +133,7 @@ impl<'a> Builder<'a> {
             is_region: false,
             inputs: Vec::new(),
             types: vec![None; n],
-            constants: subgraph.tensors.iter().map(|t| t.data.clone()).collect(),
+            constants: subgraph.tensors.iter().map(|t| initial(t, options.memory_limit)).collect(),
             observations: vec![Observation::EMPTY; n],
             root: (0..n).collect(),
         }
@@ -302,7 +313,7 @@ impl<'a> Builder<'a> {
         for (&i, tensor_type) in node.outputs.iter().zip(&outputs) {
             self.types[i] = Some(tensor_type.clone());
         }
-        let constant = inputs.0.iter().flatten().all(|input| input.constant.is_some());
+        let constant = inputs.inputs.iter().flatten().all(|input| input.constant.is_some());
         if operator.is_of_shapes() || (constant && !operator.is_random()) {
             if let Compute::Later(make) = prepared.compute {
                 prepared.compute = Compute::Eval(make());
@@ -348,7 +359,11 @@ impl<'a> Builder<'a> {
                 quantization: tensor.quantization.clone(),
             }));
         }
-        Ok(Inputs(inputs))
+        let declared = |&i: &usize| {
+            let tensor = &self.subgraph.tensors[i];
+            DeclaredOutput { dtype: tensor.dtype, quantization: tensor.quantization.clone() }
+        };
+        Ok(Inputs { inputs, outputs: node.outputs.iter().map(declared).collect() })
     }
 
     fn check_outputs(&self, node: &Node, outputs: &[TensorType]) -> Result<()> {

@@ -11,9 +11,12 @@ use crate::tensor::DType;
 /// Returns from the calling function with an error if the node has another table.
 macro_rules! attributes {
     ($node:expr, $options:ident) => {
-        match &$node.options {
-            BuiltinOptionsT::$options(options) => (**options).clone(),
-            BuiltinOptionsT::NONE => Default::default(),
+        attributes!($node.options, BuiltinOptionsT::$options, BuiltinOptionsT::NONE, $options)
+    };
+    ($member:expr, $some:path, $none:path, $options:ident) => {
+        match &$member {
+            $some(options) => (**options).clone(),
+            $none => Default::default(),
             _ => {
                 let wanted = stringify!($options);
                 return Err(Error::model(format!("its attributes are not {wanted}")));
@@ -22,6 +25,16 @@ macro_rules! attributes {
     };
 }
 pub(super) use attributes;
+
+/// As [`attributes`], for tables of the second union, which operators that came late have.
+#[allow(unused_macros)]
+macro_rules! attributes_2 {
+    ($node:expr, $options:ident) => {
+        attributes!($node.options_2, BuiltinOptions2T::$options, BuiltinOptions2T::NONE, $options)
+    };
+}
+#[allow(unused_imports)]
+pub(super) use attributes_2;
 
 /// One axis of a sliding window over `input` positions; sizes and padding as TFLite defines them.
 ///

@@ -261,7 +261,7 @@ mod tests {
             Some(InputInfo { tensor_type, constant: None, quantization: None })
         };
         let operator = BatchMatMul { left_is_turned: false, right_is_turned: false };
-        operator.products(&Inputs(vec![info(left), info(right)]))
+        operator.products(&Inputs { inputs: vec![info(left), info(right)], outputs: Vec::new() })
     }
 
     #[test]

@@ -83,6 +83,9 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::TRANSPOSE, Transpose::from_node),
 ];
 
+/// Every custom operator, by its name.
+pub const CUSTOM: &[(&str, Constructor)] = &[];
+
 /// The operator of a node.
 ///
 /// # Errors
@@ -92,7 +95,9 @@ pub fn operator(node: &Node) -> Result<Box<dyn Operator>> {
         OperatorCode::Builtin(code) => {
             BUILTIN.iter().find(|(known, _)| known == code).map(|(_, constructor)| constructor)
         }
-        OperatorCode::Custom(_) => None,
+        OperatorCode::Custom(name) => {
+            CUSTOM.iter().find(|(known, _)| known == name).map(|(_, constructor)| constructor)
+        }
     };
     let constructor =
         constructor.ok_or_else(|| Error::model(format!("{} is not supported", node.code)))?;
