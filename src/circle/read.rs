@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use super::details::details;
 use super::model_file::Format;
+use super::slots;
 use super::tensor_type::dtype;
+use super::wire::Wire;
 use crate::error::{Error, Result};
 use crate::graph::{
-    Constant, Model, Node, OperatorCode, Quantization, QuantizationDetails, SharedBytes, Subgraph,
-    Tensor,
+    COMPOSITE, Constant, Model, Node, OperatorCode, Place, Quantization, QuantizationDetails,
+    SharedBytes, Subgraph, Tensor,
 };
 use crate::schema;
 use crate::tensor::{AlignedBuffer, DType, num_elements};
@@ -207,7 +209,27 @@ impl Reader<'_> {
             range.map(|range| self.file.bytes()[range].to_vec()).unwrap_or_default()
         };
         let unpacked = operator.unpack();
+        let decomposition = (*code == OperatorCode::Builtin(COMPOSITE)).then(|| {
+            // The schema has no such table; the second field of it is the subgraph.
+            let wire = Wire(self.file.bytes());
+            let subgraph = || -> Result<Option<i32>> {
+                let node = wire.table(operator._tab.loc())?;
+                let Some(table) = wire.child(node, slots::operator::OPTIONS_2)? else {
+                    return Ok(None);
+                };
+                wire.field(table, 1)?.map(|at| wire.i32(at)).transpose()
+            };
+            match subgraph() {
+                Ok(subgraph) => subgraph.unwrap_or(0),
+                Err(error) => {
+                    self.problem(error.to_string());
+                    0
+                }
+            }
+        });
         Some(Node {
+            place: Place { subgraph: i as u32, index: o as u32 },
+            decomposition,
             code: code.clone(),
             version: *version,
             inputs,
@@ -245,6 +267,7 @@ impl Reader<'_> {
         // Before `has_rank` existed, an empty shape was a scalar wherever a value was known.
         let has_rank = tensor.has_rank() || !shape.is_empty() || data.is_some();
         Tensor {
+            place: Place { subgraph: i as u32, index: t as u32 },
             dtype,
             has_rank,
             is_variable: tensor.is_variable(),

@@ -48,6 +48,7 @@ pub(super) mod operator {
     use super::{schema::Operator, slot};
     pub(in crate::circle) const OPTIONS_TYPE: usize = slot(Operator::VT_BUILTIN_OPTIONS_TYPE);
     pub(in crate::circle) const OPTIONS_2_TYPE: usize = slot(Operator::VT_BUILTIN_OPTIONS_2_TYPE);
+    pub(in crate::circle) const OPTIONS_2: usize = slot(Operator::VT_BUILTIN_OPTIONS_2);
     pub(in crate::circle) const OPTIONS: usize = slot(Operator::VT_BUILTIN_OPTIONS);
     pub(in crate::circle) const LARGE_OPTIONS_OFFSET: usize =
         slot(Operator::VT_LARGE_CUSTOM_OPTIONS_OFFSET);

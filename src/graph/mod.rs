@@ -2,10 +2,12 @@
 #![forbid(unsafe_code)]
 
 mod constant;
+mod inline;
 
 use std::fmt;
 
 pub use constant::{Constant, SharedBytes};
+pub use inline::MOST_NESTED;
 
 use crate::schema;
 use crate::tensor::DType;
@@ -34,9 +36,20 @@ pub struct Subgraph {
     pub nodes: Vec<Node>,
 }
 
+/// Where something is in the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Position of its subgraph.
+    pub subgraph: u32,
+    /// Its position among the tensors, or the operators, of that subgraph.
+    pub index: u32,
+}
+
 /// A value.
 #[derive(Clone, Debug)]
 pub struct Tensor {
+    /// Where it is in the file.
+    pub place: Place,
     /// Its name; need not be unique.
     pub name: String,
     /// Element type.
@@ -120,6 +133,8 @@ impl fmt::Display for QuantizationDetails {
 /// An operator with its operands.
 #[derive(Clone, Debug)]
 pub struct Node {
+    /// Where it is in the file.
+    pub place: Place,
     /// What it computes.
     pub code: OperatorCode,
     /// Version of the operator.
@@ -136,6 +151,8 @@ pub struct Node {
     pub options_2: schema::BuiltinOptions2T,
     /// Attributes of a custom operator, in its own encoding.
     pub custom_options: Vec<u8>,
+    /// The subgraph that computes the same, of a [`COMPOSITE`].
+    pub decomposition: Option<i32>,
 }
 
 /// What an operator computes.
@@ -145,6 +162,35 @@ pub enum OperatorCode {
     Builtin(schema::BuiltinOperator),
     /// An operator by name.
     Custom(String),
+    /// The value of the only input: how values enter and leave what was inlined.
+    Identity,
+}
+
+/// Operators of TFLite that came after those that circle shares with it; the schema has no names for them.
+const LATE: [(i32, &str); 4] = [
+    (206, "STABLEHLO_COMPOSITE"),
+    (207, "STABLEHLO_SHIFT_LEFT"),
+    (208, "STABLEHLO_CBRT"),
+    (209, "STABLEHLO_CASE"),
+];
+
+/// Several operators under one name, with a subgraph that says which.
+pub const COMPOSITE: schema::BuiltinOperator = schema::BuiltinOperator(206);
+
+impl Node {
+    /// Whether it stands for a subgraph.
+    pub fn is_composite(&self) -> bool {
+        self.code == OperatorCode::Builtin(COMPOSITE)
+    }
+
+    /// What it is and where, for messages: `operator 3 ADD`, or `operator 3 ADD of subgraph 1`.
+    pub fn title(&self) -> String {
+        let Place { subgraph, index } = self.place;
+        match subgraph {
+            0 => format!("operator {index} {}", self.code),
+            _ => format!("operator {index} {} of subgraph {subgraph}", self.code),
+        }
+    }
 }
 
 impl fmt::Display for OperatorCode {
@@ -153,9 +199,13 @@ impl fmt::Display for OperatorCode {
         match self {
             Self::Builtin(code) => match code.variant_name() {
                 Some(name) => f.write_str(name),
-                None => write!(f, "BUILTIN({})", code.0),
+                None => match LATE.iter().find(|(number, _)| *number == code.0) {
+                    Some((_, name)) => f.write_str(name),
+                    None => write!(f, "BUILTIN({})", code.0),
+                },
             },
             Self::Custom(name) => write!(f, "CUSTOM({name})"),
+            Self::Identity => f.write_str("IDENTITY"),
         }
     }
 }

@@ -505,6 +505,6 @@ impl<'a> Builder<'a> {
     pub(super) fn describe(&self, i: usize) -> String {
         let node = &self.subgraph.nodes[i];
         let output = node.outputs.first().map(|&o| self.subgraph.tensors[o].name.as_str());
-        format!("operator {i} {} (output `{}`)", node.code, output.unwrap_or("none"))
+        format!("{} (output `{}`)", node.title(), output.unwrap_or("none"))
     }
 }

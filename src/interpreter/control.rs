@@ -1,7 +1,7 @@
 //! Operators that run other subgraphs or keep state: what they ask for.
 
 use crate::error::{Error, Result};
-use crate::graph::{Model, Node, OperatorCode};
+use crate::graph::{COMPOSITE, Model, Node, OperatorCode};
 use crate::schema::{BuiltinOperator as Code, BuiltinOptionsT};
 
 /// An operator that a [`Session`](super::session::Session) carries out itself. Subgraphs exist.
@@ -11,6 +11,8 @@ pub(super) enum Control {
     If { then: usize, otherwise: usize },
     /// Runs `body` as long as `condition` says so.
     While { condition: usize, body: usize },
+    /// Runs a subgraph.
+    Call { subgraph: usize },
     /// Runs a subgraph the first time.
     CallOnce { subgraph: usize },
     /// Gives the variable of this name.
@@ -27,6 +29,7 @@ pub(super) fn is_control(node: &Node) -> bool {
     matches!(
         code,
         Code::IF
+            | COMPOSITE
             | Code::WHILE
             | Code::CALL_ONCE
             | Code::VAR_HANDLE
@@ -64,6 +67,10 @@ impl Control {
                 let subgraph = subgraph(options.init_subgraph_index)?;
                 (Self::CallOnce { subgraph }, inputs == 0 && outputs == 0)
             }
+            (OperatorCode::Builtin(COMPOSITE), _) => {
+                let subgraph = subgraph(node.decomposition.unwrap_or(0))?;
+                (Self::Call { subgraph }, true)
+            }
             (
                 OperatorCode::Builtin(Code::VAR_HANDLE),
                 BuiltinOptionsT::VarHandleOptions(options),
@@ -91,7 +98,7 @@ impl Control {
         match *self {
             Self::If { then, otherwise } => vec![then, otherwise],
             Self::While { condition, body } => vec![condition, body],
-            Self::CallOnce { subgraph } => vec![subgraph],
+            Self::Call { subgraph } | Self::CallOnce { subgraph } => vec![subgraph],
             Self::Handle { .. } | Self::Read | Self::Assign => Vec::new(),
         }
     }

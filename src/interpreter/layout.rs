@@ -343,7 +343,7 @@ impl Builder<'_> {
             Compute::Alias(_) => None,
         };
         Ok(Step {
-            name: format!("operator {i} {}", node.code),
+            name: node.title(),
             eval,
             chain,
             scratch,

@@ -42,7 +42,7 @@ pub(crate) fn execution_order(subgraph: &Subgraph) -> Result<Vec<usize>> {
     let stuck: Vec<_> = (0..subgraph.nodes.len())
         .filter(|&i| waiting_for[i] > 0)
         .take(5)
-        .map(|i| format!("operator {i} {}", subgraph.nodes[i].code))
+        .map(|i| subgraph.nodes[i].title())
         .collect();
     Err(Error::model(format!("operators read each other in a circle: {}", stuck.join(", "))))
 }

@@ -10,7 +10,7 @@ use super::program::Program;
 use super::strips::Strips;
 use crate::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
-use crate::graph::{Constant, Model};
+use crate::graph::{Constant, Model, Node, Place};
 use crate::kernel::Isa;
 use crate::observation::Observation;
 use crate::operator::{Eval, Observe};
@@ -229,6 +229,23 @@ impl Plan {
     /// If operators are not supported (all are listed), shapes do not fit, an input has an unknown
     /// dimension beyond its batch, or memory would exceed the limit.
     pub fn new(model: &Model, options: &PlanOptions) -> Result<Self> {
+        let inlined;
+        let model = if model.subgraphs.iter().flat_map(|it| &it.nodes).any(Node::is_composite) {
+            inlined = model.inlined()?;
+            &inlined
+        } else {
+            model
+        };
+        let mut plan = Self::of_subgraphs(model, options)?;
+        for observed in &mut plan.observed {
+            let subgraph = &model.subgraphs[observed.subgraph as usize];
+            let Place { subgraph, index } = subgraph.tensors[observed.index as usize].place;
+            (observed.subgraph, observed.index) = (subgraph, index);
+        }
+        Ok(plan)
+    }
+
+    fn of_subgraphs(model: &Model, options: &PlanOptions) -> Result<Self> {
         let subgraph =
             model.subgraphs.first().ok_or_else(|| Error::model("the model has no subgraph"))?;
         let is_open = Builder::typed_inputs(subgraph, options)?.iter().any(PlanInput::is_open);

@@ -12,7 +12,7 @@ use super::control::Control;
 use super::order::execution_order;
 use super::plan::{Groups, ObservedTensor, Plan, PlanOptions};
 use crate::error::{Error, Result};
-use crate::graph::{Constant, Model, Subgraph};
+use crate::graph::{Constant, MOST_NESTED, Model, Subgraph};
 use crate::observation::Observation;
 use crate::ops::registry;
 use crate::tensor::{DType, TensorType};
@@ -133,6 +133,11 @@ impl Program {
     ) -> Result<()> {
         if callers.contains(&index) {
             return Err(Error::model(format!("subgraph {index} runs itself")));
+        }
+        if callers.len() == MOST_NESTED {
+            return Err(Error::model(format!(
+                "subgraphs run each other more than {MOST_NESTED} deep"
+            )));
         }
         if routines.contains_key(&index) {
             return Ok(());
@@ -268,9 +273,7 @@ impl Routine {
         let mut last_reader = vec![None; subgraph.tensors.len()];
         for (at, &i) in order.iter().enumerate() {
             let node = &subgraph.nodes[i];
-            let control = Control::new(model, node).map_err(|e| {
-                e.context(format!("operator {i} {} of subgraph {index}", node.code))
-            })?;
+            let control = Control::new(model, node).map_err(|e| e.context(node.title()))?;
             if let Some(control) = control {
                 controls.insert(at, control);
             }
@@ -315,6 +318,8 @@ fn check_supported(model: &Model, routines: &BTreeMap<usize, Routine>) -> Result
                 continue;
             }
             if let Err(error) = registry::operator(&model.subgraphs[index].nodes[i]) {
+                let place = model.subgraphs[index].nodes[i].place;
+                let (index, i) = (place.subgraph, place.index);
                 problems.push(format!("\n  {error} (operator {i} of subgraph {index})"));
             }
         }

@@ -175,9 +175,8 @@ impl Session {
                     at = region.end;
                 }
                 Next::Control(control, node) => {
-                    let code = &graph.nodes[node].code;
                     self.control(index, control, node, &mut frame)
-                        .map_err(|e| e.context(format!("operator {node} {code}")))?;
+                        .map_err(|e| e.context(graph.nodes[node].title()))?;
                     at += 1;
                 }
             }
@@ -300,6 +299,7 @@ impl Session {
                 }
                 inputs = self.call(*body, inputs)?;
             },
+            Control::Call { subgraph } => self.call(*subgraph, inputs)?,
             Control::CallOnce { subgraph } => {
                 if !self.called.contains(subgraph) {
                     self.called.push(*subgraph);

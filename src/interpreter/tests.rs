@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Groups, Interpreter, Plan, PlanOptions};
 use crate::error::{ErrorKind, Result};
-use crate::graph::{Constant, Model, Node, OperatorCode, Subgraph, Tensor};
+use crate::graph::{Constant, Model, Node, OperatorCode, Place, Subgraph, Tensor};
 use crate::kernel::Isa;
 use crate::observation::{Observation, RecordObservations};
 use crate::schema::{
@@ -15,6 +15,7 @@ use crate::tensor::{AlignedBuffer, DType};
 
 fn float(name: &str, shape: &[Option<usize>]) -> Tensor {
     Tensor {
+        place: Place::default(),
         name: name.to_owned(),
         dtype: DType::F32,
         shape: shape.to_vec(),
@@ -33,6 +34,7 @@ fn constant(name: &str, values: &[f32]) -> Tensor {
 
 fn node(code: Code, inputs: &[usize], output: usize) -> Node {
     Node {
+        place: Place::default(),
         code: OperatorCode::Builtin(code),
         version: 1,
         inputs: inputs.iter().map(|&i| Some(i)).collect(),
@@ -41,10 +43,23 @@ fn node(code: Code, inputs: &[usize], output: usize) -> Node {
         options: BuiltinOptionsT::NONE,
         options_2: BuiltinOptions2T::NONE,
         custom_options: Vec::new(),
+        decomposition: None,
     }
 }
 
+/// Gives operators and tensors their places in the subgraph.
+fn placed(
+    subgraph: u32,
+    (mut tensors, mut nodes): (Vec<Tensor>, Vec<Node>),
+) -> (Vec<Tensor>, Vec<Node>) {
+    let places = || (0..).map(|index| Place { subgraph, index });
+    tensors.iter_mut().zip(places()).for_each(|(tensor, place)| tensor.place = place);
+    nodes.iter_mut().zip(places()).for_each(|(node, place)| node.place = place);
+    (tensors, nodes)
+}
+
 fn model(tensors: Vec<Tensor>, nodes: Vec<Node>) -> Model {
+    let (tensors, nodes) = placed(0, (tensors, nodes));
     let subgraph = Subgraph {
         name: String::new(),
         outputs: vec![tensors.len() - 1],

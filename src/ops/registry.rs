@@ -98,6 +98,7 @@ pub fn operator(node: &Node) -> Result<Box<dyn Operator>> {
         OperatorCode::Custom(name) => {
             CUSTOM.iter().find(|(known, _)| known == name).map(|(_, constructor)| constructor)
         }
+        OperatorCode::Identity => Some(&(Reshape::identity as Constructor)),
     };
     let constructor =
         constructor.ok_or_else(|| Error::model(format!("{} is not supported", node.code)))?;

@@ -16,6 +16,8 @@ pub(super) enum Reshape {
     Squeeze(Vec<i32>),
     /// With a dimension of length 1 at the axis in input 1.
     ExpandDims,
+    /// As it is.
+    Identity,
 }
 
 impl Reshape {
@@ -33,6 +35,10 @@ impl Reshape {
         Ok(Box::new(Self::ExpandDims))
     }
 
+    pub(super) fn identity(_: &Node) -> Result<Box<dyn Operator>> {
+        Ok(Box::new(Self::Identity))
+    }
+
     fn shape(&self, inputs: &Inputs) -> Result<Vec<usize>> {
         let shape = inputs.shape(0)?;
         match self {
@@ -46,6 +52,7 @@ impl Reshape {
                 fill_in(shape, &wanted)
             }
             Self::Squeeze(axes) => squeeze(shape, axes),
+            Self::Identity => Ok(shape.to_vec()),
             Self::ExpandDims => {
                 let axes = inputs.constant_indices(1)?;
                 let [axis] = axes[..] else {

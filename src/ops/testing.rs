@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::graph::{Constant, Model, Node, OperatorCode, Quantization, Subgraph, Tensor};
+use crate::graph::{Constant, Model, Node, OperatorCode, Place, Quantization, Subgraph, Tensor};
 use crate::interpreter::{Interpreter, Plan, PlanOptions};
 use crate::kernel::Isa;
 use crate::observation::RecordObservations;
@@ -58,6 +58,7 @@ impl Operand {
 
 fn tensor(name: String, tensor_type: &TensorType) -> Tensor {
     Tensor {
+        place: Place::default(),
         name,
         dtype: tensor_type.dtype,
         shape: tensor_type.shape.iter().map(|&d| Some(d)).collect(),
@@ -99,6 +100,7 @@ pub(crate) fn model_of(
     }
     let outputs: Vec<usize> = (first..tensors.len()).collect();
     let node = Node {
+        place: Place::default(),
         code: OperatorCode::Builtin(code),
         version: 1,
         inputs: node_inputs,
@@ -107,6 +109,7 @@ pub(crate) fn model_of(
         options,
         options_2: BuiltinOptions2T::NONE,
         custom_options: Vec::new(),
+        decomposition: None,
     };
     let subgraph = Subgraph {
         name: "main".to_owned(),

@@ -1,6 +1,7 @@
 //! Branches, loops and variables: what is observed of them, and what is refused.
 
 use super::*;
+use crate::graph::COMPOSITE;
 use crate::schema::{IfOptionsT, VarHandleOptionsT, WhileOptionsT};
 
 fn typed(name: &str, dtype: DType, shape: &[usize]) -> Tensor {
@@ -205,5 +206,68 @@ fn variables_start_anew_with_every_record() {
     for result in observe(&of(vec![main]), &[&[bytes(&[1.0])], &[bytes(&[2.0])]]) {
         let error = result.unwrap_err();
         assert!(error.to_string().ends_with("is read before it has a value"), "{error}");
+    }
+}
+
+/// A composite of a negation and a sum, called so many times.
+fn composites(calls: usize) -> Model {
+    let call = |from: usize| Node {
+        code: OperatorCode::Builtin(COMPOSITE),
+        decomposition: Some(1),
+        ..node(Code::CUSTOM, &[from], from + 1)
+    };
+    let tensors = (0..=calls).map(|i| float(&format!("t{i}"), &[Some(1)])).collect();
+    let main = placed(0, (tensors, (0..calls).map(call).collect()));
+    let tensors = ["in", "negated", "sum"].map(|name| float(name, &[Some(1)])).into();
+    let nodes = vec![node(Code::NEG, &[0], 1), node(Code::ADD, &[1, 1], 2)];
+    let body = placed(1, (tensors, nodes));
+    of(vec![subgraph(main.0, &[0], &[calls], main.1), subgraph(body.0, &[0], &[2], body.1)])
+}
+
+#[test]
+fn what_is_in_composites_is_observed_in_its_place() {
+    for calls in [1, 2] {
+        let model = composites(calls);
+        let plan = Plan::new(&model, &PlanOptions::new()).unwrap();
+        let places: Vec<_> = plan.observed().iter().map(|it| (it.subgraph, it.index)).collect();
+        let expected = (0..=calls as u32).map(|i| (0, i)).chain((0..3).map(|i| (1, i)));
+        assert_eq!(places, expected.collect::<Vec<_>>());
+        // A single one costs nothing: it is a part of the plan.
+        assert_eq!(plan.steps().next().is_some(), calls == 1);
+        let observed = observe(&model, &[&[bytes(&[3.0])]]).remove(0).unwrap();
+        let of = |name: &str| observed.iter().find(|it| it.0 == name).unwrap().1.clone();
+        let inputs: Vec<_> = [3.0, -6.0].into_iter().take(calls).map(same).collect();
+        assert_eq!(of("in"), inputs);
+        assert_eq!(of("t1"), [same(-6.0)]);
+    }
+}
+
+#[test]
+fn composites_that_contradict_themselves() {
+    for (model, message) in [
+        (
+            Model { subgraphs: composites(2).subgraphs[..1].to_vec(), ..composites(2) },
+            "no subgraph 1",
+        ),
+        (
+            {
+                let mut model = composites(1);
+                model.subgraphs[1].inputs.push(1);
+                model
+            },
+            "it has 1 inputs and 1 outputs, but subgraph 1 has 2 and 1",
+        ),
+        (
+            {
+                let mut model = composites(1);
+                let nodes = model.subgraphs[0].nodes.clone();
+                model.subgraphs[1].nodes.extend(nodes);
+                model
+            },
+            "runs itself",
+        ),
+    ] {
+        let error = Plan::new(&model, &PlanOptions::new()).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
     }
 }

@@ -1,10 +1,12 @@
 """IF, WHILE, CALL_ONCE and variables, and shapes that depend on the record."""
 import numpy as np
+from flatbuffers import flexbuffers
 
 from suite import Graph, Whole, new_model, options, pack
 
 F = np.float32
 I = np.int32
+NO_ATTRIBUTES = np.frombuffer(flexbuffers.Dumps({}), "u1")
 
 
 def arithmetic(activation=0):
@@ -114,9 +116,43 @@ def computed_shape(shape):
     return Whole("RESHAPE", pack(model), given, f"to {shape}")
 
 
+def composite(calls, shared, nested):
+    """Composites of constants and values, one decomposition for all or one each, perhaps with another
+    composite in it."""
+    model = new_model()
+    main = Graph(model)
+    decompositions = []
+    for number in range(1 if shared else calls):
+        body = Graph(model, f"body{number}")
+        x, scale = body.input(F, [2, 3]), body.input(F, [3])
+        y = body.op("MUL", [x, scale], [(F, [2, 3])], options("MulOptions"))
+        if nested:
+            inner = Graph(model, f"inner{number}")
+            z = inner.input(F, [2, 3])
+            inner.results(inner.op("TANH", [z], [(F, [2, 3])]))
+            y = body.op("STABLEHLO_COMPOSITE", [y], [(F, [2, 3])], options(
+                "StableHLOCompositeOptions", name="tanh", compositeAttributes=NO_ATTRIBUTES,
+                decompositionSubgraphIndex=inner.index))
+        body.results(body.op("ADD", [y, body.const(F(0.5))], [(F, [2, 3])], arithmetic()), x)
+        decompositions.append(body)
+    x = main.input(F, [2, 3])
+    for call in range(calls):
+        body = decompositions[0 if shared else call]
+        x, _ = main.op("STABLEHLO_COMPOSITE", [x, main.const(F([1, -2, 0.25]) * (call + 1))],
+                       [(F, [2, 3])] * 2, options("StableHLOCompositeOptions", name="scaled",
+                                                  compositeAttributes=NO_ATTRIBUTES,
+                                                  decompositionSubgraphIndex=body.index))
+    main.results(x)
+    given = [F([[-1, 0, 1], [2, 3, 4]])]
+    return Whole("STABLEHLO_COMPOSITE", pack(model), given, f"{calls} {shared} {nested}")
+
+
 def cases():
     yield from (branch(c, n) for c in [True, False] for n in [True, False])
     yield from (loop(n, given, dtype) for n in [0, 1, 5] for given in [True, False] for dtype in [F])
     yield from (growing(n, dtype) for n in [0, 1, 4] for dtype in [F])
     yield variables()
+    yield from (composite(calls, shared, nested) for calls, shared, nested in [
+        (1, False, False), (3, False, False), (3, True, False), (1, False, True), (2, True, True),
+        (2, False, True)])
     yield from (computed_shape(shape) for shape in [[12], [3, -1], [1, 2, 3, 2]])

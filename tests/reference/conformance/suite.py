@@ -255,11 +255,11 @@ def write(path, cases):
     print(f"{path}: {len(cases)} cases")
 
 
-def options(name, **values):
+def options(table, **values):
     """Options of the schema by name, with fields set."""
-    result = getattr(schema, f"{name}T")()
+    result = getattr(schema, f"{table}T")()
     for key, value in values.items():
         if not hasattr(result, key):
-            raise AttributeError(f"{name} has no {key}")
+            raise AttributeError(f"{table} has no {key}")
         setattr(result, key, value)
     return result
