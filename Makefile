@@ -46,6 +46,10 @@ lint: setup ## Check formatting, lints, documentation and dependencies
 .PHONY: check
 check: lint test ## Everything that must pass before a change is done
 
+.PHONY: large
+large: setup ## Record and write a model of more than 2 GB
+	cargo test --release --test cli large -- --ignored
+
 .PHONY: fuzz
 fuzz: setup ## Fuzz TARGET (model or run) for SECONDS; needs cargo-fuzz
 	mkdir -p fuzz/corpus/$(TARGET)

@@ -11,7 +11,8 @@ use crate::graph::{Constant, Node, Subgraph, Tensor};
 use crate::kernel::minmax;
 use crate::observation::Observation;
 use crate::operator::{
-    Compute, DeclaredOutput, Eval, InputInfo, Inputs, Observe, Operator, PrepareContext, Prepared,
+    Compute, DeclaredOutput, Eval, InputInfo, Inputs, Observe, Operator, Packs, PrepareContext,
+    Prepared,
 };
 use crate::ops::registry;
 use crate::tensor::{AlignedBuffer, DType, InputType, TensorType, num_elements};
@@ -34,6 +35,8 @@ fn initial(tensor: &Tensor, limit: usize) -> Option<Constant> {
 pub(super) struct Builder<'a> {
     pub(super) subgraph: &'a Subgraph,
     pub(super) options: &'a PlanOptions,
+    /// What other plans have made already.
+    packs: Packs,
     /// Operators in the order in which they run.
     pub(super) order: Vec<usize>,
     /// Tensors that come from outside and are not constant.
@@ -84,12 +87,13 @@ impl<'a> Builder<'a> {
     /// and values that are known beside those of the model.
     pub(super) fn region(
         subgraph: &'a Subgraph,
-        options: &'a PlanOptions,
+        (options, packs): (&'a PlanOptions, &Packs),
         order: &[usize],
         sources: &[(usize, TensorType)],
         values: &[(usize, TensorType, Constant)],
     ) -> Result<Self> {
         let mut builder = Self::untyped(subgraph, options);
+        builder.packs = packs.clone();
         builder.order = order.to_vec();
         builder.is_region = true;
         builder.type_constants()?;
@@ -127,6 +131,7 @@ impl<'a> Builder<'a> {
         Self {
             subgraph,
             options,
+            packs: Packs::default(),
             order: Vec::new(),
             sources: Vec::new(),
             results: Vec::new(),
@@ -305,7 +310,8 @@ impl<'a> Builder<'a> {
         let outputs = operator.infer(&inputs)?;
         self.check_outputs(node, &outputs)?;
         let PlanOptions { isa, arithmetic, .. } = *self.options;
-        let context = PrepareContext { isa, arithmetic, inputs: &inputs, outputs: &outputs };
+        let packs = &self.packs;
+        let context = PrepareContext { isa, arithmetic, packs, inputs: &inputs, outputs: &outputs };
         let mut prepared = operator.prepare(&context)?;
         if self.options.scan_only {
             prepared.observe = Observe::Scan;
@@ -409,7 +415,17 @@ impl<'a> Builder<'a> {
                     self.constants[output] = self.constants[from].clone();
                 }
             }
-            Compute::Eval(eval) => self.evaluate_constant(node, outputs, eval, prepared.scratch)?,
+            Compute::Eval(eval) => {
+                let given =
+                    node.inputs.iter().map(|it| it.and_then(|it| self.constants[it].as_ref()));
+                let given: Vec<_> = given.collect();
+                let values = self.packs.folded(&(node.place, outputs), &given, || {
+                    self.evaluate_constant(node, outputs, eval, prepared.scratch)
+                })?;
+                for (&output, value) in node.outputs.iter().zip(values) {
+                    self.constants[output] = Some(value);
+                }
+            }
             Compute::Later(_) => return Err(Error::internal("a closure is not made yet")),
         }
         for &output in &node.outputs {
@@ -430,12 +446,12 @@ impl<'a> Builder<'a> {
     }
 
     fn evaluate_constant(
-        &mut self,
+        &self,
         node: &Node,
         outputs: &[TensorType],
         eval: &Eval,
         scratch: usize,
-    ) -> Result<()> {
+    ) -> Result<Vec<Constant>> {
         let constants: Vec<_> = self.constants.iter().flatten().cloned().collect();
         let mut position = vec![None; self.constants.len()];
         for (at, i) in
@@ -485,13 +501,11 @@ impl<'a> Builder<'a> {
             &mut vec![Observation::EMPTY; outputs.len()],
             &mut [],
         )?;
-        for output in &step.outputs {
-            if let Location::Arena(area) = output.location {
-                let value = AlignedBuffer::copy_of(&arena.bytes()[area.range(&(0..1))]);
-                self.constants[output.tensor] = Some(Constant::from(value));
-            }
-        }
-        Ok(())
+        let value = |output: &StepOutput| {
+            let Location::Arena(area) = output.location else { return AlignedBuffer::zeroed(0) };
+            AlignedBuffer::copy_of(&arena.bytes()[area.range(&(0..1))])
+        };
+        Ok(step.outputs.iter().map(|output| value(output).into()).collect())
     }
 
     pub(super) fn observe_constant(&mut self, tensor: usize) {

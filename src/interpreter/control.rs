@@ -23,19 +23,20 @@ pub(super) enum Control {
     Assign,
 }
 
+/// The operators that are not the registry's: they run subgraphs, or keep state.
+pub const CONTROL: &[Code] = &[
+    Code::ASSIGN_VARIABLE,
+    Code::CALL_ONCE,
+    Code::IF,
+    Code::READ_VARIABLE,
+    COMPOSITE,
+    Code::VAR_HANDLE,
+    Code::WHILE,
+];
+
 /// Whether a [`Control`] is made of this operator.
 pub(super) fn is_control(node: &Node) -> bool {
-    let OperatorCode::Builtin(code) = node.code else { return false };
-    matches!(
-        code,
-        Code::IF
-            | COMPOSITE
-            | Code::WHILE
-            | Code::CALL_ONCE
-            | Code::VAR_HANDLE
-            | Code::READ_VARIABLE
-            | Code::ASSIGN_VARIABLE
-    )
+    matches!(node.code, OperatorCode::Builtin(code) if CONTROL.contains(&code))
 }
 
 impl Control {

@@ -22,6 +22,7 @@ mod strips;
 #[cfg(test)]
 mod tests;
 
+pub use control::CONTROL;
 pub use plan::{DEFAULT_ROUNDS, Groups, ObservedTensor, Plan, PlanInput, PlanOptions, Work};
 pub use profile::Profile;
 pub use run::Interpreter;

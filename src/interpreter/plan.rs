@@ -296,6 +296,16 @@ impl Plan {
         self.steps.iter().map(move |step| (name(step), step.work))
     }
 
+    /// Whether all records are computed in the same steps.
+    pub fn is_static(&self) -> bool {
+        self.program.is_none()
+    }
+
+    /// How the outputs of each step are observed.
+    pub fn observes(&self) -> impl Iterator<Item = &Observe> {
+        self.steps.iter().map(|step| &step.observe)
+    }
+
     /// Instructions to compute with.
     pub fn isa(&self) -> Isa {
         self.isa

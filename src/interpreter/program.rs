@@ -14,11 +14,12 @@ use super::plan::{Groups, ObservedTensor, Plan, PlanOptions};
 use crate::error::{Error, Result};
 use crate::graph::{Constant, MOST_NESTED, Model, Subgraph};
 use crate::observation::Observation;
+use crate::operator::Packs;
 use crate::ops::registry;
 use crate::tensor::{DType, TensorType};
 
 /// Plans of one place that are kept: a model over records of many shapes would need more and more memory.
-const MOST_PLANS: usize = 16;
+const MOST_PLANS: usize = 64;
 
 /// Bytes of values for which a plan is kept.
 const MOST_VALUES: usize = 4096;
@@ -27,6 +28,7 @@ const MOST_VALUES: usize = 4096;
 pub(super) struct Program {
     pub(super) model: Arc<Model>,
     pub(super) options: PlanOptions,
+    packs: Packs,
     /// Of each subgraph that may be run.
     pub(super) routines: BTreeMap<usize, Routine>,
     plans: Mutex<HashMap<Place, Kept>>,
@@ -96,8 +98,10 @@ impl Program {
         let (mut routines, mut observed) = (BTreeMap::new(), Vec::new());
         Self::collect(model, 0, &mut Vec::new(), &mut routines, &mut observed)?;
         check_supported(model, &routines)?;
+        let model = Arc::new(model.clone());
         let program = Self {
-            model: Arc::new(model.clone()),
+            packs: Packs::of(&model),
+            model,
             options: options.clone(),
             routines,
             plans: Mutex::new(HashMap::new()),
@@ -251,7 +255,8 @@ impl Program {
             }
         }
         let order = &routine.order[at..end];
-        let builder = Builder::region(graph, &self.options, order, &sources, &known)?;
+        let builder =
+            Builder::region(graph, (&self.options, &self.packs), order, &sources, &known)?;
         let (count, plan) = builder.build_region(|count| {
             let written = order[..count].iter().flat_map(|&i| &graph.nodes[i].outputs).copied();
             written

@@ -14,7 +14,7 @@ use crate::observation::{Observation, RecordObservations};
 use crate::tensor::{AlignedBuffer, DType, TensorType};
 
 /// Regions whose memory a worker keeps.
-const MOST_INTERPRETERS: usize = 64;
+const MOST_INTERPRETERS: usize = 256;
 
 /// The value of a tensor.
 #[derive(Clone)]

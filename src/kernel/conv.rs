@@ -4,6 +4,8 @@
 //! input channels; taps that lie side by side in memory are one segment. Images with few channels
 //! are first copied between horizontal borders of zeros, so that a whole filter row is one segment.
 
+use std::sync::Arc;
+
 use super::gemm::{
     After, Clamp, PackedWeights, Rows, Target, WeightLayout, ZEROS, after_part, multiply,
 };
@@ -33,7 +35,7 @@ pub struct Geometry {
 pub struct Convolution {
     geometry: Geometry,
     /// One product a group.
-    groups: Vec<PackedWeights>,
+    groups: Arc<Vec<PackedWeights>>,
 }
 
 /// What a convolution reads.
@@ -148,6 +150,11 @@ impl Geometry {
         }
     }
 
+    /// What packed weights depend on.
+    pub fn packing(&self) -> (usize, WeightLayout) {
+        (self.groups, self.weight_layout())
+    }
+
     /// Bytes of memory that a convolution holds.
     pub fn byte_len(&self) -> usize {
         self.groups * self.weight_layout().byte_len()
@@ -173,6 +180,26 @@ impl Convolution {
         weights: &[f32],
         bias: Option<&[f32]>,
     ) -> Self {
+        Self::with(geometry, Arc::new(Self::pack(isa, arithmetic, geometry, weights, bias)))
+    }
+
+    /// With weights that have been packed for the same filter.
+    pub fn with(geometry: Geometry, groups: Arc<Vec<PackedWeights>>) -> Self {
+        Self { geometry, groups }
+    }
+
+    /// Weights as [`new`](Self::new) packs them; they depend on [`Geometry::packing`], and not on the
+    /// size of the image.
+    ///
+    /// # Panics
+    /// If the buffers are shorter than the shapes say.
+    pub fn pack(
+        isa: Isa,
+        arithmetic: Arithmetic,
+        geometry: Geometry,
+        weights: &[f32],
+        bias: Option<&[f32]>,
+    ) -> Vec<PackedWeights> {
         let layout = geometry.weight_layout();
         let (n, k) = (layout.n, layout.column_stride);
         let pack = |group: usize| {
@@ -180,7 +207,7 @@ impl Convolution {
             let weights = &weights[group * n * k..][..n * k];
             PackedWeights::new(isa, arithmetic, layout, weights, bias)
         };
-        Self { geometry, groups: (0..geometry.groups).map(pack).collect() }
+        (0..geometry.groups).map(pack).collect()
     }
 
     /// Convolves images `[h, w, channels]` into `output`, one `[h, w, output channels]` after

@@ -13,6 +13,8 @@
 //! all operations is fixed; tiles do not influence each other, so neither the number of images nor
 //! cache blocks change a bit.
 
+use std::sync::Arc;
+
 use super::gemm::{Clamp, Packed, PackedWeights, Target, WeightLayout, matrix_rows, multiply};
 use super::isa::{Isa, Task};
 use super::minmax::Fold;
@@ -49,6 +51,12 @@ const FEWEST_TILES: usize = 42;
 pub struct Winograd {
     geometry: Geometry,
     isa: Isa,
+    filters: Arc<Filters>,
+}
+
+/// Transformed weights.
+#[derive(Debug)]
+pub struct Filters {
     /// One product a pair of points.
     weights: Vec<PackedWeights>,
     bias: AlignedBuffer,
@@ -220,6 +228,19 @@ impl Winograd {
     /// # Panics
     /// If the buffers are shorter than the shapes say.
     pub fn new(isa: Isa, geometry: Geometry, weights: &[f32], bias: Option<&[f32]>) -> Self {
+        Self::with(isa, geometry, Arc::new(Self::filters(isa, geometry, weights, bias)))
+    }
+
+    /// With weights that have been transformed for as many channels.
+    pub fn with(isa: Isa, geometry: Geometry, filters: Arc<Filters>) -> Self {
+        Self { geometry, isa, filters }
+    }
+
+    /// Weights as [`new`](Self::new) transforms them; they do not depend on the size of the image.
+    ///
+    /// # Panics
+    /// If the buffers are shorter than the shapes say.
+    pub fn filters(isa: Isa, geometry: Geometry, weights: &[f32], bias: Option<&[f32]>) -> Filters {
         let Geometry { channels, output_channels, .. } = geometry;
         let layout = geometry.weight_layout();
         let zeroed = || PackedWeights::zeroed(isa, Arithmetic::Fast, layout);
@@ -247,7 +268,7 @@ impl Winograd {
             padded.as_mut_slice::<f32>().copy_from_slice(&bias[..output_channels]);
         }
         let zeros = AlignedBuffer::zeroed(channels * size_of::<f32>());
-        Self { geometry, isa, weights: packed, bias: padded, zeros }
+        Filters { weights: packed, bias: padded, zeros }
     }
 
     /// Convolves images `[h, w, channels]` into `output`, one `[h, w, output channels]` after
@@ -306,8 +327,8 @@ impl Winograd {
         let output =
             products.chunks_exact_mut(Geometry::pair_stride(block.stride, output_channels));
         for (i, (input, values)) in input.zip(output).take(PAIRS).enumerate() {
-            let following = &self.weights[(i + 1) % PAIRS];
-            let weights = Packed::from(&self.weights[i]).followed_by(following.into());
+            let following = &self.filters.weights[(i + 1) % PAIRS];
+            let weights = Packed::from(&self.filters.weights[i]).followed_by(following.into());
             let images = [input];
             let rows = matrix_rows(&images, block.len, channels);
             let target = Target { values, row_stride: output_channels, column: 0 };
@@ -358,7 +379,7 @@ impl Task for Evaluate<'_> {
     fn run<S: Simd>(self, s: S) {
         let geometry = &self.winograd.geometry;
         let Geometry { window: Window { y, x }, channels, .. } = *geometry;
-        let zeros: &[f32] = self.winograd.zeros.as_slice();
+        let zeros: &[f32] = self.winograd.filters.zeros.as_slice();
         let pair_stride = Geometry::pair_stride(self.block.stride, channels);
         assert!(self.points.len() >= PAIRS * pair_stride && zeros.len() >= channels);
         for tile in 0..self.block.len {
@@ -455,7 +476,7 @@ impl Task for Interpolate<'_> {
     fn run<S: Simd>(self, s: S) {
         let geometry = &self.winograd.geometry;
         let Geometry { window: Window { y, x }, output_channels: n, .. } = *geometry;
-        let bias: &[f32] = self.winograd.bias.as_slice();
+        let bias: &[f32] = self.winograd.filters.bias.as_slice();
         let pair_stride = Geometry::pair_stride(self.block.stride, n);
         assert!(self.products.len() >= PAIRS * pair_stride && bias.len() >= n);
         let mut fold = Fold::new(s);

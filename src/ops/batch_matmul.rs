@@ -3,10 +3,12 @@
 //! The dimensions before the last two are batches and broadcast; either operand may have its last two
 //! swapped. Semantics: TFLite's `batch_matmul.cc` for float32.
 
+use std::sync::Arc;
+
 use super::attributes::attributes;
 use crate::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
-use crate::graph::Node;
+use crate::graph::{Constant, Node};
 use crate::kernel::gemm::{
     After, Clamp, Packed, PackedWeights, Target, WeightLayout, after_part, matrix_rows, multiply,
 };
@@ -175,14 +177,17 @@ impl Operator for BatchMatMul {
         let turned_len = turned_bytes.next_multiple_of(64);
         let pointers_len = layout.scratch_len(isa, m, k * size_of::<f32>());
         let multiply_adds = (products.count() * m * n).saturating_mul(k);
+        let packs = context.packs.clone();
         let prepared = Prepared::later(Observe::Fused, move || {
-            let packed = constant.map(|constant| {
+            let pack_all = |constant: &Constant| {
                 let pack = |i: usize| {
                     let matrix = &constant.as_slice()[i * k * n..][..k * n];
                     PackedWeights::new(isa, arithmetic, layout, matrix, None)
                 };
                 (0..matrices).map(pack).collect::<Vec<_>>()
-            });
+            };
+            let packed =
+                constant.map(|it| packs.get(&(matrices, layout), &[Some(&it)], || pack_all(&it)));
             let turn = TransposePlan::new(&[k, m], &[1, 0], size_of::<f32>());
             let evaluation =
                 Evaluation { arithmetic, products, packed, packed_len, turn, turned_len };
@@ -201,7 +206,7 @@ struct Evaluation {
     arithmetic: Arithmetic,
     products: Products,
     /// The matrices of a constant right operand.
-    packed: Option<Vec<PackedWeights>>,
+    packed: Option<Arc<Vec<PackedWeights>>>,
     packed_len: usize,
     turn: TransposePlan,
     turned_len: usize,

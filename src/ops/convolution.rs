@@ -3,6 +3,8 @@
 //! Images are `[n, h, w, c]`. Semantics: TFLite's `conv.cc` and `depthwise_conv.cc` for float32;
 //! groups are the ratio of the input's channels to the filter's.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use super::activation::Activation;
@@ -168,7 +170,7 @@ impl Operator for Conv2d {
         let geometry = Geometry::new(shapes.window, channels);
         let scratch = move |records| geometry.scratch_len(isa, records * shapes.batch);
         let pack = move |weights: &[f32], bias: Option<&[f32]>| {
-            Convolution::new(isa, arithmetic, geometry, weights, bias)
+            Convolution::pack(isa, arithmetic, geometry, weights, bias)
         };
         let weights = inputs.required(1)?.constant.clone();
         let bias = inputs.optional(2).map(|info| info.constant.as_ref());
@@ -177,7 +179,8 @@ impl Operator for Conv2d {
             let has_bias = inputs.optional(2).is_some();
             let prepared = Prepared::eval(Observe::Fused, move |context| {
                 let bias = has_bias.then(|| context.input::<f32>(2));
-                let convolution = pack(context.input(1), bias);
+                let packed = Arc::new(pack(context.input(1), bias));
+                let convolution = Convolution::with(geometry, packed);
                 convolve(&convolution, &shapes, activation, context);
                 Ok(())
             });
@@ -185,14 +188,23 @@ impl Operator for Conv2d {
         };
         let bias = bias.flatten().cloned();
         if let (Arithmetic::Fast, Some(geometry)) = (arithmetic, shapes.winograd()) {
+            let packs = context.packs.clone();
             let make = move || {
-                let bias = bias.as_ref().map(Constant::as_slice);
-                Winograd::new(isa, geometry, weights.as_slice(), bias)
+                let filters = packs.get(&"winograd", &[Some(&weights), bias.as_ref()], || {
+                    let bias = bias.as_ref().map(Constant::as_slice);
+                    Winograd::filters(isa, geometry, weights.as_slice(), bias)
+                });
+                Winograd::with(isa, geometry, filters)
             };
             return Ok(prepare_winograd(isa, geometry, make, shapes, activation));
         }
+        let packs = context.packs.clone();
         let prepared = Prepared::later(Observe::Fused, move || {
-            let convolution = pack(weights.as_slice(), bias.as_ref().map(Constant::as_slice));
+            let constants = [Some(&weights), bias.as_ref()];
+            let packed = packs.get(&geometry.packing(), &constants, || {
+                pack(weights.as_slice(), bias.as_ref().map(Constant::as_slice))
+            });
+            let convolution = Convolution::with(geometry, packed);
             move |context: &mut EvalContext<'_>| {
                 convolve(&convolution, &shapes, activation, context);
                 Ok(())

@@ -112,14 +112,17 @@ impl Operator for FullyConnected {
             return Ok(prepared.with_scratch(scratch).multiplying(multiply_adds));
         };
         let (weights, bias) = (weights.clone(), bias.flatten().cloned());
+        let packs = context.packs.clone();
         let prepared = Prepared::later(Observe::Fused, move || {
-            let bias = bias.as_ref().map(Constant::as_slice);
-            let packed = PackedWeights::new(isa, arithmetic, layout, weights.as_slice(), bias);
+            let packed = packs.get(&layout, &[Some(&weights), bias.as_ref()], || {
+                let bias = bias.as_ref().map(Constant::as_slice);
+                PackedWeights::new(isa, arithmetic, layout, weights.as_slice(), bias)
+            });
             move |context: &mut EvalContext<'_>| {
                 let input = context.images(0, sizes.rows * k);
                 let after = activation.only_clamp().and_then(|_| context.take_after(n));
                 let (output, scratch) = context.output_and_scratch();
-                let packed = Packed::from(&packed);
+                let packed = Packed::from(&*packed);
                 let observed = product(packed, sizes, activation, &input, output, after, scratch);
                 context.observe_images(&observed);
                 Ok(())

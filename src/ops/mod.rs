@@ -25,7 +25,7 @@ mod select;
 mod slice;
 mod softmax;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod transpose;

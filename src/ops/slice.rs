@@ -1,15 +1,16 @@
 //! Parts of a tensor: `SLICE` and `STRIDED_SLICE`.
 //!
-//! Where the part begins and ends are constants. Semantics: TFLite's `slice.cc` and `strided_slice.cc`,
-//! any element type of whole bytes.
+//! Where the part begins and ends are constants, or come with the record if the result has the same shape
+//! wherever it begins. Semantics: TFLite's `slice.cc` and `strided_slice.cc`, any element type of whole bytes.
 
 use super::attributes::{attributes, element_len};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Node;
-use crate::operator::{Inputs, Observe, Operator, PrepareContext, Prepared};
+use crate::operator::{EvalContext, Inputs, Observe, Operator, PrepareContext, Prepared};
 use crate::schema::{BuiltinOptionsT, StridedSliceOptionsT};
-use crate::tensor::TensorType;
+use crate::tensor::{DType, TensorType};
 
+#[derive(Clone)]
 pub(super) enum Slice {
     /// From the positions in input 1, as many as in input 2.
     Plain,
@@ -45,20 +46,102 @@ impl Slice {
         Ok(Box::new(Self::Strided(attributes!(node, StridedSliceOptions))))
     }
 
-    /// What is taken of every axis, and the shape of the result.
-    fn axes(&self, inputs: &Inputs) -> Result<(Vec<Axis>, Vec<usize>)> {
-        let shape = inputs.shape(0)?;
-        let (begin, end) = (inputs.constant_indices(1)?, inputs.constant_indices(2)?);
+    /// The inputs that say where the part is: begin, end or size, and steps.
+    fn bounds(&self) -> std::ops::Range<usize> {
         match self {
-            Self::Plain => {
-                let axes = plain_axes(shape, &begin, &end)?;
+            Self::Plain => 1..3,
+            Self::Strided(_) => 1..4,
+        }
+    }
+
+    /// What is taken of every axis of `shape`, and the shape of the result.
+    fn axes(&self, shape: &[usize], bounds: &[Vec<i64>]) -> Result<(Vec<Axis>, Vec<usize>)> {
+        match (self, bounds) {
+            (Self::Plain, [begin, size]) => {
+                let axes = plain_axes(shape, begin, size)?;
                 let counts = axes.iter().map(|axis| axis.count).collect();
                 Ok((axes, counts))
             }
-            Self::Strided(options) => {
-                strided_axes(shape, [&begin, &end, &inputs.constant_indices(3)?], options)
+            (Self::Strided(options), [begin, end, steps]) => {
+                strided_axes(shape, [begin, end, steps], options)
+            }
+            _ => Err(Error::internal("bounds are missing")),
+        }
+    }
+
+    /// The same for bounds that are constant.
+    fn constant_axes(&self, inputs: &Inputs) -> Result<(Vec<Axis>, Vec<usize>)> {
+        let bounds: Result<Vec<_>> = self.bounds().map(|i| inputs.constant_indices(i)).collect();
+        self.axes(inputs.shape(0)?, &bounds?)
+    }
+
+    /// The shape of the result, for bounds that are not, if it is the same for all.
+    fn moving_shape(&self, inputs: &Inputs) -> Result<Option<Vec<usize>>> {
+        // The last of the bounds gives sizes or steps.
+        let last = self.bounds().end - 1;
+        if inputs.required(last)?.constant.is_none() {
+            return Ok(None);
+        }
+        let given = inputs.constant_indices(last)?;
+        let is_fixed = match self {
+            Self::Plain => given.iter().all(|&size| size >= 0),
+            Self::Strided(options) => (0..given.len()).all(|i| has_fixed_count(options, i)),
+        };
+        let zeros = vec![0; given.len()];
+        let mut bounds = vec![zeros; self.bounds().len()];
+        for (i, bound) in self.bounds().zip(&mut bounds) {
+            let info = inputs.required(i)?;
+            if !matches!(info.tensor_type.dtype, DType::I32 | DType::I64)
+                || info.tensor_type.shape != [given.len()]
+            {
+                return Ok(None);
+            }
+            if info.constant.is_some() {
+                *bound = inputs.constant_indices(i)?;
             }
         }
+        if !is_fixed {
+            return Ok(None);
+        }
+        Ok(Some(self.axes(inputs.shape(0)?, &bounds)?.1))
+    }
+
+    /// A part that begins where the record says.
+    fn prepare_moving(&self, inputs: &Inputs, result: &[usize]) -> Result<Prepared> {
+        let slice = self.clone();
+        let (shape, result) = (inputs.shape(0)?.to_vec(), result.to_vec());
+        let mut dtypes = Vec::new();
+        for i in self.bounds() {
+            dtypes.push((i, inputs.required(i)?.tensor_type.dtype));
+        }
+        Ok(Prepared::eval(Observe::Scan, move |context| {
+            let bounds: Vec<_> =
+                dtypes.iter().map(|&(i, dtype)| indices(context, i, dtype)).collect();
+            let (axes, found) =
+                slice.axes(&shape, &bounds).map_err(|e| e.with_kind(ErrorKind::Record))?;
+            if found != result {
+                return Err(Error::record(format!("the part has shape {found:?}, not {result:?}")));
+            }
+            take(&axes, context);
+            Ok(())
+        }))
+    }
+}
+
+/// Whether entry `i` takes as much of its axis wherever it begins.
+fn has_fixed_count(options: &StridedSliceOptionsT, i: usize) -> bool {
+    let is_in = |mask: i32| mask & 1_i32.checked_shl(i as u32).unwrap_or(0) != 0;
+    let StridedSliceOptionsT { begin_mask, end_mask, ellipsis_mask, new_axis_mask, .. } = *options;
+    is_in(options.shrink_axis_mask)
+        || is_in(ellipsis_mask | new_axis_mask)
+        || (is_in(begin_mask) && is_in(end_mask))
+}
+
+/// The elements of input `i`, INT32 or INT64.
+fn indices(context: &EvalContext<'_>, i: usize, dtype: DType) -> Vec<i64> {
+    match dtype {
+        DType::I32 => context.input::<i32>(i).iter().map(|&v| v.into()).collect(),
+        _ => context.input::<i64>(i).to_vec(),
     }
 }
 
@@ -192,24 +275,40 @@ impl Bounds {
 
 impl Operator for Slice {
     fn infer(&self, inputs: &Inputs) -> Result<Vec<TensorType>> {
-        let (_, shape) = self.axes(inputs)?;
-        Ok(vec![TensorType::new(inputs.required(0)?.tensor_type.dtype, shape)])
+        let shape = match self.constant_axes(inputs) {
+            Ok((_, shape)) => shape,
+            Err(error) if error.needed_value().is_some() => {
+                self.moving_shape(inputs)?.ok_or(error)?
+            }
+            Err(error) => return Err(error),
+        };
+        let dtype = inputs.required(0)?.tensor_type.dtype;
+        element_len(dtype)?;
+        Ok(vec![TensorType::new(dtype, shape)])
     }
 
     fn prepare(&self, context: &PrepareContext<'_>) -> Result<Prepared> {
-        let (axes, _) = self.axes(context.inputs)?;
+        let (axes, _) = match self.constant_axes(context.inputs) {
+            Err(error) if error.needed_value().is_some() => {
+                return self.prepare_moving(context.inputs, &context.outputs[0].shape);
+            }
+            axes => axes?,
+        };
         if axes.iter().all(|axis| axis.is_whole()) {
             return Ok(Prepared::alias(0));
         }
-        element_len(context.inputs.required(0)?.tensor_type.dtype)?;
         Ok(Prepared::eval(Observe::Scan, move |context| {
-            let from = context.input::<u8>(0);
-            let to = context.output::<u8>(0);
-            if !to.is_empty() {
-                copy(&axes, from, to);
-            }
+            take(&axes, context);
             Ok(())
         }))
+    }
+}
+
+fn take(axes: &[Axis], context: &mut EvalContext<'_>) {
+    let from = context.input::<u8>(0);
+    let to = context.output::<u8>(0);
+    if !to.is_empty() {
+        copy(axes, from, to);
     }
 }
 

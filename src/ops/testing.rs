@@ -56,6 +56,13 @@ impl Operand {
     }
 }
 
+/// A tensor of FLOAT32 with this value.
+pub(crate) fn constant_tensor(value: Constant) -> Tensor {
+    let shape = [value.bytes().len() / size_of::<f32>()];
+    let tensor = tensor("constant".to_owned(), &TensorType::new(DType::F32, shape));
+    Tensor { data: Some(value), ..tensor }
+}
+
 fn tensor(name: String, tensor_type: &TensorType) -> Tensor {
     Tensor {
         place: Place::default(),

@@ -3,6 +3,7 @@
 mod errors;
 mod help;
 mod interrupt;
+mod large;
 mod record;
 mod results;
 #[path = "../support/mod.rs"]

@@ -12,7 +12,9 @@ With `--arithmetic reference` (the default here), every range must be within it.
 recorder rounds less often than LiteRT does on x86; in a deep network of random weights LiteRT's own
 kernels differ by more than the tolerance, so they are compared with each other too, and the comparison
 fails only where the recorder is beyond the tolerance of all of them.
-With --records, both get the same uniform random records; with --data, those of a dataset.
+With --records, both get the same uniform random records; with --data, those of a dataset (that of
+NAME.h5 beside NAME.tflite with --data beside). What is in branches and loops is not compared, what comes
+out of them is.
 """
 import argparse
 import json
@@ -35,10 +37,14 @@ def random_dataset(path, inputs, records):
         for record in range(records):
             group = value.create_group(str(record))
             for position, detail in enumerate(inputs):
+                signature = detail["shape_signature"]
+                shape = [rng.integers(5, 40) if d < 0 else d for d in signature[1:]]
+                shape = [*np.abs(signature[:1]), *shape]
                 if detail["dtype"] == np.float32:
-                    data = rng.random(detail["shape"], dtype=np.float32)
+                    data = rng.random(shape, dtype=np.float32)
                 else:
-                    data = rng.integers(0, 100, detail["shape"]).astype(detail["dtype"])
+                    # Fits the tables of all models.
+                    data = rng.integers(0, 20, shape).astype(detail["dtype"])
                 group.create_dataset(str(position), data=data)
 
 
@@ -64,7 +70,12 @@ def litert_ranges(model, data, resolver=OpResolverType.BUILTIN_WITHOUT_DEFAULT_D
     floats = [detail["index"] for detail in details if detail["dtype"] == np.float32]
     records = []
     for values in read_records(data):
-        for detail, value in zip(interpreter.get_input_details(), values):
+        details = interpreter.get_input_details()
+        for detail, value in zip(details, values):
+            if tuple(detail["shape"]) != value.shape:
+                interpreter.resize_tensor_input(detail["index"], value.shape)
+        interpreter.allocate_tensors()
+        for detail, value in zip(details, values):
             interpreter.set_tensor(detail["index"], value)
         interpreter.invoke()
         ranges = {}
@@ -91,8 +102,9 @@ def recorded_ranges(program, model, data, folder, arithmetic):
                              capture_output=True, text=True).stdout
     records = {}
     for line in listing.splitlines()[1:]:
-        _, record, _, tensor, low, high = line.split("\t")
-        records.setdefault(int(record), {})[int(tensor)] = (float(low), float(high))
+        _, record, subgraph, tensor, low, high = line.split("\t")
+        if subgraph == "0":
+            records.setdefault(int(record), {})[int(tensor)] = (float(low), float(high))
     return [records[record] for record in sorted(records)]
 
 
@@ -113,6 +125,11 @@ def compare(program, model, data, folder, arithmetic):
     worst, where, compared, beyond, beyond_all, beyond_own = 0.0, None, 0, 0, 0, 0
     for record, (ours, theirs) in enumerate(zip(found, expected)):
         for tensor, bounds in ours.items():
+            if tensor not in theirs:
+                # Without elements, or nothing but NaN.
+                if np.isfinite(bounds).all() and bounds[0] <= bounds[1]:
+                    raise SystemExit(f"{model.name}: {names[tensor]} is observed, but not by LiteRT")
+                continue
             share = share_of_tolerance(bounds, theirs[tensor])
             # A delegate keeps the tensors that it has merged away to itself.
             own = [other[record][tensor] for other in others if tensor in other[record]]
@@ -134,7 +151,7 @@ def main():
     parser.add_argument("models", nargs="+", type=pathlib.Path)
     parser.add_argument("--program", default="target/release/record-minmax")
     parser.add_argument("--records", type=int, default=16)
-    parser.add_argument("--data", type=pathlib.Path)
+    parser.add_argument("--data", type=pathlib.Path, help="a dataset, or 'beside'")
     parser.add_argument("--arithmetic", choices=["fast", "direct", "reference"], default="reference")
     parser.add_argument("--golden", type=pathlib.Path)
     arguments = parser.parse_args()
@@ -147,6 +164,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for model in arguments.models:
             data = arguments.data
+            if str(data) == "beside":
+                data = model.with_suffix(".h5")
             if data is None:
                 data = pathlib.Path(folder) / "random.h5"
                 inputs = Interpreter(model_path=str(model)).get_input_details()

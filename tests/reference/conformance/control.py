@@ -116,6 +116,23 @@ def computed_shape(shape):
     return Whole("RESHAPE", pack(model), given, f"to {shape}")
 
 
+def moving_part(strided, dtype, at):
+    """A part of constant size that begins where the record says."""
+    model = new_model()
+    main = Graph(model)
+    x, begin = main.input(F, [2, 6, 3]), main.input(dtype, [3])
+    if strided:
+        end, steps = main.input(dtype, [3]), main.const(dtype([1, 1, -1]))
+        part = main.op("STRIDED_SLICE", [x, begin, end, steps], [(F, [2, 3])], options(
+            "StridedSliceOptions", beginMask=0b101, endMask=0b101, shrinkAxisMask=0b010))
+    else:
+        part = main.op("SLICE", [x, begin, main.const(dtype([1, 3, 2]))], [(F, [1, 3, 2])])
+    main.results(main.op("NEG", [part], [(F, [2, 3] if strided else [1, 3, 2])]))
+    given = [np.arange(36, dtype=F).reshape(2, 6, 3), dtype(at)]
+    given += [dtype(at) + dtype(1)] if strided else []
+    return Whole("STRIDED_SLICE" if strided else "SLICE", pack(model), given, f"at {at} {dtype.__name__}")
+
+
 def composite(calls, shared, nested):
     """Composites of constants and values, one decomposition for all or one each, perhaps with another
     composite in it."""
@@ -155,4 +172,6 @@ def cases():
     yield from (composite(calls, shared, nested) for calls, shared, nested in [
         (1, False, False), (3, False, False), (3, True, False), (1, False, True), (2, True, True),
         (2, False, True)])
+    yield from (moving_part(False, dtype, at) for dtype in [I, np.int64] for at in [[0, 0, 0], [1, 3, 1]])
+    yield from (moving_part(True, I, at) for at in [[0, 0, 0], [1, 5, 2], [0, -2, 0]])
     yield from (computed_shape(shape) for shape in [[12], [3, -1], [1, 2, 3, 2]])

@@ -5,6 +5,8 @@
 //! statement how each output is observed.
 #![forbid(unsafe_code)]
 
+mod packs;
+
 use std::fmt;
 use std::ops::Range;
 
@@ -20,6 +22,8 @@ use crate::kernel::gemm::{After, Clamp};
 use crate::kernel::window::{Axis, Ring};
 use crate::observation::Observation;
 use crate::tensor::{DType, TensorType};
+
+pub use packs::Packs;
 
 /// One input of an operator as far as it is known at plan time.
 #[derive(Clone, Debug)]
@@ -147,6 +151,8 @@ pub struct PrepareContext<'a> {
     pub isa: Isa,
     /// How products are summed.
     pub arithmetic: Arithmetic,
+    /// What other plans have made already.
+    pub packs: &'a Packs,
     /// The inputs; inferring succeeded for them.
     pub inputs: &'a Inputs,
     /// What inferring said.
