@@ -90,7 +90,7 @@ impl Isa {
     pub(crate) fn dispatch_products<T: Task>(self, arithmetic: Arithmetic, task: T) -> T::Output {
         match arithmetic {
             Arithmetic::Fast | Arithmetic::Direct => self.dispatch(task),
-            Arithmetic::Reference => self.dispatch(Separately(task)),
+            Arithmetic::Reference => self.dispatch((task, Separately)),
         }
     }
 
@@ -98,43 +98,71 @@ impl Isa {
     pub(crate) fn dispatch<T: Task>(self, task: T) -> T::Output {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => {
-                #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-                fn enabled<T: Task>(task: T) -> T::Output {
-                    task.run(simd::avx512::Avx512::assume())
-                }
-                // SAFETY: `Level::Avx512` is only made by `supported`, after `Avx512::detect` found
-                // every feature that `enabled` enables.
-                unsafe { enabled(task) }
-            }
+            // SAFETY: `Level::Avx512` is only made by `supported`, after `Avx512::detect` found every
+            // feature that the method enables.
+            Level::Avx512 => unsafe { task.avx512() },
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => {
-                #[target_feature(enable = "avx2,fma")]
-                fn enabled<T: Task>(task: T) -> T::Output {
-                    task.run(simd::avx2::Avx2::assume())
-                }
-                // SAFETY: `Level::Avx2` is only made by `supported`, after `Avx2::detect` found every
-                // feature that `enabled` enables.
-                unsafe { enabled(task) }
-            }
+            // SAFETY: `Level::Avx2` is only made by `supported`, after `Avx2::detect` found every feature
+            // that the method enables.
+            Level::Avx2 => unsafe { task.avx2() },
             #[cfg(target_arch = "aarch64")]
-            Level::Neon => {
-                #[target_feature(enable = "neon")]
-                fn enabled<T: Task>(task: T) -> T::Output {
-                    task.run(simd::neon::Neon::assume())
-                }
-                // SAFETY: `Level::Neon` is only made by `supported`, after `Neon::detect`.
-                unsafe { enabled(task) }
-            }
-            Level::Portable => task.run(simd::portable::Portable),
+            // SAFETY: `Level::Neon` is only made by `supported`, after `Neon::detect`.
+            Level::Neon => unsafe { task.neon() },
+            Level::Portable => task.portable(),
         }
     }
 }
 
-/// A task whose products are rounded before they are added.
-struct Separately<T>(T);
+/// Where the instructions are enabled.
+///
+/// These are methods of the task because the compiler puts a generic method with its type's module: as
+/// functions of this module, all kernels would be one unit, compiled by one thread and as a whole after every
+/// change.
+trait Enabled: Task {
+    /// # Safety
+    /// The CPU must have the instructions that the method enables.
+    #[cfg(target_arch = "x86_64")]
+    unsafe fn avx512(self) -> Self::Output;
+    /// # Safety
+    /// The CPU must have the instructions that the method enables.
+    #[cfg(target_arch = "x86_64")]
+    unsafe fn avx2(self) -> Self::Output;
+    /// # Safety
+    /// The CPU must have the instructions that the method enables.
+    #[cfg(target_arch = "aarch64")]
+    unsafe fn neon(self) -> Self::Output;
+    fn portable(self) -> Self::Output;
+}
 
-impl<T: Task> Task for Separately<T> {
+impl<T: Task> Enabled for T {
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+    unsafe fn avx512(self) -> T::Output {
+        self.run(simd::avx512::Avx512::assume())
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn avx2(self) -> T::Output {
+        self.run(simd::avx2::Avx2::assume())
+    }
+
+    #[cfg(target_arch = "aarch64")]
+    #[target_feature(enable = "neon")]
+    unsafe fn neon(self) -> T::Output {
+        self.run(simd::neon::Neon::assume())
+    }
+
+    fn portable(self) -> T::Output {
+        self.run(simd::portable::Portable)
+    }
+}
+
+/// Rounds products before they are added.
+pub(crate) struct Separately;
+
+/// A task whose products are rounded before they are added; a tuple, so that its code is with the task's.
+impl<T: Task> Task for (T, Separately) {
     type Output = T::Output;
 
     #[inline(always)]
