@@ -4,13 +4,13 @@
 //! Semantics: TFLite's kernels of these names, any element type of whole bytes; any number of spatial
 //! axes.
 
-use super::attributes::{attributes, element_len};
+use super::attributes::{attributes, element_len, zero_byte};
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::kernel::transpose::{TransposePlan, transpose};
 use crate::operator::{Inputs, Observe, Operator, PrepareContext, Prepared};
 use crate::schema::BuiltinOptionsT;
-use crate::tensor::{DType, TensorType, num_elements};
+use crate::tensor::{TensorType, num_elements};
 
 /// Of images `[n, h, w, c]`.
 pub(super) enum Depth {
@@ -147,16 +147,6 @@ impl Batch {
         }
         Ok((axes, result))
     }
-
-    /// The bytes of what fills the border: zero, which is the zero point where there is one.
-    fn border(inputs: &Inputs, dtype: DType) -> Result<u8> {
-        let quantization = inputs.declared(0)?.quantization.as_ref();
-        let zero = quantization.and_then(|it| it.zero_point.first()).copied().unwrap_or(0);
-        Ok(match dtype {
-            DType::I8 | DType::U8 => zero as u8,
-            _ => 0,
-        })
-    }
 }
 
 impl Operator for Batch {
@@ -186,7 +176,7 @@ impl Operator for Batch {
             Self::FromSpace => Observe::WithZero(0),
             Self::ToSpace => Observe::Scan,
         };
-        let border = Self::border(context.inputs, input.dtype)?;
+        let border = zero_byte(context.inputs)?;
         let from_space = matches!(self, Self::FromSpace);
         Ok(Prepared::eval(observe, move |context| {
             let from = context.input::<u8>(0);

@@ -161,8 +161,24 @@ fn map<A: Source, B: Target<A::Number>>(context: &mut EvalContext<'_>) {
     }
 }
 
+/// Two elements a byte, the first in the lower half.
+fn widen(context: &mut EvalContext<'_>, number: impl Fn(u8) -> f32) {
+    let halves = context.input::<u8>(0).iter().flat_map(|&byte| [byte & 15, byte >> 4]);
+    for (to, half) in context.output::<f32>(0).iter_mut().zip(halves) {
+        *to = number(half);
+    }
+}
+
 /// The loop from elements of one type to those of another.
 fn loop_of(from: DType, to: DType) -> Option<fn(&mut EvalContext<'_>)> {
+    match (from, to) {
+        // The lower half has the sign of a byte once it is the upper one.
+        (DType::I4, DType::F32) => {
+            return Some(|context| widen(context, |half| f32::from((half << 4) as i8 >> 4)));
+        }
+        (DType::U4, DType::F32) => return Some(|context| widen(context, f32::from)),
+        _ => {}
+    }
     macro_rules! to {
         ($from:ty) => {
             match to {

@@ -1,8 +1,10 @@
 """CAST of every pair of types, and BITCAST."""
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 
-from suite import SPECIAL, Case, Const, options
+from suite import SPECIAL, Case, Const, Graph, Whole, new_model, options, pack
 
+rng = np.random.default_rng(3)
 INTEGERS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"]
 TYPES = ["float32", "float16", "float64", *INTEGERS, "bool", "complex64"]
 
@@ -61,7 +63,23 @@ def cases():
         yield case(shape, "int32", "float32", x, shape)
         yield case(shape, "float32", "int8", x.astype("float32"), shape)
         yield case(shape, "float32", "float32", x.astype("float32"), shape)
+    yield from halves()
     yield from bitcasts()
+
+
+def halves():
+    """Integers of four bits are constants only, and become floats only."""
+    for name in ["INT4", "UINT4"]:
+        for n in [1, 7, 16]:
+            model = new_model()
+            graph = Graph(model)
+            packed = rng.integers(0, 256, (n + 1) // 2, "u1")
+            constant = graph.tensor("uint8", [n], packed)
+            graph.graph.tensors[constant].type = getattr(schema.TensorType, name)
+            wide = graph.op("CAST", [constant], [("float32", [n])], options("CastOptions"))
+            x = graph.input("float32", [n])
+            graph.results(graph.op("ADD", [wide, x], [("float32", [n])], options("AddOptions")))
+            yield Whole("CAST", pack(model), [np.zeros(n, "f4")], f"{name} {n}")
 
 
 def to_half(x):
@@ -70,7 +88,6 @@ def to_half(x):
 
 
 def bitcasts():
-    rng = np.random.default_rng(3)
     sized = {1: ["int8", "uint8"], 2: ["int16", "uint16"], 4: ["int32", "uint32", "float32"],
              8: ["int64", "uint64"]}
     kinds = options("BitcastOptions")

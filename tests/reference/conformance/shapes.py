@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from suite import SPECIAL, Case, Const, options
+from suite import SPECIAL, Case, Const, Graph, Whole, new_model, options, pack, tensor_type
 
 F, I, L = np.float32, np.int32, np.int64
 rng = np.random.default_rng(11)
@@ -168,6 +168,24 @@ def borders():
                name="6 dimensions", reference=lambda x, p: [np.pad(x, p)])
 
 
+def quantized_borders():
+    """Zeros of quantized bytes are their zero point."""
+    for dtype, zero_point in [("int8", -7), ("uint8", 130)]:
+        model = new_model()
+        graph = Graph(model)
+        x = graph.input(dtype, [1, 2, 2, 1])
+        bordered = graph.op("PAD", [x, graph.const(I([[0, 0], [1, 1], [2, 0], [0, 0]]))],
+                            [(dtype, [1, 4, 4, 1])], options("PadOptions"))
+        packed = graph.op("SPACE_TO_BATCH_ND", [x, graph.const(I([2, 2])), graph.const(I([[1, 1], [0, 2]]))],
+                          [(dtype, [4, 2, 2, 1])], options("SpaceToBatchNDOptions"))
+        graph.results(bordered, packed)
+        for tensor in graph.graph.tensors:
+            if tensor.type == tensor_type(dtype):
+                tensor.quantization = schema.QuantizationParametersT()
+                tensor.quantization.scale, tensor.quantization.zeroPoint = [0.5], [zero_point]
+        yield Whole("PAD", pack(model), [values(dtype, 1, 2, 2, 1)], f"quantized {dtype}")
+
+
 def mirrors():
     modes = [("REFLECT", "reflect"), ("SYMMETRIC", "symmetric")]
     for mode, _ in modes:
@@ -297,6 +315,7 @@ def cases():
     yield from transpositions()
     yield from joins()
     yield from borders()
+    yield from quantized_borders()
     yield from mirrors()
     yield from slices()
     yield from strided()
