@@ -43,10 +43,20 @@ impl Task for Bilinear<'_> {
         let (row, channels) = (self.row, self.channels);
         let mut fold = Fold::new(s);
         let out_row = self.columns.len() * channels;
+        // Of a wide image, most columns are between none.
+        let is_sparse = 2 * out_row < row;
         for (y, to) in self.rows.iter().zip(self.output.chunks_exact_mut(out_row)) {
             let low = &self.input[y.low * row..][..row];
             let high = &self.input[y.high * row..][..row];
-            interpolate(s, (low, high), y.weight, &mut self.between[..row]);
+            if is_sparse {
+                for at in self.columns.iter().flat_map(|x| [x.low, x.high]) {
+                    let pixel = at * channels..(at + 1) * channels;
+                    let rows = (&low[pixel.clone()], &high[pixel.clone()]);
+                    interpolate(s, rows, y.weight, &mut self.between[pixel]);
+                }
+            } else {
+                interpolate(s, (low, high), y.weight, &mut self.between[..row]);
+            }
             for (i, x) in self.columns.iter().enumerate() {
                 let low = &self.between[x.low * channels..];
                 let high = &self.between[x.high * channels..];
