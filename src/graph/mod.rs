@@ -3,6 +3,7 @@
 
 mod constant;
 mod inline;
+mod sparse;
 
 use std::fmt;
 

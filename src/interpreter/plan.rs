@@ -229,6 +229,8 @@ impl Plan {
     /// If operators are not supported (all are listed), shapes do not fit, an input has an unknown
     /// dimension beyond its batch, or memory would exceed the limit.
     pub fn new(model: &Model, options: &PlanOptions) -> Result<Self> {
+        let dense = model.dense(options.memory_limit)?;
+        let model = dense.as_ref();
         let inlined;
         let model = if model.subgraphs.iter().flat_map(|it| &it.nodes).any(Node::is_composite) {
             inlined = model.inlined()?;

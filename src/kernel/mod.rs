@@ -20,6 +20,7 @@ mod odometer;
 pub mod peak;
 pub mod pool;
 pub mod reduce;
+pub mod resize;
 mod simd;
 mod sliding;
 #[cfg(test)]

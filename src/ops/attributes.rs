@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernel::window::Axis;
+use crate::operator::Inputs;
 use crate::schema::Padding;
 use crate::tensor::DType;
 
@@ -97,6 +98,19 @@ pub(super) fn axis_in(axis: i64, rank: usize) -> Result<usize> {
 /// If elements of this type have no whole bytes.
 pub(super) fn element_len(dtype: DType) -> Result<usize> {
     dtype.byte_len().ok_or_else(|| Error::model(format!("{dtype} elements have no whole bytes")))
+}
+
+/// The bytes that make up the zeros of output 0: those of its zero point, if it is quantized to bytes.
+///
+/// # Errors
+/// If there is no such output.
+pub(super) fn zero_byte(inputs: &Inputs) -> Result<u8> {
+    let output = inputs.declared(0)?;
+    let zero_point = output.quantization.as_ref().and_then(|it| it.zero_point.first());
+    Ok(match output.dtype {
+        DType::I8 | DType::U8 => zero_point.copied().unwrap_or(0) as u8,
+        _ => 0,
+    })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use super::activation::Activation;
 use super::attributes::{attributes, axis_in, element_len};
+use super::runs::join;
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::kernel::elementwise::{Unary, unary_in_place};
@@ -65,29 +66,15 @@ impl Operator for Concatenation {
         for i in 0..inputs.len() {
             runs.push(inputs.shape(i)?[axis..].iter().product::<usize>() * element);
         }
-        let total: usize = runs.iter().sum();
-        let join = move |context: &mut crate::operator::EvalContext<'_>| {
-            let mut at = 0;
-            for (i, &run) in runs.iter().enumerate() {
-                let from = context.input::<u8>(i);
-                if run > 0 {
-                    let to = context.output::<u8>(0).chunks_exact_mut(total);
-                    for (from, to) in from.chunks_exact(run).zip(to) {
-                        to[at..at + run].copy_from_slice(from);
-                    }
-                }
-                at += run;
-            }
-        };
         let activation = self.activation;
         if activation == Activation::NONE {
             return Ok(Prepared::eval(Observe::UnionOfInputs, move |context| {
-                join(context);
+                join(&runs, context);
                 Ok(())
             }));
         }
         Ok(Prepared::eval(Observe::Fused, move |context| {
-            join(context);
+            join(&runs, context);
             let isa = context.isa();
             let output = context.output::<f32>(0);
             let folded = unary_in_place(isa, Unary::Clamp(activation.clamp), output);

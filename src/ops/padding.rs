@@ -3,7 +3,7 @@
 //! Input 1 is `[rank, 2]`: how much before and after, for each axis. Semantics: TFLite's `pad.cc` and
 //! `mirror_pad.cc`, any element type of whole bytes.
 
-use super::attributes::{attributes, element_len};
+use super::attributes::{attributes, element_len, zero_byte};
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::operator::{Inputs, Observe, Operator, PrepareContext, Prepared};
@@ -12,7 +12,7 @@ use crate::tensor::TensorType;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pad {
-    /// With zeros.
+    /// With zeros, which are the zero point in quantized bytes.
     Zero,
     /// With the value of input 2.
     Value,
@@ -110,7 +110,7 @@ impl Operator for Pad {
         let (inputs, pad) = (context.inputs, *self);
         let input = &inputs.required(0)?.tensor_type;
         let borders = self.borders(inputs)?;
-        let element = element_len(input.dtype)?;
+        let (element, zero) = (element_len(input.dtype)?, zero_byte(inputs)?);
         // Every axis but the last becomes a list of sources; the last is one run of bytes.
         let axes: Vec<Axis> = input
             .shape
@@ -129,7 +129,7 @@ impl Operator for Pad {
         Ok(Prepared::eval(observe, move |context| {
             let from = context.input::<u8>(0);
             let value =
-                if pad == Self::Value { context.input::<u8>(2) } else { &[0; 16][..element] };
+                if pad == Self::Value { context.input::<u8>(2) } else { &[zero; 16][..element] };
             copy(pad, &axes, element, Some(from), value, context.output(0));
             Ok(())
         }))
@@ -151,8 +151,8 @@ fn copy(pad: Pad, axes: &[Axis], element: usize, from: Option<&[u8]>, value: &[u
         return;
     };
     let Some(from) = from else {
-        if value.iter().all(|&b| b == 0) {
-            to.fill(0);
+        if value.iter().all(|&b| b == value[0]) {
+            to.fill(value[0]);
         } else {
             to.chunks_exact_mut(element).for_each(|to| to.copy_from_slice(value));
         }

@@ -2,19 +2,29 @@
 
 use super::batch_matmul::BatchMatMul;
 use super::binary::BinaryOperator;
+use super::blocks::{Batch, Depth};
+use super::cast::{Bitcast, Cast};
 use super::comparison::Comparison;
 use super::concatenation::Concatenation;
 use super::convolution::{Conv2d, DepthwiseConv2d};
 use super::dequantize::Dequantize;
+use super::fill::{Fill, Range, ZerosLike};
 use super::fully_connected::FullyConnected;
 use super::gather::Gather;
+use super::matrix_diag::{MatrixDiag, MatrixSetDiag};
+use super::pack::{Pack, Unpack};
 use super::padding::Pad;
 use super::pooling::Pool2d;
 use super::reduction::Reduce;
 use super::reshape::Reshape;
+use super::resize::{Bilinear, NearestNeighbor};
+use super::reverse::Reverse;
 use super::select::Select;
+use super::shape::{BroadcastArgs, Rank, Shape};
 use super::slice::Slice;
 use super::softmax::Softmax;
+use super::split::Split;
+use super::tile::Tile;
 use super::transpose::Transpose;
 use super::unary::UnaryOperator;
 use crate::error::{Error, Result};
@@ -31,15 +41,23 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::ADD, BinaryOperator::add),
     (Code::AVERAGE_POOL_2D, Pool2d::average),
     (Code::BATCH_MATMUL, BatchMatMul::from_node),
+    (Code::BATCH_TO_SPACE_ND, Batch::batch_to_space),
+    (Code::BITCAST, Bitcast::from_node),
+    (Code::BROADCAST_ARGS, BroadcastArgs::from_node),
+    (Code::BROADCAST_TO, Tile::broadcast_to),
+    (Code::CAST, Cast::from_node),
     (Code::CONCATENATION, Concatenation::from_node),
     (Code::CONV_2D, Conv2d::from_node),
+    (Code::DENSIFY, Reshape::identity),
     (Code::DEPTHWISE_CONV_2D, DepthwiseConv2d::from_node),
+    (Code::DEPTH_TO_SPACE, Depth::depth_to_space),
     (Code::DEQUANTIZE, Dequantize::from_node),
     (Code::DIV, BinaryOperator::div),
     (Code::EMBEDDING_LOOKUP, Gather::embedding_lookup),
     (Code::EQUAL, Comparison::equal),
     (Code::EXP, UnaryOperator::exp),
     (Code::EXPAND_DIMS, Reshape::expand_dims),
+    (Code::FILL, Fill::from_node),
     (Code::FULLY_CONNECTED, FullyConnected::from_node),
     (Code::GATHER, Gather::from_node),
     (Code::GELU, UnaryOperator::gelu),
@@ -50,6 +68,8 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::LESS, Comparison::less),
     (Code::LESS_EQUAL, Comparison::less_equal),
     (Code::LOGISTIC, UnaryOperator::logistic),
+    (Code::MATRIX_DIAG, MatrixDiag::from_node),
+    (Code::MATRIX_SET_DIAG, MatrixSetDiag::from_node),
     (Code::MAXIMUM, BinaryOperator::maximum),
     (Code::MAX_POOL_2D, Pool2d::max),
     (Code::MEAN, Reduce::mean),
@@ -58,8 +78,11 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::MUL, BinaryOperator::mul),
     (Code::NEG, UnaryOperator::neg),
     (Code::NOT_EQUAL, Comparison::not_equal),
+    (Code::PACK, Pack::from_node),
     (Code::PAD, Pad::pad),
     (Code::PADV2, Pad::pad_v2),
+    (Code::RANGE, Range::from_node),
+    (Code::RANK, Rank::from_node),
     (Code::REDUCE_MAX, Reduce::max),
     (Code::REDUCE_MIN, Reduce::min),
     (Code::RELU, UnaryOperator::relu),
@@ -67,11 +90,19 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::RELU_0_TO_1, UnaryOperator::relu_0_to_1),
     (Code::RELU_N1_TO_1, UnaryOperator::relu_n1_to_1),
     (Code::RESHAPE, Reshape::reshape),
+    (Code::RESIZE_BILINEAR, Bilinear::from_node),
+    (Code::RESIZE_NEAREST_NEIGHBOR, NearestNeighbor::from_node),
+    (Code::REVERSE_V2, Reverse::from_node),
     (Code::RSQRT, UnaryOperator::rsqrt),
     (Code::SELECT, Select::rows),
     (Code::SELECT_V2, Select::broadcasting),
+    (Code::SHAPE, Shape::from_node),
     (Code::SLICE, Slice::plain),
     (Code::SOFTMAX, Softmax::from_node),
+    (Code::SPACE_TO_BATCH_ND, Batch::space_to_batch),
+    (Code::SPACE_TO_DEPTH, Depth::space_to_depth),
+    (Code::SPLIT, Split::even),
+    (Code::SPLIT_V, Split::lengths),
     (Code::SQRT, UnaryOperator::sqrt),
     (Code::SQUARE, UnaryOperator::square),
     (Code::SQUARED_DIFFERENCE, BinaryOperator::squared_difference),
@@ -80,7 +111,10 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::SUB, BinaryOperator::sub),
     (Code::SUM, Reduce::sum),
     (Code::TANH, UnaryOperator::tanh),
+    (Code::TILE, Tile::tile),
     (Code::TRANSPOSE, Transpose::from_node),
+    (Code::UNPACK, Unpack::from_node),
+    (Code::ZEROS_LIKE, ZerosLike::from_node),
 ];
 
 /// Every custom operator, by its name.

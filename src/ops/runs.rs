@@ -1,0 +1,37 @@
+//! Runs of bytes: what the operands along an axis bring in turns.
+//!
+//! Along an axis, each part of a tensor is one run of bytes for every position of the axes before it.
+
+use crate::operator::EvalContext;
+
+/// Writes runs of `runs[i]` bytes of every input `i` in turns into output 0.
+pub(super) fn join(runs: &[usize], context: &mut EvalContext<'_>) {
+    let total: usize = runs.iter().sum();
+    let mut at = 0;
+    for (i, &run) in runs.iter().enumerate() {
+        let from = context.input::<u8>(i);
+        if run > 0 {
+            let to = context.output::<u8>(0).chunks_exact_mut(total);
+            for (from, to) in from.chunks_exact(run).zip(to) {
+                to[at..at + run].copy_from_slice(from);
+            }
+        }
+        at += run;
+    }
+}
+
+/// Takes runs of `runs[i]` bytes in turns from an input, for every output `i`.
+pub(super) fn part(input: usize, runs: &[usize], context: &mut EvalContext<'_>) {
+    let total: usize = runs.iter().sum();
+    let from = context.input::<u8>(input);
+    let mut at = 0;
+    for (i, &run) in runs.iter().enumerate() {
+        if run > 0 {
+            let to = context.output::<u8>(i).chunks_exact_mut(run);
+            for (from, to) in from.chunks_exact(total).zip(to) {
+                to.copy_from_slice(&from[at..at + run]);
+            }
+        }
+        at += run;
+    }
+}
