@@ -7,26 +7,43 @@
 #![allow(clippy::unnecessary_wraps)]
 
 mod activation;
+mod arg_extreme;
 mod attributes;
 mod batch_matmul;
 mod binary;
+mod bucketize;
 mod comparison;
 mod concatenation;
 mod convolution;
+mod cumsum;
 mod dequantize;
 mod fully_connected;
 mod gather;
+mod gather_nd;
+mod hashtable_lookup;
+mod indices;
+mod lookup_sparse;
+mod lsh_projection;
+mod nonzero;
+mod one_hot;
 mod padding;
 mod pooling;
 mod reduction;
 pub mod registry;
 mod reshape;
+mod reverse_sequence;
+mod scatter;
+mod segments;
 mod select;
 mod slice;
 mod softmax;
+mod suppression;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod top_k;
 mod transpose;
 mod unary;
+mod unique;
+mod update_slice;

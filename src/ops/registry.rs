@@ -1,22 +1,38 @@
 //! Which operators there are: the table of contents.
 
+use super::arg_extreme::ArgExtreme;
 use super::batch_matmul::BatchMatMul;
 use super::binary::BinaryOperator;
+use super::bucketize::Bucketize;
 use super::comparison::Comparison;
 use super::concatenation::Concatenation;
 use super::convolution::{Conv2d, DepthwiseConv2d};
+use super::cumsum::CumSum;
 use super::dequantize::Dequantize;
 use super::fully_connected::FullyConnected;
 use super::gather::Gather;
+use super::gather_nd::GatherNd;
+use super::hashtable_lookup::HashtableLookup;
+use super::lookup_sparse::LookupSparse;
+use super::lsh_projection::LshProjection;
+use super::nonzero::Nonzero;
+use super::one_hot::OneHot;
 use super::padding::Pad;
 use super::pooling::Pool2d;
 use super::reduction::Reduce;
 use super::reshape::Reshape;
+use super::reverse_sequence::ReverseSequence;
+use super::scatter::{ScatterNd, SparseToDense};
+use super::segments::Segments;
 use super::select::Select;
 use super::slice::Slice;
 use super::softmax::Softmax;
+use super::suppression::Suppression;
+use super::top_k::TopK;
 use super::transpose::Transpose;
 use super::unary::UnaryOperator;
+use super::unique::Unique;
+use super::update_slice::UpdateSlice;
 use crate::error::{Error, Result};
 use crate::graph::{Node, OperatorCode};
 use crate::operator::Operator;
@@ -29,27 +45,36 @@ type Constructor = fn(&Node) -> Result<Box<dyn Operator>>;
 pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::ABS, UnaryOperator::abs),
     (Code::ADD, BinaryOperator::add),
+    (Code::ARG_MAX, ArgExtreme::max),
+    (Code::ARG_MIN, ArgExtreme::min),
     (Code::AVERAGE_POOL_2D, Pool2d::average),
     (Code::BATCH_MATMUL, BatchMatMul::from_node),
+    (Code::BUCKETIZE, Bucketize::from_node),
     (Code::CONCATENATION, Concatenation::from_node),
     (Code::CONV_2D, Conv2d::from_node),
+    (Code::CUMSUM, CumSum::from_node),
     (Code::DEPTHWISE_CONV_2D, DepthwiseConv2d::from_node),
     (Code::DEQUANTIZE, Dequantize::from_node),
     (Code::DIV, BinaryOperator::div),
+    (Code::DYNAMIC_UPDATE_SLICE, UpdateSlice::from_node),
     (Code::EMBEDDING_LOOKUP, Gather::embedding_lookup),
+    (Code::EMBEDDING_LOOKUP_SPARSE, LookupSparse::from_node),
     (Code::EQUAL, Comparison::equal),
     (Code::EXP, UnaryOperator::exp),
     (Code::EXPAND_DIMS, Reshape::expand_dims),
     (Code::FULLY_CONNECTED, FullyConnected::from_node),
     (Code::GATHER, Gather::from_node),
+    (Code::GATHER_ND, GatherNd::from_node),
     (Code::GELU, UnaryOperator::gelu),
     (Code::GREATER, Comparison::greater),
     (Code::GREATER_EQUAL, Comparison::greater_equal),
     (Code::HARD_SWISH, UnaryOperator::hard_swish),
+    (Code::HASHTABLE_LOOKUP, HashtableLookup::from_node),
     (Code::LEAKY_RELU, UnaryOperator::leaky_relu),
     (Code::LESS, Comparison::less),
     (Code::LESS_EQUAL, Comparison::less_equal),
     (Code::LOGISTIC, UnaryOperator::logistic),
+    (Code::LSH_PROJECTION, LshProjection::from_node),
     (Code::MAXIMUM, BinaryOperator::maximum),
     (Code::MAX_POOL_2D, Pool2d::max),
     (Code::MEAN, Reduce::mean),
@@ -57,30 +82,48 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::MIRROR_PAD, Pad::mirror_pad),
     (Code::MUL, BinaryOperator::mul),
     (Code::NEG, UnaryOperator::neg),
+    (Code::NON_MAX_SUPPRESSION_V4, Suppression::hard),
+    (Code::NON_MAX_SUPPRESSION_V5, Suppression::soft),
     (Code::NOT_EQUAL, Comparison::not_equal),
+    (Code::ONE_HOT, OneHot::from_node),
     (Code::PAD, Pad::pad),
     (Code::PADV2, Pad::pad_v2),
+    (Code::REDUCE_ALL, Reduce::all),
+    (Code::REDUCE_ANY, Reduce::any),
     (Code::REDUCE_MAX, Reduce::max),
     (Code::REDUCE_MIN, Reduce::min),
+    (Code::REDUCE_PROD, Reduce::product),
     (Code::RELU, UnaryOperator::relu),
     (Code::RELU6, UnaryOperator::relu6),
     (Code::RELU_0_TO_1, UnaryOperator::relu_0_to_1),
     (Code::RELU_N1_TO_1, UnaryOperator::relu_n1_to_1),
     (Code::RESHAPE, Reshape::reshape),
+    (Code::REVERSE_SEQUENCE, ReverseSequence::from_node),
     (Code::RSQRT, UnaryOperator::rsqrt),
+    (Code::SCATTER_ND, ScatterNd::from_node),
+    (Code::SEGMENT_SUM, Segments::sorted_sum),
     (Code::SELECT, Select::rows),
     (Code::SELECT_V2, Select::broadcasting),
     (Code::SLICE, Slice::plain),
     (Code::SOFTMAX, Softmax::from_node),
+    (Code::SPARSE_TO_DENSE, SparseToDense::from_node),
     (Code::SQRT, UnaryOperator::sqrt),
     (Code::SQUARE, UnaryOperator::square),
     (Code::SQUARED_DIFFERENCE, BinaryOperator::squared_difference),
     (Code::SQUEEZE, Reshape::squeeze),
+    (Code::STABLEHLO_DYNAMIC_UPDATE_SLICE, UpdateSlice::stablehlo),
     (Code::STRIDED_SLICE, Slice::strided),
     (Code::SUB, BinaryOperator::sub),
     (Code::SUM, Reduce::sum),
     (Code::TANH, UnaryOperator::tanh),
+    (Code::TOPK_V2, TopK::from_node),
     (Code::TRANSPOSE, Transpose::from_node),
+    (Code::UNIQUE, Unique::from_node),
+    (Code::UNSORTED_SEGMENT_MAX, Segments::max),
+    (Code::UNSORTED_SEGMENT_MIN, Segments::min),
+    (Code::UNSORTED_SEGMENT_PROD, Segments::product),
+    (Code::UNSORTED_SEGMENT_SUM, Segments::sum),
+    (Code::WHERE, Nonzero::from_node),
 ];
 
 /// Every custom operator, by its name.
