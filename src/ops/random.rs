@@ -3,7 +3,8 @@
 //! Every evaluation begins with the seeds, so that a record's results do not depend on those before it; two
 //! seeds of zero are seeds like any others. Semantics: the first evaluation of TFLite's `random_ops.cc`.
 
-pub(super) mod philox;
+pub(super) mod bits;
+mod philox;
 
 use bytemuck::Pod;
 
