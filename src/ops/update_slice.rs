@@ -1,5 +1,5 @@
-//! `DYNAMIC_UPDATE_SLICE` and StableHLO's `dynamic_update_slice`: a tensor with a part of it replaced, from positions on that may come with the
-//! record; they are moved so that the part is inside.
+//! `DYNAMIC_UPDATE_SLICE` and StableHLO's `dynamic_update_slice`: a tensor with a part of it replaced, from
+//! positions on that may come with the record; they are moved so that the part is inside.
 //!
 //! Semantics: TFLite's `dynamic_update_slice.cc`, any element type of whole bytes.
 
