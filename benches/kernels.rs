@@ -288,7 +288,7 @@ fn elementwise(isa: Isa, _: f64) {
                 gate_in_place(isa, Clamp::NONE, block);
             }
         });
-        let plan = ReducePlan::new(&shape, |axis| axis == 1 || axis == 2);
+        let plan = ReducePlan::new(&shape, |axis| axis == 1 || axis == 2).unwrap();
         let mut means = vec![0.0; channels];
         show("MEAN h, w", &shape, bytes(a), &mut || {
             reduce(isa, Reduction::Mean, &plan, a, &mut means);

@@ -18,27 +18,45 @@ pub enum Reduction {
     Sum,
     /// Their sum divided by their number.
     Mean,
-    /// The largest; a NaN is passed over when another value follows.
+    /// Their product.
+    Product,
+    /// The largest after the last NaN, as comparisons one after the other have it; NaN if that comes last.
     Max,
-    /// The smallest; a NaN is passed over when another value follows.
+    /// The smallest, likewise.
     Min,
 }
 
 impl Reduction {
+    /// What every number joins without a change.
     fn start(self) -> f32 {
         match self {
             Self::Sum | Self::Mean => 0.0,
+            Self::Product => 1.0,
             Self::Max => f32::NEG_INFINITY,
             Self::Min => f32::INFINITY,
         }
+    }
+
+    /// What no elements give.
+    fn of_none(self) -> f32 {
+        match self {
+            Self::Max => f32::MIN,
+            Self::Min => f32::MAX,
+            Self::Sum | Self::Mean | Self::Product => self.start(),
+        }
+    }
+
+    fn is_extreme(self) -> bool {
+        matches!(self, Self::Max | Self::Min)
     }
 
     #[inline(always)]
     fn join<S: Simd>(self, s: S, sum: S::V, v: S::V) -> S::V {
         match self {
             Self::Sum | Self::Mean => s.add(sum, v),
-            Self::Max => s.max(v, sum),
-            Self::Min => s.min(v, sum),
+            Self::Product => s.mul(sum, v),
+            Self::Max => s.max(sum, v),
+            Self::Min => s.min(sum, v),
         }
     }
 }
@@ -60,17 +78,21 @@ pub struct ReducePlan {
 }
 
 impl ReducePlan {
-    /// The loops for a tensor of `shape` reduced over the axes for which `reduced` holds.
-    pub fn new(shape: &[usize], reduced: impl Fn(usize) -> bool) -> Self {
+    /// The loops for a tensor of `shape` reduced over the axes for which `reduced` holds; `None` if there
+    /// are too many elements to count.
+    pub fn new(shape: &[usize], reduced: impl Fn(usize) -> bool) -> Option<Self> {
         let mut loops: Vec<(usize, bool)> = Vec::new();
         for (axis, &n) in shape.iter().enumerate() {
             match loops.last_mut() {
-                Some(last) if last.1 == reduced(axis) => last.0 *= n,
+                Some(last) if last.1 == reduced(axis) => last.0 = last.0.checked_mul(n)?,
                 _ => loops.push((n, reduced(axis))),
             }
         }
-        let product = |kind: bool| loops.iter().filter(|l| l.1 == kind).map(|l| l.0).product();
-        let (output_len, count) = (product(false), product(true));
+        let product = |kind: bool| {
+            let mut of_kind = loops.iter().filter(|l| l.1 == kind).map(|l| l.0);
+            of_kind.try_fold(1, usize::checked_mul)
+        };
+        let (output_len, count) = (product(false)?, product(true)?);
         let (inner, inner_reduced) = loops.pop().unwrap_or((1, false));
         let mut stride = if inner_reduced { 1 } else { inner };
         let mut outer = Vec::with_capacity(loops.len());
@@ -79,8 +101,47 @@ impl ReducePlan {
             stride *= if reduced { 1 } else { n };
         }
         outer.reverse();
-        let input_len = shape.iter().product();
-        Self { outer, inner, inner_reduced, input_len, output_len, count }
+        let input_len = output_len.checked_mul(count)?;
+        Some(Self { outer, inner, inner_reduced, input_len, output_len, count })
+    }
+
+    /// Number of results.
+    pub fn output_len(&self) -> usize {
+        self.output_len
+    }
+
+    /// Elements per result.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+}
+
+/// Joins the elements of each result to `start`, in ascending order.
+///
+/// # Panics
+/// If the lengths are not those of the plan.
+pub fn fold<T: Copy, R: Copy>(
+    plan: &ReducePlan,
+    input: &[T],
+    output: &mut [R],
+    start: R,
+    join: impl Fn(R, T) -> R,
+) {
+    assert_eq!((input.len(), output.len()), (plan.input_len, plan.output_len), "lengths");
+    output.fill(start);
+    if input.is_empty() {
+        return;
+    }
+    let mut odometer = Odometer::new(&plan.outer);
+    for run in input.chunks_exact(plan.inner) {
+        let [at] = odometer.at;
+        if plan.inner_reduced {
+            output[at] = run.iter().fold(output[at], |sum, &x| join(sum, x));
+        } else {
+            let pairs = output[at..][..plan.inner].iter_mut().zip(run);
+            pairs.for_each(|(to, &x)| *to = join(*to, x));
+        }
+        odometer.advance();
     }
 }
 
@@ -112,16 +173,24 @@ impl Task for ReduceTask<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> Observation {
         let Self { reduction, plan, input, output } = self;
-        output.fill(reduction.start());
+        output.fill(match reduction {
+            // Whatever is compared to NaN takes its place.
+            Reduction::Max | Reduction::Min if plan.count > 0 => f32::NAN,
+            _ => reduction.of_none(),
+        });
         if input.is_empty() {
             // Nothing to visit.
         } else if plan.inner_reduced {
             let mut odometer = Odometer::new(&plan.outer);
             for run in input.chunks_exact(plan.inner) {
                 let [at] = odometer.at;
-                let reduced = reduce_run(s, reduction, run);
-                let joined = reduction.join(s, s.splat(output[at]), s.splat(reduced));
-                output[at] = s.to_array(joined)[0];
+                let before = output[at];
+                output[at] = if reduction.is_extreme() {
+                    extreme_of_run(s, reduction, before, run)
+                } else {
+                    let reduced = s.splat(reduce_run(s, reduction, run));
+                    s.to_array(reduction.join(s, s.splat(before), reduced))[0]
+                };
                 odometer.advance();
             }
         } else {
@@ -189,13 +258,81 @@ fn reduce_run<S: Simd>(s: S, reduction: Reduction, run: &[f32]) -> f32 {
         let last = s.select(s.first(tail.len()), s.load_partial(tail), start);
         sums = reduction.join(s, sums, last);
     }
-    let lanes = s.to_array(sums);
+    join_lanes(s, reduction, sums)
+}
+
+#[inline(always)]
+fn join_lanes<S: Simd>(s: S, reduction: Reduction, sums: S::V) -> f32 {
+    let lanes = s.to_array(sums).into_iter();
     match reduction {
         Reduction::Sum | Reduction::Mean => s.sum(sums),
-        Reduction::Max => {
-            lanes.into_iter().fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a })
+        Reduction::Product => lanes.fold(1.0, |a, b| a * b),
+        Reduction::Max => lanes.fold(f32::NEG_INFINITY, larger),
+        Reduction::Min => lanes.fold(f32::INFINITY, smaller),
+    }
+}
+
+fn larger(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
+fn smaller(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
+}
+
+/// The extreme of `before` and a contiguous run after it. With a NaN in the run the order matters, and
+/// elements are compared one after the other.
+#[inline(always)]
+fn extreme_of_run<S: Simd>(s: S, reduction: Reduction, before: f32, run: &[f32]) -> f32 {
+    // Without its sign, only a NaN is so large a number that this turns the first bit on.
+    let to_sign = s.splat(f32::from_bits(0x007f_ffff));
+    let start = s.splat(reduction.start());
+    let (mut extremes, mut nans) = (start, s.splat(0.0));
+    let (vectors, tail) = run.as_chunks::<LANES>();
+    for v in vectors {
+        let v = s.load(v);
+        extremes = reduction.join(s, extremes, v);
+        nans = s.or(nans, s.add_bits(s.abs(v), to_sign));
+    }
+    if !tail.is_empty() {
+        let v = s.select(s.first(tail.len()), s.load_partial(tail), start);
+        extremes = reduction.join(s, extremes, v);
+        nans = s.or(nans, s.add_bits(s.abs(v), to_sign));
+    }
+    let scalar = if reduction == Reduction::Max { larger } else { smaller };
+    if s.to_array(nans).into_iter().any(f32::is_sign_negative) {
+        return run.iter().fold(before, |a, &b| scalar(a, b));
+    }
+    scalar(before, join_lanes(s, reduction, extremes))
+}
+
+/// The extreme of a row, NaN left out; one beyond all numbers if nothing else is there.
+pub fn extreme(isa: Isa, reduction: Reduction, row: &[f32]) -> f32 {
+    isa.dispatch(ExtremeTask { reduction, row })
+}
+
+struct ExtremeTask<'a> {
+    reduction: Reduction,
+    row: &'a [f32],
+}
+
+impl Task for ExtremeTask<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> f32 {
+        // The other order of operands: a NaN is never the first.
+        let join = |extreme, v| self.reduction.join(s, v, extreme);
+        let start = s.splat(self.reduction.start());
+        let (vectors, tail) = self.row.as_chunks::<LANES>();
+        let mut extremes = start;
+        for v in vectors {
+            extremes = join(extremes, s.load(v));
         }
-        Reduction::Min => lanes.into_iter().fold(f32::INFINITY, |a, b| if b < a { b } else { a }),
+        if !tail.is_empty() {
+            extremes = join(extremes, s.select(s.first(tail.len()), s.load_partial(tail), start));
+        }
+        join_lanes(s, self.reduction, extremes)
     }
 }
 
@@ -264,7 +401,7 @@ mod tests {
         let input = ramp(shape.iter().product(), 9);
         for mask in 0..16_usize {
             let reduced = |axis: usize| mask >> axis & 1 == 1;
-            let plan = ReducePlan::new(&shape, reduced);
+            let plan = ReducePlan::new(&shape, reduced).unwrap();
             for reduction in [Reduction::Sum, Reduction::Mean, Reduction::Max, Reduction::Min] {
                 let mut expected = vec![None::<f64>; plan.output_len];
                 for (i, &x) in input.iter().enumerate() {
@@ -304,6 +441,28 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn extremes_come_after_the_last_nan() {
+        let shape = [3, 2, 37];
+        for at in [0, 5, 36, 37, 70, 100, 221] {
+            let mut input = ramp(shape.iter().product(), 3);
+            input[at] = f32::NAN;
+            input[at / 2] = f32::NEG_INFINITY;
+            for mask in 0..8_usize {
+                let plan = ReducePlan::new(&shape, |axis| mask >> axis & 1 == 1).unwrap();
+                let mut expected = vec![0.0; plan.output_len];
+                fold(&plan, &input, &mut expected, f32::NAN, larger);
+                for isa in Isa::supported() {
+                    let mut output = vec![0.0; plan.output_len];
+                    reduce(isa, Reduction::Max, &plan, &input, &mut output);
+                    let bits = |v: &[f32]| v.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+                    assert_eq!(bits(&output), bits(&expected), "{isa} {mask} {at}");
+                }
+            }
+        }
+        assert!(ReducePlan::new(&[1 << 40, 1 << 40, 0], |_| true).is_none());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::kernel::window::Axis;
 use crate::operator::Inputs;
 use crate::schema::Padding;
-use crate::tensor::DType;
+use crate::tensor::{DType, num_elements};
 
 /// The attributes of a node as the named options table. A node without options has the defaults, as
 /// converters leave out tables of defaults.
@@ -90,6 +90,28 @@ pub(super) fn axis_in(axis: i64, rank: usize) -> Result<usize> {
         .and_then(|axis| usize::try_from(axis).ok())
         .filter(|&axis| axis < rank)
         .ok_or_else(|| Error::model(format!("there is no axis {axis} among {rank} dimensions")))
+}
+
+/// The axis that input `i` names: a constant of one element.
+///
+/// # Errors
+/// If it is not, or there is no such axis.
+pub(super) fn constant_axis(inputs: &Inputs, i: usize, rank: usize) -> Result<usize> {
+    match inputs.constant_indices(i)?[..] {
+        [axis] => axis_in(axis, rank),
+        ref axes => Err(Error::model(format!("input {i} names {} axes, not one", axes.len()))),
+    }
+}
+
+/// Numbers of elements before, along and behind an axis.
+///
+/// # Errors
+/// If there are too many to count.
+pub(super) fn around(shape: &[usize], axis: usize) -> Result<[usize; 3]> {
+    let count = |dims: &[usize]| {
+        num_elements(dims).ok_or_else(|| Error::model(format!("{shape:?} is too large")))
+    };
+    Ok([count(&shape[..axis])?, shape[axis], count(&shape[axis + 1..])?])
 }
 
 /// Bytes of an element that is moved as it is.

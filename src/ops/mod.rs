@@ -7,20 +7,30 @@
 #![allow(clippy::unnecessary_wraps)]
 
 mod activation;
+mod arg_extreme;
 mod attributes;
 mod batch_matmul;
 mod binary;
 mod blocks;
 mod cast;
+mod bucketize;
 mod comparison;
 mod concatenation;
 mod convolution;
+mod cumsum;
 mod dequantize;
 mod fill;
 mod fully_connected;
 mod gather;
 mod matrix_diag;
 mod pack;
+mod gather_nd;
+mod hashtable_lookup;
+mod indices;
+mod lookup_sparse;
+mod lsh_projection;
+mod nonzero;
+mod one_hot;
 mod padding;
 mod pooling;
 mod reduction;
@@ -29,15 +39,22 @@ mod reshape;
 mod resize;
 mod reverse;
 mod runs;
+mod reverse_sequence;
+mod scatter;
+mod segments;
 mod select;
 mod shape;
 mod slice;
 mod softmax;
 mod split;
+mod suppression;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod top_k;
 mod transpose;
 mod unary;
+mod unique;
+mod update_slice;

@@ -1,32 +1,48 @@
 //! Which operators there are: the table of contents.
 
+use super::arg_extreme::ArgExtreme;
 use super::batch_matmul::BatchMatMul;
 use super::binary::BinaryOperator;
 use super::blocks::{Batch, Depth};
 use super::cast::{Bitcast, Cast};
+use super::bucketize::Bucketize;
 use super::comparison::Comparison;
 use super::concatenation::Concatenation;
 use super::convolution::{Conv2d, DepthwiseConv2d};
+use super::cumsum::CumSum;
 use super::dequantize::Dequantize;
 use super::fill::{Fill, Range, ZerosLike};
 use super::fully_connected::FullyConnected;
 use super::gather::Gather;
 use super::matrix_diag::{MatrixDiag, MatrixSetDiag};
 use super::pack::{Pack, Unpack};
+use super::gather_nd::GatherNd;
+use super::hashtable_lookup::HashtableLookup;
+use super::lookup_sparse::LookupSparse;
+use super::lsh_projection::LshProjection;
+use super::nonzero::Nonzero;
+use super::one_hot::OneHot;
 use super::padding::Pad;
 use super::pooling::Pool2d;
 use super::reduction::Reduce;
 use super::reshape::Reshape;
 use super::resize::{Bilinear, NearestNeighbor};
 use super::reverse::Reverse;
+use super::reverse_sequence::ReverseSequence;
+use super::scatter::{ScatterNd, SparseToDense};
+use super::segments::Segments;
 use super::select::Select;
 use super::shape::{BroadcastArgs, Rank, Shape};
 use super::slice::Slice;
 use super::softmax::Softmax;
 use super::split::Split;
 use super::tile::Tile;
+use super::suppression::Suppression;
+use super::top_k::TopK;
 use super::transpose::Transpose;
 use super::unary::UnaryOperator;
+use super::unique::Unique;
+use super::update_slice::UpdateSlice;
 use crate::error::{Error, Result};
 use crate::graph::{Node, OperatorCode};
 use crate::operator::Operator;
@@ -39,6 +55,8 @@ type Constructor = fn(&Node) -> Result<Box<dyn Operator>>;
 pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::ABS, UnaryOperator::abs),
     (Code::ADD, BinaryOperator::add),
+    (Code::ARG_MAX, ArgExtreme::max),
+    (Code::ARG_MIN, ArgExtreme::min),
     (Code::AVERAGE_POOL_2D, Pool2d::average),
     (Code::BATCH_MATMUL, BatchMatMul::from_node),
     (Code::BATCH_TO_SPACE_ND, Batch::batch_to_space),
@@ -49,27 +67,36 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::CONCATENATION, Concatenation::from_node),
     (Code::CONV_2D, Conv2d::from_node),
     (Code::DENSIFY, Reshape::identity),
+    (Code::BUCKETIZE, Bucketize::from_node),
+    (Code::CONCATENATION, Concatenation::from_node),
+    (Code::CONV_2D, Conv2d::from_node),
+    (Code::CUMSUM, CumSum::from_node),
     (Code::DEPTHWISE_CONV_2D, DepthwiseConv2d::from_node),
     (Code::DEPTH_TO_SPACE, Depth::depth_to_space),
     (Code::DEQUANTIZE, Dequantize::from_node),
     (Code::DIV, BinaryOperator::div),
+    (Code::DYNAMIC_UPDATE_SLICE, UpdateSlice::from_node),
     (Code::EMBEDDING_LOOKUP, Gather::embedding_lookup),
+    (Code::EMBEDDING_LOOKUP_SPARSE, LookupSparse::from_node),
     (Code::EQUAL, Comparison::equal),
     (Code::EXP, UnaryOperator::exp),
     (Code::EXPAND_DIMS, Reshape::expand_dims),
     (Code::FILL, Fill::from_node),
     (Code::FULLY_CONNECTED, FullyConnected::from_node),
     (Code::GATHER, Gather::from_node),
+    (Code::GATHER_ND, GatherNd::from_node),
     (Code::GELU, UnaryOperator::gelu),
     (Code::GREATER, Comparison::greater),
     (Code::GREATER_EQUAL, Comparison::greater_equal),
     (Code::HARD_SWISH, UnaryOperator::hard_swish),
+    (Code::HASHTABLE_LOOKUP, HashtableLookup::from_node),
     (Code::LEAKY_RELU, UnaryOperator::leaky_relu),
     (Code::LESS, Comparison::less),
     (Code::LESS_EQUAL, Comparison::less_equal),
     (Code::LOGISTIC, UnaryOperator::logistic),
     (Code::MATRIX_DIAG, MatrixDiag::from_node),
     (Code::MATRIX_SET_DIAG, MatrixSetDiag::from_node),
+    (Code::LSH_PROJECTION, LshProjection::from_node),
     (Code::MAXIMUM, BinaryOperator::maximum),
     (Code::MAX_POOL_2D, Pool2d::max),
     (Code::MEAN, Reduce::mean),
@@ -77,14 +104,22 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::MIRROR_PAD, Pad::mirror_pad),
     (Code::MUL, BinaryOperator::mul),
     (Code::NEG, UnaryOperator::neg),
+    (Code::NON_MAX_SUPPRESSION_V4, Suppression::hard),
+    (Code::NON_MAX_SUPPRESSION_V5, Suppression::soft),
     (Code::NOT_EQUAL, Comparison::not_equal),
     (Code::PACK, Pack::from_node),
     (Code::PAD, Pad::pad),
     (Code::PADV2, Pad::pad_v2),
     (Code::RANGE, Range::from_node),
     (Code::RANK, Rank::from_node),
+    (Code::ONE_HOT, OneHot::from_node),
+    (Code::PAD, Pad::pad),
+    (Code::PADV2, Pad::pad_v2),
+    (Code::REDUCE_ALL, Reduce::all),
+    (Code::REDUCE_ANY, Reduce::any),
     (Code::REDUCE_MAX, Reduce::max),
     (Code::REDUCE_MIN, Reduce::min),
+    (Code::REDUCE_PROD, Reduce::product),
     (Code::RELU, UnaryOperator::relu),
     (Code::RELU6, UnaryOperator::relu6),
     (Code::RELU_0_TO_1, UnaryOperator::relu_0_to_1),
@@ -93,7 +128,10 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::RESIZE_BILINEAR, Bilinear::from_node),
     (Code::RESIZE_NEAREST_NEIGHBOR, NearestNeighbor::from_node),
     (Code::REVERSE_V2, Reverse::from_node),
+    (Code::REVERSE_SEQUENCE, ReverseSequence::from_node),
     (Code::RSQRT, UnaryOperator::rsqrt),
+    (Code::SCATTER_ND, ScatterNd::from_node),
+    (Code::SEGMENT_SUM, Segments::sorted_sum),
     (Code::SELECT, Select::rows),
     (Code::SELECT_V2, Select::broadcasting),
     (Code::SHAPE, Shape::from_node),
@@ -103,10 +141,12 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::SPACE_TO_DEPTH, Depth::space_to_depth),
     (Code::SPLIT, Split::even),
     (Code::SPLIT_V, Split::lengths),
+    (Code::SPARSE_TO_DENSE, SparseToDense::from_node),
     (Code::SQRT, UnaryOperator::sqrt),
     (Code::SQUARE, UnaryOperator::square),
     (Code::SQUARED_DIFFERENCE, BinaryOperator::squared_difference),
     (Code::SQUEEZE, Reshape::squeeze),
+    (Code::STABLEHLO_DYNAMIC_UPDATE_SLICE, UpdateSlice::stablehlo),
     (Code::STRIDED_SLICE, Slice::strided),
     (Code::SUB, BinaryOperator::sub),
     (Code::SUM, Reduce::sum),
@@ -115,6 +155,14 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::TRANSPOSE, Transpose::from_node),
     (Code::UNPACK, Unpack::from_node),
     (Code::ZEROS_LIKE, ZerosLike::from_node),
+    (Code::TOPK_V2, TopK::from_node),
+    (Code::TRANSPOSE, Transpose::from_node),
+    (Code::UNIQUE, Unique::from_node),
+    (Code::UNSORTED_SEGMENT_MAX, Segments::max),
+    (Code::UNSORTED_SEGMENT_MIN, Segments::min),
+    (Code::UNSORTED_SEGMENT_PROD, Segments::product),
+    (Code::UNSORTED_SEGMENT_SUM, Segments::sum),
+    (Code::WHERE, Nonzero::from_node),
 ];
 
 /// Every custom operator, by its name.
