@@ -8,12 +8,16 @@
 
 mod activation;
 mod attributes;
+mod audio;
 mod batch_matmul;
 mod binary;
 mod comparison;
+mod complex;
 mod concatenation;
 mod convolution;
 mod dequantize;
+mod detection;
+mod flexbuffer;
 mod fully_connected;
 mod gather;
 mod padding;
@@ -21,12 +25,17 @@ mod pooling;
 mod reduction;
 pub mod registry;
 mod reshape;
+mod rope;
 mod select;
 mod slice;
 mod softmax;
+mod spectrum;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod transpose;
+mod transposed;
 mod unary;
+mod unpooling;
+mod volume;

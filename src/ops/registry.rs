@@ -1,22 +1,30 @@
 //! Which operators there are: the table of contents.
 
+use super::audio::{AudioSpectrogram, Mfcc};
 use super::batch_matmul::BatchMatMul;
 use super::binary::BinaryOperator;
 use super::comparison::Comparison;
+use super::complex::Part;
 use super::concatenation::Concatenation;
 use super::convolution::{Conv2d, DepthwiseConv2d};
 use super::dequantize::Dequantize;
+use super::detection::Detection;
 use super::fully_connected::FullyConnected;
 use super::gather::Gather;
 use super::padding::Pad;
 use super::pooling::Pool2d;
 use super::reduction::Reduce;
 use super::reshape::Reshape;
+use super::rope::Rope;
 use super::select::Select;
 use super::slice::Slice;
 use super::softmax::Softmax;
+use super::spectrum::Rfft2d;
 use super::transpose::Transpose;
+use super::transposed::{Conv3dTranspose, TransposeConv, TransposeConvBias};
 use super::unary::UnaryOperator;
+use super::unpooling::{ArgmaxPool, Unpool};
+use super::volume::Conv3d;
 use crate::error::{Error, Result};
 use crate::graph::{Node, OperatorCode};
 use crate::operator::Operator;
@@ -31,8 +39,11 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::ADD, BinaryOperator::add),
     (Code::AVERAGE_POOL_2D, Pool2d::average),
     (Code::BATCH_MATMUL, BatchMatMul::from_node),
+    (Code::COMPLEX_ABS, Part::abs),
     (Code::CONCATENATION, Concatenation::from_node),
     (Code::CONV_2D, Conv2d::from_node),
+    (Code::CONV_3D, Conv3d::from_node),
+    (Code::CONV_3D_TRANSPOSE, Conv3dTranspose::from_node),
     (Code::DEPTHWISE_CONV_2D, DepthwiseConv2d::from_node),
     (Code::DEQUANTIZE, Dequantize::from_node),
     (Code::DIV, BinaryOperator::div),
@@ -46,6 +57,7 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::GREATER, Comparison::greater),
     (Code::GREATER_EQUAL, Comparison::greater_equal),
     (Code::HARD_SWISH, UnaryOperator::hard_swish),
+    (Code::IMAG, Part::imag),
     (Code::LEAKY_RELU, UnaryOperator::leaky_relu),
     (Code::LESS, Comparison::less),
     (Code::LESS_EQUAL, Comparison::less_equal),
@@ -60,6 +72,7 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::NOT_EQUAL, Comparison::not_equal),
     (Code::PAD, Pad::pad),
     (Code::PADV2, Pad::pad_v2),
+    (Code::REAL, Part::real),
     (Code::REDUCE_MAX, Reduce::max),
     (Code::REDUCE_MIN, Reduce::min),
     (Code::RELU, UnaryOperator::relu),
@@ -67,6 +80,8 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::RELU_0_TO_1, UnaryOperator::relu_0_to_1),
     (Code::RELU_N1_TO_1, UnaryOperator::relu_n1_to_1),
     (Code::RESHAPE, Reshape::reshape),
+    (Code::RFFT2D, Rfft2d::from_node),
+    (Code::ROPE, Rope::from_node),
     (Code::RSQRT, UnaryOperator::rsqrt),
     (Code::SELECT, Select::rows),
     (Code::SELECT_V2, Select::broadcasting),
@@ -81,10 +96,37 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::SUM, Reduce::sum),
     (Code::TANH, UnaryOperator::tanh),
     (Code::TRANSPOSE, Transpose::from_node),
+    (Code::TRANSPOSE_CONV, TransposeConv::from_node),
 ];
 
 /// Every custom operator, by its name.
-pub const CUSTOM: &[(&str, Constructor)] = &[];
+pub const CUSTOM: &[(&str, Constructor)] = &[
+    ("AudioSpectrogram", AudioSpectrogram::from_node),
+    ("Convolution2DTransposeBias", TransposeConvBias::from_node),
+    ("MaxPoolingWithArgmax2D", ArgmaxPool::from_node),
+    ("MaxUnpooling2D", Unpool::from_node),
+    ("Mfcc", Mfcc::from_node),
+    ("TFLite_Detection_PostProcess", Detection::from_node),
+];
+
+/// Why an operator that models may have is not among these.
+fn why_not(code: &OperatorCode) -> Option<&'static str> {
+    match code {
+        OperatorCode::Builtin(Code::RUN_MODEL) => {
+            Some("it runs another model file, which a recording cannot name")
+        }
+        OperatorCode::Builtin(Code::BCQ_FULLY_CONNECTED | Code::BCQ_GATHER) => {
+            Some("how its binary codes are stored is not published")
+        }
+        OperatorCode::Builtin(Code::ATTENTION) => {
+            Some("what it computes is not settled; import the model without fusing attention")
+        }
+        OperatorCode::Custom(name) if name.starts_with("Flex") => Some(
+            "it is an operator of TensorFlow; convert the model with TensorFlow Lite's builtin operators only",
+        ),
+        _ => None,
+    }
+}
 
 /// The operator of a node.
 ///
@@ -100,7 +142,9 @@ pub fn operator(node: &Node) -> Result<Box<dyn Operator>> {
         }
         OperatorCode::Identity => Some(&(Reshape::identity as Constructor)),
     };
-    let constructor =
-        constructor.ok_or_else(|| Error::model(format!("{} is not supported", node.code)))?;
+    let constructor = constructor.ok_or_else(|| {
+        let reason = why_not(&node.code).map(|why| format!(": {why}")).unwrap_or_default();
+        Error::model(format!("{} is not supported{reason}", node.code))
+    })?;
     constructor(node).map_err(|e| e.context(&node.code))
 }

@@ -16,7 +16,8 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 TYPES = {
     "float32": "FLOAT32", "float16": "FLOAT16", "float64": "FLOAT64", "int32": "INT32", "uint32": "UINT32",
     "int64": "INT64", "uint64": "UINT64", "int16": "INT16", "uint16": "UINT16", "int8": "INT8",
-    "uint8": "UINT8", "bool": "BOOL", "complex64": "COMPLEX64", "resource": "RESOURCE",
+    "uint8": "UINT8", "bool": "BOOL", "complex64": "COMPLEX64", "complex128": "COMPLEX128",
+    "resource": "RESOURCE",
 }
 
 # Special values that every function of floats meets.
