@@ -118,7 +118,7 @@ impl Mfcc {
         if lower < 0.0 || upper <= lower {
             return Err(Error::model(format!("there are no frequencies from {lower} to {upper}")));
         }
-        if coefficients == 0 || coefficients > bands || bands > 1 << 16 {
+        if coefficients == 0 || coefficients > bands || bands > 1 << 12 {
             return Err(Error::model(format!(
                 "{bands} bands do not give {coefficients} coefficients"
             )));
@@ -229,5 +229,54 @@ impl Operator for Mfcc {
         });
         let held = (2 * bins + mfcc.coefficients * mfcc.bands) * size_of::<f64>();
         Ok(prepared.with_scratch(mfcc.bands * size_of::<f64>()).holding(held))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::flexbuffer::map_of;
+    use crate::ops::registry::operator;
+    use crate::ops::testing::{custom_node, inputs_of};
+
+    fn infer(
+        name: &str,
+        options: &[(&str, f64)],
+        types: &[(DType, &[usize])],
+    ) -> Result<Vec<usize>> {
+        let operator = operator(&custom_node(name, map_of(options)))?;
+        Ok(operator.infer(&inputs_of(types))?.swap_remove(0).shape)
+    }
+
+    #[test]
+    fn misfits_are_errors() {
+        let spectrogram = |window, stride, shape: &[usize]| {
+            let options = [("window_size", window), ("stride", stride)];
+            infer("AudioSpectrogram", &options, &[(DType::F32, shape)])
+        };
+        assert_eq!(spectrogram(400.0, 160.0, &[16000, 2]).unwrap(), [2, 98, 257]);
+        assert_eq!(spectrogram(400.0, 160.0, &[399, 1]).unwrap(), [1, 0, 257]);
+        for (window, stride) in [(1.0, 1.0), (4.0, 0.0), (-4.0, 1.0)] {
+            spectrogram(window, stride, &[16000, 1]).unwrap_err();
+        }
+        spectrogram(4.0, 2.0, &[16000]).unwrap_err();
+        let mfcc = |lower, upper, bands, coefficients, bins, rates| {
+            let options = [
+                ("lower_frequency_limit", lower),
+                ("upper_frequency_limit", upper),
+                ("filterbank_channel_count", bands),
+                ("dct_coefficient_count", coefficients),
+            ];
+            let types: [(DType, &[usize]); 2] =
+                [(DType::F32, &[1, 9, bins]), (DType::I32, &[rates])];
+            infer("Mfcc", &options, &types).map_err(|e| e.to_string())
+        };
+        assert_eq!(mfcc(20.0, 4000.0, 40.0, 13.0, 257, 1).unwrap(), [1, 9, 13]);
+        let error = |result: Result<_, String>, what| assert!(result.unwrap_err().contains(what));
+        error(mfcc(4000.0, 20.0, 40.0, 13.0, 257, 1), "no frequencies from 4000 to 20");
+        error(mfcc(20.0, 4000.0, 12.0, 13.0, 257, 1), "12 bands do not give 13");
+        error(mfcc(20.0, 4000.0, 12.0, 0.0, 257, 1), "do not give 0");
+        error(mfcc(20.0, 4000.0, 40.0, 13.0, 1, 1), "1 bins are no spectrum");
+        error(mfcc(20.0, 4000.0, 40.0, 13.0, 257, 2), "is not one number");
     }
 }

@@ -245,3 +245,59 @@ impl Operator for Detection {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::flexbuffer::map_of;
+    use crate::ops::registry::operator;
+    use crate::ops::testing::{custom_node, inputs_of};
+
+    const OPTIONS: [(&str, f64); 8] = [
+        ("max_detections", 10.0),
+        ("max_classes_per_detection", 2.0),
+        ("nms_iou_threshold", 0.5),
+        ("num_classes", 3.0),
+        ("y_scale", 1.0),
+        ("x_scale", 1.0),
+        ("h_scale", 1.0),
+        ("w_scale", 1.0),
+    ];
+
+    fn infer(changed: (&str, f64), shapes: [&[usize]; 3]) -> Result<Vec<usize>> {
+        let options = [&[changed][..], &OPTIONS].concat();
+        let operator = operator(&custom_node("TFLite_Detection_PostProcess", map_of(&options)))?;
+        let inputs = inputs_of(&shapes.map(|shape| (DType::F32, shape)));
+        Ok(operator.infer(&inputs)?.swap_remove(0).shape)
+    }
+
+    #[test]
+    fn misfits_are_errors() {
+        let none = ("unknown", 0.0);
+        let shapes: [&[usize]; 3] = [&[1, 7, 4], &[1, 7, 4], &[7, 4]];
+        assert_eq!(infer(none, shapes).unwrap(), [1, 20, 4]);
+        let error = |changed, shapes| infer(changed, shapes).unwrap_err().to_string();
+        assert!(
+            error(("nms_iou_threshold", 0.0), shapes).contains("an overlap of 0 is no threshold")
+        );
+        assert!(error(("num_classes", 0.0), shapes).contains("to detect nothing"));
+        assert!(error(("max_detections", -1.0), shapes).contains("`max_detections` is -1"));
+        assert!(
+            error(none, [&[1, 7, 4], &[1, 7, 5], &[7, 4]]).contains("are not those of 3 classes")
+        );
+        assert!(error(none, [&[1, 7, 4], &[1, 6, 4], &[7, 4]]).contains("do not fit each other"));
+        assert!(error(none, [&[1, 7, 3], &[1, 7, 4], &[7, 4]]).contains("do not fit each other"));
+        assert!(error(none, [&[2, 7, 4], &[2, 7, 4], &[7, 4]]).contains("do not fit each other"));
+    }
+
+    #[test]
+    fn boxes_overlap() {
+        let [a, b, empty] = [[0.0, 0.0, 2.0, 2.0], [1.0, 1.0, 3.0, 2.0], [1.0, 1.0, 1.0, 2.0]];
+        assert_eq!((overlap(&a, &b), overlap(&a, &a), overlap(&a, &empty)), (1.0 / 5.0, 1.0, 0.0));
+        assert_eq!(overlap(&a, &[5.0, 0.0, 6.0, 1.0]), 0.0);
+        let mut scores = [0.5, f32::NAN, -0.0, 0.9, 0.0];
+        scores.sort_by(|a, b| descending(*a, *b));
+        assert_eq!(scores[..4], [0.9, 0.5, 0.0, 0.0]);
+        assert!(scores[4].is_nan());
+    }
+}

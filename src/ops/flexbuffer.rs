@@ -171,6 +171,34 @@ impl Reader<'_> {
     }
 }
 
+/// A map of numbers, for tests.
+#[cfg(test)]
+pub(super) fn map_of(entries: &[(&str, f64)]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut keys = Vec::new();
+    for (key, _) in entries {
+        keys.push(bytes.len());
+        bytes.extend([key.as_bytes(), &[0]].concat());
+    }
+    // Everything is eight bytes wide.
+    let count = (entries.len() as u64).to_le_bytes();
+    bytes.extend(count);
+    let key_vector = bytes.len();
+    let back = |bytes: &mut Vec<u8>, to: usize| {
+        bytes.extend(((bytes.len() - to) as u64).to_le_bytes());
+    };
+    keys.into_iter().for_each(|key| back(&mut bytes, key));
+    back(&mut bytes, key_vector);
+    bytes.extend(8_u64.to_le_bytes());
+    bytes.extend(count);
+    let map = bytes.len();
+    bytes.extend(entries.iter().flat_map(|(_, value)| value.to_le_bytes()));
+    bytes.extend(vec![kind::FLOAT << 2 | 3; entries.len()]);
+    back(&mut bytes, map);
+    bytes.extend([kind::MAP << 2 | 3, 8]);
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,6 +256,17 @@ mod tests {
         );
         assert!(map.count("a").unwrap_err().to_string().contains("`a` is -3"));
         assert!(map.int("s").unwrap_err().to_string().contains("`s` is no number"));
+    }
+
+    #[test]
+    fn numbers_are_converted() {
+        let map = Map::read(&map_of(&[("large", 1e12), ("half", 0.5)])).unwrap();
+        assert_eq!(
+            (map.int("large").unwrap(), map.float("half").unwrap()),
+            (1_000_000_000_000, 0.5)
+        );
+        assert!(map.count("large").unwrap_err().to_string().contains("is 1000000000000"));
+        assert!(map.bool("half").unwrap());
     }
 
     #[test]

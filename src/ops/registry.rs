@@ -113,13 +113,13 @@ pub const CUSTOM: &[(&str, Constructor)] = &[
 fn why_not(code: &OperatorCode) -> Option<&'static str> {
     match code {
         OperatorCode::Builtin(Code::RUN_MODEL) => {
-            Some("it runs another model file, which a recording cannot name")
+            Some("it runs another model file; record that model by itself")
         }
         OperatorCode::Builtin(Code::BCQ_FULLY_CONNECTED | Code::BCQ_GATHER) => {
-            Some("how its binary codes are stored is not published")
+            Some("how its binary codes are to be read is not published")
         }
         OperatorCode::Builtin(Code::ATTENTION) => {
-            Some("what it computes is not settled; import the model without fusing attention")
+            Some("what it computes is not settled; use a model without fused attention")
         }
         OperatorCode::Custom(name) if name.starts_with("Flex") => Some(
             "it is an operator of TensorFlow; convert the model with TensorFlow Lite's builtin operators only",

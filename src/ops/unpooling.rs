@@ -9,6 +9,7 @@ use super::attributes::window_axis;
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::kernel::window::{Axis, Window};
+use crate::observation::Observation;
 use crate::operator::{EvalContext, Inputs, Observe, Operator, PrepareContext, Prepared};
 use crate::schema::{ActivationFunctionType, Padding};
 use crate::tensor::{DType, TensorType};
@@ -107,10 +108,10 @@ impl Operator for ArgmaxPool {
             }
             let output = context.output::<f32>(0);
             for value in &mut *output {
-                // NaN stays.
+                // None is NaN.
                 *value = value.max(activation.clamp.low).min(activation.clamp.high);
             }
-            activation.finish(isa, crate::observation::Observation::EMPTY, output);
+            activation.finish(isa, Observation::EMPTY, output);
             Ok(())
         }))
     }
@@ -242,4 +243,52 @@ fn scatter(Window { y, x }: Window, channels: usize, context: &mut EvalContext<'
         output[at / from_len * to_len + place] = value;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::registry::operator;
+    use crate::ops::testing::{custom_node, inputs_of};
+
+    /// Padding, strides and taps (horizontal first), activation.
+    fn options(words: [i32; 6]) -> Vec<u8> {
+        words.iter().flat_map(|word| word.to_le_bytes()).collect()
+    }
+
+    fn infer(name: &str, words: [i32; 6], types: &[(DType, &[usize])]) -> Result<Vec<usize>> {
+        let operator = operator(&custom_node(name, options(words)))?;
+        Ok(operator.infer(&inputs_of(types))?.swap_remove(0).shape)
+    }
+
+    #[test]
+    fn shapes_follow_from_the_window() {
+        let image: (DType, &[usize]) = (DType::F32, &[1, 4, 6, 2]);
+        let places = (DType::I32, image.1);
+        let pool = infer("MaxPoolingWithArgmax2D", [1, 3, 2, 3, 2, 0], &[image]).unwrap();
+        assert_eq!(pool, [1, 2, 2, 2]);
+        let name = "MaxUnpooling2D";
+        assert_eq!(infer(name, [1, 3, 2, 3, 2, 0], &[image, image]).unwrap(), [1, 8, 18, 2]);
+        assert_eq!(infer(name, [1, 3, 3, 1, 1, 0], &[image, places]).unwrap(), [1, 12, 18, 2]);
+        assert_eq!(infer(name, [2, 1, 1, 3, 3, 0], &[image, places]).unwrap(), [1, 6, 8, 2]);
+    }
+
+    #[test]
+    fn misfits_are_errors() {
+        let image: (DType, &[usize]) = (DType::F32, &[1, 4, 6, 2]);
+        let error =
+            |words, types: &[_]| infer("MaxUnpooling2D", words, types).unwrap_err().to_string();
+        let fine = [1, 2, 2, 2, 2, 0];
+        assert!(error([0, 2, 2, 2, 2, 0], &[image, image]).contains("padding 0 is not known"));
+        assert!(error([1, 2, 2, 0, 2, 0], &[image, image]).contains("2 by 0 is not possible"));
+        assert!(error([1, 0, 2, 2, 2, 0], &[image, image]).contains("cannot be unpooled"));
+        assert!(error([1, 2, 2, 2, 2, 300], &[image, image]).contains("activation 300"));
+        assert!(error(fine, &[image]).contains("input 1 is missing"));
+        assert!(
+            error(fine, &[image, (DType::I64, image.1)]).contains("INT64 elements are no indices")
+        );
+        assert!(error(fine, &[image, (DType::F32, &[1, 4, 6, 1])]).contains("are not those of"));
+        let short = operator(&custom_node("MaxUnpooling2D", vec![0; 23])).map(|_| ()).unwrap_err();
+        assert!(short.to_string().contains("its attributes are 23 bytes, not 24"), "{short}");
+    }
 }

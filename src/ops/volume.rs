@@ -78,9 +78,6 @@ impl Conv3d {
                 "the input has {channels} channels, the filter {filter_channels}"
             )));
         }
-        if num_elements(&[d, h, w, channels]).is_none() {
-            return Err(Error::model("a volume is too large"));
-        }
         if inputs.optional(2).is_some() {
             inputs.expect_dtype(2, DType::F32)?;
             let bias = inputs.shape(2)?;
@@ -94,6 +91,12 @@ impl Conv3d {
             window_axis(self.padding, input, taps, self.strides[i], self.dilations[i])
         };
         let axes = [axis(0, d, taps_z)?, axis(1, h, taps_y)?, axis(2, w, taps_x)?];
+        let [z, y, x] = axes.map(|axis| axis.output);
+        if num_elements(&[d, h, w, channels]).is_none()
+            || num_elements(&[z, y, x, output_channels]).is_none()
+        {
+            return Err(Error::model("a volume is too large"));
+        }
         Ok(Shapes { batch, axes, channels, output_channels })
     }
 }
