@@ -2,7 +2,7 @@
 //! measured beside it, and of kernels that memory limits in GB/s.
 //!
 //! `cargo bench --bench kernels [-- ISA... SECTION...]`; the sections are `products`, `winograd`,
-//! `depthwise`, `pooling` and `elementwise`.
+//! `transposed`, `depthwise`, `pooling` and `elementwise`.
 #![allow(clippy::print_stdout, missing_docs)]
 
 use std::time::Instant;
@@ -14,6 +14,7 @@ use record_minmax::kernel::elementwise::{Binary, Unary, binary, gate_in_place, u
 use record_minmax::kernel::gemm::{Clamp, PackedWeights, Rows, Target, WeightLayout, multiply};
 use record_minmax::kernel::pool::{Pool, Pooling};
 use record_minmax::kernel::reduce::{ReducePlan, Reduction, reduce, softmax};
+use record_minmax::kernel::transposed::{self, Transposed};
 use record_minmax::kernel::window::{Axis, Ring, Window};
 use record_minmax::kernel::winograd::{Geometry, Winograd};
 use record_minmax::kernel::{Isa, peak};
@@ -37,9 +38,10 @@ fn rate(mut work: impl FnMut() -> u64) -> f64 {
 /// A section's name and its table for an instruction set and its limit.
 type Section = (&'static str, fn(Isa, f64));
 
-const SECTIONS: [Section; 5] = [
+const SECTIONS: [Section; 6] = [
     ("products", products),
     ("winograd", winograd),
+    ("transposed", transposed),
     ("depthwise", depthwise),
     ("pooling", pooling),
     ("elementwise", elementwise),
@@ -164,6 +166,41 @@ fn same(input: usize, taps: usize, stride: usize) -> Axis {
     let output = input.div_ceil(stride);
     let padding = ((output - 1) * stride + taps).saturating_sub(input);
     Axis { input, output, taps, stride, dilation: 1, before: padding / 2 }
+}
+
+/// Transposed convolutions as decoders have them: size of the input, channels, taps, stride.
+fn transposed(isa: Isa, limit: f64) {
+    println!("{:>6} {:>6} {:>6} {:>6} {:>9} {:>7}", "size", "c", "n", "taps", "GFLOP/s", "limit");
+    for (size, c, n, taps, stride) in [
+        (16, 512, 256, 2, 2),
+        (64, 128, 64, 2, 2),
+        (128, 64, 16, 2, 2),
+        (16, 256, 128, 4, 2),
+        (64, 64, 32, 4, 2),
+        (32, 128, 64, 3, 2),
+        (128, 16, 1, 3, 2),
+        (28, 64, 64, 3, 1),
+    ] {
+        let before = usize::from(taps != stride);
+        let axis = |input| Axis { input, output: size, taps, stride, dilation: 1, before };
+        let flat = Axis { input: 1, output: 1, taps: 1, stride: 1, dilation: 1, before: 0 };
+        let axes = [flat, axis(size * stride), axis(size * stride)];
+        let geometry = transposed::Geometry::new(axes, c, n);
+        let weights = vec![0.25; taps * taps * n * c];
+        let transposed = Transposed::new(isa, Arithmetic::Direct, geometry, &weights, None);
+        let input = vec![0.5; geometry.input_len()];
+        let mut output = vec![0.0; geometry.output_len()];
+        let mut scratch = AlignedBuffer::zeroed(geometry.scratch_len(isa, 1));
+        let mut observed = [Observation::EMPTY];
+        let reached = rate(|| {
+            let scratch = scratch.bytes_mut();
+            let (clamp, images) = (Clamp::NONE, [&input[..]]);
+            transposed.run(isa, &images, clamp, &mut output, &mut observed, None, scratch);
+            2 * geometry.multiply_adds() as u64
+        });
+        let share = 100.0 * reached / limit;
+        println!("{size:>6} {c:>6} {n:>6} {taps:>4}/{stride} {reached:>9.1} {share:>6.1}%");
+    }
 }
 
 fn depthwise(isa: Isa, limit: f64) {

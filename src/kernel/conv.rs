@@ -1,4 +1,5 @@
-//! Convolution of one `[h, w, channels]` image as a matrix product that reads its input in place.
+//! Convolution of one `[h, w, channels]` image, or a `[d, h, w, channels]` volume, as a matrix product that
+//! reads its input in place.
 //!
 //! A left row of the product is one output position. Its segments are the filter taps, each a run of
 //! input channels; taps that lie side by side in memory are one segment. Images with few channels
@@ -21,6 +22,8 @@ const FEW_CHANNELS: usize = 16;
 /// What a convolution's memory depends on: everything but its weights.
 #[derive(Clone, Copy, Debug)]
 pub struct Geometry {
+    /// The axis of planes; one plane of an image.
+    depth: Axis,
     window: Window,
     /// Input channels of the image.
     channels: usize,
@@ -41,7 +44,7 @@ pub struct Convolution {
 /// What a convolution reads.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
-    /// Images `[places, w, channels]`.
+    /// Images `[places, w, channels]`, volumes `[d, places, w, channels]`.
     pub images: &'a [&'a [f32]],
     /// The window's rows: those of the geometry, or a [part](Axis::part) of them.
     pub rows: Axis,
@@ -77,7 +80,20 @@ impl Geometry {
     ///
     /// # Panics
     /// If the groups do not divide the channels.
-    pub fn new(window: Window, (channels, output_channels, groups): (usize, usize, usize)) -> Self {
+    pub fn new(window: Window, channels: (usize, usize, usize)) -> Self {
+        let flat = Axis { input: 1, output: 1, taps: 1, stride: 1, dilation: 1, before: 0 };
+        Self::of_volume(flat, window, channels)
+    }
+
+    /// A window over volumes, `depth` being the axis of planes.
+    ///
+    /// # Panics
+    /// If the groups do not divide the channels.
+    pub fn of_volume(
+        depth: Axis,
+        window: Window,
+        (channels, output_channels, groups): (usize, usize, usize),
+    ) -> Self {
         assert_eq!((channels % groups, output_channels % groups), (0, 0), "whole groups");
         let x = window.x;
         let adjacent = x.dilation == 1 && groups == 1;
@@ -91,16 +107,17 @@ impl Geometry {
         } else {
             Layout::Taps
         };
-        Self { window, channels, output_channels, groups, layout }
+        Self { depth, window, channels, output_channels, groups, layout }
     }
 
-    /// Where the weights `[output channels / groups, taps y, taps x, channels / groups]` of a group
-    /// stand.
+    /// Where the weights `[output channels / groups, taps z, taps y, taps x, channels / groups]` of a
+    /// group stand.
     fn weight_layout(&self) -> WeightLayout {
         let Window { y, x } = self.window;
+        let lines = self.depth.taps * y.taps;
         let (segments, segment_len) = match self.layout {
-            Layout::Taps => (y.taps * x.taps, self.channels / self.groups),
-            Layout::Rows | Layout::BorderedRows { .. } => (y.taps, x.taps * self.channels),
+            Layout::Taps => (lines * x.taps, self.channels / self.groups),
+            Layout::Rows | Layout::BorderedRows { .. } => (lines, x.taps * self.channels),
         };
         WeightLayout {
             n: self.output_channels / self.groups,
@@ -117,21 +134,22 @@ impl Geometry {
     }
 
     fn rows(&self) -> usize {
-        self.window.y.output * self.window.x.output
+        self.depth.output * self.window.y.output * self.window.x.output
     }
 
     /// Bytes that one more output position brings into the cache.
     fn row_bytes(&self) -> usize {
         let Window { y, x } = self.window;
         // A position reads a new column of the filter's rows; the rows above have been read before.
-        let new = x.stride.min(x.taps) * y.stride.min(y.taps) * self.channels;
-        new * size_of::<f32>()
+        let new: usize = [self.depth, y, x].map(|axis| axis.stride.min(axis.taps)).iter().product();
+        new * self.channels * size_of::<f32>()
     }
 
     fn bordered_len(&self) -> usize {
         match self.layout {
             Layout::BorderedRows { width } => {
-                let bytes = self.window.y.input * width * self.channels * size_of::<f32>();
+                let lines = self.depth.input * self.window.y.input;
+                let bytes = lines * width * self.channels * size_of::<f32>();
                 bytes.next_multiple_of(64)
             }
             Layout::Taps | Layout::Rows => 0,
@@ -141,9 +159,10 @@ impl Geometry {
     fn copy_between_zeros(&self, input: &[f32], ring: Ring, width: usize, to: &mut [f32]) {
         let x = self.window.x;
         let (row, before) = (x.input * self.channels, x.before * self.channels);
-        let to = to.chunks_exact_mut(width * self.channels);
-        for (iy, to) in to.enumerate().take(self.window.y.input) {
-            let from = &input[ring.place(iy) * row..][..row];
+        let (to, lines) = (to.chunks_exact_mut(width * self.channels), self.window.y.input);
+        for (line, to) in to.enumerate().take(self.depth.input * lines) {
+            let (plane, iy) = (line / lines, line % lines);
+            let from = &input[(plane * ring.places + ring.place(iy)) * row..][..row];
             to[..before].fill(0.0);
             to[before..before + row].copy_from_slice(from);
             to[before + row..].fill(0.0);
@@ -169,7 +188,7 @@ impl Geometry {
 }
 
 impl Convolution {
-    /// Packs `weights` `[output channels, taps y, taps x, channels / groups]`.
+    /// Packs `weights` `[output channels, taps z, taps y, taps x, channels / groups]`.
     ///
     /// # Panics
     /// If the buffers are shorter than the shapes say.
@@ -210,7 +229,7 @@ impl Convolution {
         (0..geometry.groups).map(pack).collect()
     }
 
-    /// Convolves images `[h, w, channels]` into `output`, one `[h, w, output channels]` after
+    /// Convolves images `[d, h, w, channels]` into `output`, one `[d, h, w, output channels]` after
     /// another, and unites each image's extremes, as [`multiply`] folds them, with `observed`. Calls
     /// `after`, which needs a convolution of one group, as [`multiply`] does.
     ///
@@ -227,9 +246,10 @@ impl Convolution {
         scratch: &mut [u8],
     ) {
         let geometry = self.geometry.over(rows);
-        let Geometry { window: Window { y, x }, channels, output_channels, layout, .. } = geometry;
-        let (input_len, output_len) =
-            (ring.places * x.input * channels, geometry.rows() * output_channels);
+        let Geometry { depth, window: Window { y, x }, channels, output_channels, layout, .. } =
+            geometry;
+        let input_len = depth.input * ring.places * x.input * channels;
+        let output_len = geometry.rows() * output_channels;
         assert!(ring.places >= y.input, "places for all rows");
         assert!(images.iter().all(|image| image.len() == input_len), "input lengths");
         assert_eq!(output.len(), images.len() * output_len, "output length");
@@ -261,28 +281,35 @@ impl Convolution {
         mut after: Option<After<'_>>,
         pointers: &mut [u8],
     ) {
-        let Geometry { window: Window { y, x }, channels, output_channels, layout, .. } = geometry;
+        let Geometry { depth, window: Window { y, x }, channels, output_channels, layout, .. } =
+            geometry;
         let group_channels = channels / geometry.groups;
         // Rows that need no horizontal padding lie evenly.
         let even = if layout == Layout::Taps { x.interior() } else { 0..x.output };
         for (group, weights) in self.groups.iter().enumerate() {
             let channel = group * group_channels;
-            let offsets = |(oy, ox): (usize, usize), offsets: &mut [usize]| {
-                if layout == Layout::Taps {
-                    for (ty, offsets) in offsets.chunks_exact_mut(x.taps).enumerate() {
-                        let line = y.source(oy, ty).map(|iy| ring.place(iy) * width);
-                        for (tx, offset) in offsets.iter_mut().enumerate() {
-                            *offset = line
-                                .zip(x.source(ox, tx))
-                                .map_or(ZEROS, |(line, ix)| (line + ix) * channels + channel);
+            let offsets = |(line, ox): (usize, usize), offsets: &mut [usize]| {
+                let (oz, oy) = (line / y.output, line % y.output);
+                let row = |tz, ty| {
+                    let plane = depth.source(oz, tz)? * ring.places;
+                    Some((plane + ring.place(y.source(oy, ty)?)) * width)
+                };
+                let per_plane = offsets.len() / depth.taps;
+                for (tz, offsets) in offsets.chunks_exact_mut(per_plane).enumerate() {
+                    if layout == Layout::Taps {
+                        for (ty, offsets) in offsets.chunks_exact_mut(x.taps).enumerate() {
+                            let row = row(tz, ty);
+                            for (tx, offset) in offsets.iter_mut().enumerate() {
+                                *offset = row
+                                    .zip(x.source(ox, tx))
+                                    .map_or(ZEROS, |(row, ix)| (row + ix) * channels + channel);
+                            }
                         }
-                    }
-                } else {
-                    let ix = ox * x.stride - before;
-                    for (tap, offset) in offsets.iter_mut().enumerate() {
-                        *offset = y
-                            .source(oy, tap)
-                            .map_or(ZEROS, |iy| (ring.place(iy) * width + ix) * channels);
+                    } else {
+                        let ix = ox * x.stride - before;
+                        for (ty, offset) in offsets.iter_mut().enumerate() {
+                            *offset = row(tz, ty).map_or(ZEROS, |row| (row + ix) * channels);
+                        }
                     }
                 }
                 if even.contains(&ox) { even.end - ox } else { 1 }
@@ -292,7 +319,8 @@ impl Convolution {
                 row_stride: output_channels,
                 column: group * weights.columns(),
             };
-            let (lines, row_bytes) = ((y.output, x.output), geometry.row_bytes());
+            let lines = (depth.output * y.output, x.output);
+            let row_bytes = geometry.row_bytes();
             let rows = Rows { images, lines, row_bytes, offsets, step: x.stride * channels };
             multiply(weights, rows, clamp, target, observed, after.take(), pointers);
         }

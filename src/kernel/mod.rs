@@ -11,7 +11,9 @@ pub mod broadcast;
 pub mod conv;
 pub mod cyclic;
 pub mod depthwise;
+pub mod double;
 pub mod elementwise;
+pub mod fft;
 pub mod gemm;
 mod isa;
 mod math;
@@ -21,11 +23,13 @@ pub mod peak;
 pub mod pool;
 pub mod reduce;
 pub mod resize;
+pub mod rotary;
 mod simd;
 mod sliding;
 #[cfg(test)]
 mod testing;
 pub mod transpose;
+pub mod transposed;
 pub mod window;
 pub mod winograd;
 

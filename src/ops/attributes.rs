@@ -37,6 +37,17 @@ macro_rules! attributes_2 {
 #[allow(unused_imports)]
 pub(super) use attributes_2;
 
+/// `value`, if it is positive.
+///
+/// # Errors
+/// If it is not.
+pub(super) fn positive(name: &str, value: i32) -> Result<usize> {
+    usize::try_from(value)
+        .ok()
+        .filter(|&v| v > 0)
+        .ok_or_else(|| Error::model(format!("{name} is {value}, but must be positive")))
+}
+
 /// One axis of a sliding window over `input` positions; sizes and padding as TFLite defines them.
 ///
 /// # Errors
@@ -48,12 +59,6 @@ pub(super) fn window_axis(
     stride: i32,
     dilation: i32,
 ) -> Result<Axis> {
-    let positive = |name: &str, value: i32| {
-        usize::try_from(value)
-            .ok()
-            .filter(|&v| v > 0)
-            .ok_or_else(|| Error::model(format!("{name} is {value}, but must be positive")))
-    };
     let (stride, dilation) = (positive("a stride", stride)?, positive("a dilation", dilation)?);
     let reach = taps
         .checked_sub(1)

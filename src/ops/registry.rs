@@ -1,17 +1,20 @@
 //! Which operators there are: the table of contents.
 
 use super::arg_extreme::ArgExtreme;
+use super::audio::{AudioSpectrogram, Mfcc};
 use super::batch_matmul::BatchMatMul;
 use super::binary::BinaryOperator;
 use super::blocks::{Batch, Depth};
 use super::cast::{Bitcast, Cast};
 use super::bucketize::Bucketize;
 use super::comparison::Comparison;
+use super::complex::Part;
 use super::concatenation::Concatenation;
 use super::convolution::{Conv2d, DepthwiseConv2d};
 use super::cumsum::CumSum;
 use super::dequantize::Dequantize;
 use super::fill::{Fill, Range, ZerosLike};
+use super::detection::Detection;
 use super::fully_connected::FullyConnected;
 use super::gather::Gather;
 use super::matrix_diag::{MatrixDiag, MatrixSetDiag};
@@ -31,6 +34,7 @@ use super::reverse::Reverse;
 use super::reverse_sequence::ReverseSequence;
 use super::scatter::{ScatterNd, SparseToDense};
 use super::segments::Segments;
+use super::rope::Rope;
 use super::select::Select;
 use super::shape::{BroadcastArgs, Rank, Shape};
 use super::slice::Slice;
@@ -39,10 +43,14 @@ use super::split::Split;
 use super::tile::Tile;
 use super::suppression::Suppression;
 use super::top_k::TopK;
+use super::spectrum::Rfft2d;
 use super::transpose::Transpose;
+use super::transposed::{Conv3dTranspose, TransposeConv, TransposeConvBias};
 use super::unary::UnaryOperator;
 use super::unique::Unique;
 use super::update_slice::UpdateSlice;
+use super::unpooling::{ArgmaxPool, Unpool};
+use super::volume::Conv3d;
 use crate::error::{Error, Result};
 use crate::graph::{Node, OperatorCode};
 use crate::operator::Operator;
@@ -71,6 +79,11 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::CONCATENATION, Concatenation::from_node),
     (Code::CONV_2D, Conv2d::from_node),
     (Code::CUMSUM, CumSum::from_node),
+    (Code::COMPLEX_ABS, Part::abs),
+    (Code::CONCATENATION, Concatenation::from_node),
+    (Code::CONV_2D, Conv2d::from_node),
+    (Code::CONV_3D, Conv3d::from_node),
+    (Code::CONV_3D_TRANSPOSE, Conv3dTranspose::from_node),
     (Code::DEPTHWISE_CONV_2D, DepthwiseConv2d::from_node),
     (Code::DEPTH_TO_SPACE, Depth::depth_to_space),
     (Code::DEQUANTIZE, Dequantize::from_node),
@@ -90,6 +103,7 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::GREATER_EQUAL, Comparison::greater_equal),
     (Code::HARD_SWISH, UnaryOperator::hard_swish),
     (Code::HASHTABLE_LOOKUP, HashtableLookup::from_node),
+    (Code::IMAG, Part::imag),
     (Code::LEAKY_RELU, UnaryOperator::leaky_relu),
     (Code::LESS, Comparison::less),
     (Code::LESS_EQUAL, Comparison::less_equal),
@@ -117,6 +131,7 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::PADV2, Pad::pad_v2),
     (Code::REDUCE_ALL, Reduce::all),
     (Code::REDUCE_ANY, Reduce::any),
+    (Code::REAL, Part::real),
     (Code::REDUCE_MAX, Reduce::max),
     (Code::REDUCE_MIN, Reduce::min),
     (Code::REDUCE_PROD, Reduce::product),
@@ -129,6 +144,8 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::RESIZE_NEAREST_NEIGHBOR, NearestNeighbor::from_node),
     (Code::REVERSE_V2, Reverse::from_node),
     (Code::REVERSE_SEQUENCE, ReverseSequence::from_node),
+    (Code::RFFT2D, Rfft2d::from_node),
+    (Code::ROPE, Rope::from_node),
     (Code::RSQRT, UnaryOperator::rsqrt),
     (Code::SCATTER_ND, ScatterNd::from_node),
     (Code::SEGMENT_SUM, Segments::sorted_sum),
@@ -163,10 +180,37 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::UNSORTED_SEGMENT_PROD, Segments::product),
     (Code::UNSORTED_SEGMENT_SUM, Segments::sum),
     (Code::WHERE, Nonzero::from_node),
+    (Code::TRANSPOSE_CONV, TransposeConv::from_node),
 ];
 
 /// Every custom operator, by its name.
-pub const CUSTOM: &[(&str, Constructor)] = &[];
+pub const CUSTOM: &[(&str, Constructor)] = &[
+    ("AudioSpectrogram", AudioSpectrogram::from_node),
+    ("Convolution2DTransposeBias", TransposeConvBias::from_node),
+    ("MaxPoolingWithArgmax2D", ArgmaxPool::from_node),
+    ("MaxUnpooling2D", Unpool::from_node),
+    ("Mfcc", Mfcc::from_node),
+    ("TFLite_Detection_PostProcess", Detection::from_node),
+];
+
+/// Why an operator that models may have is not among these.
+fn why_not(code: &OperatorCode) -> Option<&'static str> {
+    match code {
+        OperatorCode::Builtin(Code::RUN_MODEL) => {
+            Some("it runs another model file; record that model by itself")
+        }
+        OperatorCode::Builtin(Code::BCQ_FULLY_CONNECTED | Code::BCQ_GATHER) => {
+            Some("how its binary codes are to be read is not published")
+        }
+        OperatorCode::Builtin(Code::ATTENTION) => {
+            Some("what it computes is not settled; use a model without fused attention")
+        }
+        OperatorCode::Custom(name) if name.starts_with("Flex") => Some(
+            "it is an operator of TensorFlow; convert the model with TensorFlow Lite's builtin operators only",
+        ),
+        _ => None,
+    }
+}
 
 /// The operator of a node.
 ///
@@ -182,7 +226,9 @@ pub fn operator(node: &Node) -> Result<Box<dyn Operator>> {
         }
         OperatorCode::Identity => Some(&(Reshape::identity as Constructor)),
     };
-    let constructor =
-        constructor.ok_or_else(|| Error::model(format!("{} is not supported", node.code)))?;
+    let constructor = constructor.ok_or_else(|| {
+        let reason = why_not(&node.code).map(|why| format!(": {why}")).unwrap_or_default();
+        Error::model(format!("{} is not supported{reason}", node.code))
+    })?;
     constructor(node).map_err(|e| e.context(&node.code))
 }

@@ -8,6 +8,7 @@ use crate::graph::{Constant, Model, Node, OperatorCode, Place, Quantization, Sub
 use crate::interpreter::{Interpreter, Plan, PlanOptions};
 use crate::kernel::Isa;
 use crate::observation::RecordObservations;
+use crate::operator::{InputInfo, Inputs};
 use crate::schema::{BuiltinOperator, BuiltinOptions2T, BuiltinOptionsT};
 use crate::tensor::{AlignedBuffer, DType, TensorType};
 
@@ -126,6 +127,23 @@ pub(crate) fn model_of(
         nodes: vec![node],
     };
     Model { description: String::new(), subgraphs: vec![subgraph] }
+}
+
+/// A node of a custom operator with these attributes and nothing else.
+pub(crate) fn custom_node(name: &str, custom_options: Vec<u8>) -> Node {
+    let model = model_of(BuiltinOperator::CUSTOM, BuiltinOptionsT::NONE, &[], &[]);
+    let [node] = model.subgraphs[0].nodes.as_slice() else { unreachable!("there is one node") };
+    let code = OperatorCode::Custom(name.to_owned());
+    Node { code, custom_options, ..node.clone() }
+}
+
+/// Inputs of these types, known only with the record.
+pub(crate) fn inputs_of(types: &[(DType, &[usize])]) -> Inputs {
+    let info = |&(dtype, shape): &(DType, &[usize])| {
+        let tensor_type = TensorType::new(dtype, shape);
+        Some(InputInfo { tensor_type, constant: None, quantization: None })
+    };
+    Inputs { inputs: types.iter().map(info).collect(), outputs: Vec::new() }
 }
 
 /// Runs the operator on every instruction set, as declared and observed by scans only; all must agree
