@@ -19,6 +19,7 @@ pub mod minmax;
 mod odometer;
 pub mod peak;
 pub mod pool;
+pub mod recurrent;
 pub mod reduce;
 mod simd;
 mod sliding;

@@ -18,6 +18,7 @@ mod fully_connected;
 mod gather;
 mod padding;
 mod pooling;
+mod recurrent;
 mod reduction;
 pub mod registry;
 mod reshape;

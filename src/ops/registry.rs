@@ -10,6 +10,7 @@ use super::fully_connected::FullyConnected;
 use super::gather::Gather;
 use super::padding::Pad;
 use super::pooling::Pool2d;
+use super::recurrent::{BidirectionalLstm, BidirectionalRnn, Gru, Lstm, Rnn, Svdf};
 use super::reduction::Reduce;
 use super::reshape::Reshape;
 use super::select::Select;
@@ -31,6 +32,8 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::ADD, BinaryOperator::add),
     (Code::AVERAGE_POOL_2D, Pool2d::average),
     (Code::BATCH_MATMUL, BatchMatMul::from_node),
+    (Code::BIDIRECTIONAL_SEQUENCE_LSTM, BidirectionalLstm::from_node),
+    (Code::BIDIRECTIONAL_SEQUENCE_RNN, BidirectionalRnn::from_node),
     (Code::CONCATENATION, Concatenation::from_node),
     (Code::CONV_2D, Conv2d::from_node),
     (Code::DEPTHWISE_CONV_2D, DepthwiseConv2d::from_node),
@@ -45,11 +48,13 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::GELU, UnaryOperator::gelu),
     (Code::GREATER, Comparison::greater),
     (Code::GREATER_EQUAL, Comparison::greater_equal),
+    (Code::GRU, Gru::from_node),
     (Code::HARD_SWISH, UnaryOperator::hard_swish),
     (Code::LEAKY_RELU, UnaryOperator::leaky_relu),
     (Code::LESS, Comparison::less),
     (Code::LESS_EQUAL, Comparison::less_equal),
     (Code::LOGISTIC, UnaryOperator::logistic),
+    (Code::LSTM, Lstm::step),
     (Code::MAXIMUM, BinaryOperator::maximum),
     (Code::MAX_POOL_2D, Pool2d::max),
     (Code::MEAN, Reduce::mean),
@@ -67,6 +72,7 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::RELU_0_TO_1, UnaryOperator::relu_0_to_1),
     (Code::RELU_N1_TO_1, UnaryOperator::relu_n1_to_1),
     (Code::RESHAPE, Reshape::reshape),
+    (Code::RNN, Rnn::step),
     (Code::RSQRT, UnaryOperator::rsqrt),
     (Code::SELECT, Select::rows),
     (Code::SELECT_V2, Select::broadcasting),
@@ -79,8 +85,11 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::STRIDED_SLICE, Slice::strided),
     (Code::SUB, BinaryOperator::sub),
     (Code::SUM, Reduce::sum),
+    (Code::SVDF, Svdf::from_node),
     (Code::TANH, UnaryOperator::tanh),
     (Code::TRANSPOSE, Transpose::from_node),
+    (Code::UNIDIRECTIONAL_SEQUENCE_LSTM, Lstm::sequence),
+    (Code::UNIDIRECTIONAL_SEQUENCE_RNN, Rnn::sequence),
 ];
 
 /// Every custom operator, by its name.
