@@ -86,9 +86,12 @@ impl Operator for BasicLstm {
         let layout = sizes.layout();
         let prepared = if operands.are_constant() {
             let held = layout.byte_len();
+            let packs = context.packs.clone();
             let prepared = Prepared::later(Observe::Scan, move || {
-                let (weights, bias) = (operands.get(None, WEIGHTS), operands.get(None, BIAS));
-                let packed = PackedWeights::new(isa, arithmetic, layout, weights, Some(bias));
+                let packed = packs.get(&layout, &operands.constants(), || {
+                    let (weights, bias) = (operands.get(None, WEIGHTS), operands.get(None, BIAS));
+                    PackedWeights::new(isa, arithmetic, layout, weights, Some(bias))
+                });
                 move |context: &mut EvalContext<'_>| {
                     sizes.run(context, &packed);
                     Ok(())

@@ -25,6 +25,7 @@ const HIDDEN_INPUT: usize = 3;
 const STATE: usize = 5;
 
 /// A GRU layer at plan time.
+#[derive(Debug)]
 struct GruPlan {
     /// The weights of the input.
     input: usize,

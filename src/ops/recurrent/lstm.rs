@@ -107,6 +107,7 @@ impl Positions {
 }
 
 /// An LSTM layer at plan time.
+#[derive(Debug)]
 pub(super) struct LstmPlan {
     attributes: Attributes,
     positions: Positions,

@@ -103,6 +103,11 @@ impl Operands {
         self.are_constant
     }
 
+    /// All of them that are constants.
+    pub(super) fn constants(&self) -> Vec<Option<&Constant>> {
+        self.constants.iter().map(Option::as_ref).collect()
+    }
+
     /// Operand `i`; one that comes with the record only if there is one.
     ///
     /// # Panics

@@ -1,5 +1,7 @@
 //! From layers to an operator: every layer passes over the sequences once, forward or backward.
 
+use std::fmt::Debug;
+
 use super::layer::{Layer, Output, Run, Sequences, Sizes};
 use super::operands::Operands;
 use crate::arithmetic::Arithmetic;
@@ -8,8 +10,8 @@ use crate::kernel::Isa;
 use crate::kernel::recurrent::Cell;
 use crate::operator::{EvalContext, Images, Observe, PrepareContext, Prepared};
 
-/// What is known of a layer at plan time.
-pub(super) trait LayerPlan: Send + Sync + 'static {
+/// What is known of a layer at plan time: all that there is to it beside its operands.
+pub(super) trait LayerPlan: Debug + Send + Sync + 'static {
     /// Its cell.
     type Cell: Cell;
 
@@ -108,11 +110,14 @@ pub(super) fn prepare<P: LayerPlan>(
         });
         return Ok(prepared.with_scratch(scratch(1)).multiplying(multiply_adds));
     }
+    let packs = context.packs.clone();
     let prepared = Prepared::later(Observe::Scan, move || {
-        let layers: Vec<_> = passes
-            .iter()
-            .map(|pass| pass.plan.layer(isa, arithmetic, &|i| operands.get(None, i)))
-            .collect();
+        let constants = operands.constants();
+        let layer = |pass: &Pass<P>| {
+            let pack = || pass.plan.layer(isa, arithmetic, &|i| operands.get(None, i));
+            packs.get(&pass.plan, &constants, pack)
+        };
+        let layers: Vec<_> = passes.iter().map(layer).collect();
         move |context: &mut EvalContext<'_>| {
             for (pass, layer) in passes.iter().zip(&layers) {
                 pass.run(context, sequences, layer);

@@ -19,6 +19,7 @@ use crate::tensor::{DType, TensorType};
 
 /// An RNN layer at plan time. Weights of the input, of the previous output, bias and state follow each
 /// other.
+#[derive(Debug)]
 pub(super) struct RnnPlan {
     squash: Squash,
     /// The first of its operands.

@@ -4,8 +4,11 @@
 //!
 //! Semantics: TFLite's `svdf.h` for float32.
 
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
 use super::operands::{Operands, expect_values, expect_weights, steps};
-use crate::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::kernel::Isa;
@@ -141,7 +144,10 @@ impl Operator for Svdf {
         if !operands.are_constant() {
             let prepared = Prepared::eval(Observe::Scan, move |context| {
                 let operand = |i| operands.get(Some(&*context), i);
-                let filters = Filters::new(isa, arithmetic, sizes, &operand);
+                let weights = operand(FEATURE_WEIGHTS);
+                let packed = PackedWeights::new(isa, arithmetic, sizes.layout(), weights, None);
+                let packed = Arc::new(packed);
+                let filters = Filters::new(sizes, packed, &operand);
                 filters.run(context, function);
                 Ok(())
             });
@@ -149,8 +155,19 @@ impl Operator for Svdf {
             return Ok(prepared.with_scratch(scratch).multiplying(multiply_adds));
         }
         let held = sizes.layout().byte_len();
+        let packs = context.packs.clone();
         let prepared = Prepared::later(Observe::Scan, move || {
-            let filters = Filters::new(isa, arithmetic, sizes, &|i| operands.get(None, i));
+            let layout = sizes.layout();
+            let packed = packs.get(&layout, &[operands.constants()[FEATURE_WEIGHTS]], || {
+                PackedWeights::new(
+                    isa,
+                    arithmetic,
+                    layout,
+                    operands.get(None, FEATURE_WEIGHTS),
+                    None,
+                )
+            });
+            let filters = Filters::new(sizes, packed, &|i| operands.get(None, i));
             move |context: &mut EvalContext<'_>| {
                 filters.run(context, function);
                 Ok(())
@@ -161,10 +178,10 @@ impl Operator for Svdf {
     }
 }
 
-/// Weights and a state that does not depend on the record.
+/// Weights, and what follows from the state.
 struct Filters {
     sizes: Sizes,
-    packed: PackedWeights,
+    packed: Arc<PackedWeights>,
     /// The weight of the new feature of each filter.
     weights: Vec<f32>,
     past: Vec<f32>,
@@ -172,13 +189,10 @@ struct Filters {
 
 impl Filters {
     fn new<'a>(
-        isa: Isa,
-        arithmetic: Arithmetic,
         sizes: Sizes,
+        packed: Arc<PackedWeights>,
         operand: &dyn Fn(usize) -> &'a [f32],
     ) -> Self {
-        let feature_weights = operand(FEATURE_WEIGHTS);
-        let packed = PackedWeights::new(isa, arithmetic, sizes.layout(), feature_weights, None);
         let time_weights = operand(TIME_WEIGHTS);
         let last = time_weights.iter().skip(sizes.memory - 1).step_by(sizes.memory);
         let bias = sizes.has_bias.then(|| operand(BIAS));
@@ -199,10 +213,10 @@ impl Filters {
         let (features, pointers) = scratch.split_at_mut(features_len);
         let features =
             &mut bytemuck::cast_slice_mut::<u8, f32>(features)[..images.len() * batch * filters];
-        let mut observed = vec![Observation::EMPTY; images.len()];
+        let mut observed = SmallVec::<[_; 64]>::from_elem(Observation::EMPTY, images.len());
         let target = Target { values: &mut *features, row_stride: filters, column: 0 };
         let rows = matrix_rows(&images, batch, input);
-        multiply(&self.packed, rows, Clamp::NONE, target, &mut observed, None, pointers);
+        multiply(&*self.packed, rows, Clamp::NONE, target, &mut observed, None, pointers);
         let past = self.past.chunks_exact(units).cycle();
         let rows = features.chunks_exact(filters).zip(past);
         for (to, (features, past)) in output.chunks_exact_mut(units).zip(rows) {
