@@ -21,6 +21,7 @@ pub mod minmax;
 mod odometer;
 pub mod peak;
 pub mod pool;
+pub mod recurrent;
 pub mod reduce;
 pub mod resize;
 pub mod rotary;

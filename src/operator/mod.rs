@@ -419,6 +419,11 @@ impl<'a> EvalContext<'a> {
         (bytemuck::cast_slice_mut(self.outputs[0]), self.scratch)
     }
 
+    /// Bytes of all outputs, each of all records one after another, and the scratch memory.
+    pub fn outputs_and_scratch(&mut self) -> (&mut [&'a mut [u8]], &mut [u8]) {
+        (&mut self.outputs, self.scratch)
+    }
+
     /// What a kernel must call with each finished block of output 0, in order, if it can while blocks are
     /// in the cache; blocks start at multiples of `unit` elements. Whoever takes it has to call it for
     /// all elements, and must not need them again; else it is done when the closure returns.

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::kernel::Isa;
 use crate::kernel::elementwise::{Unary, unary_in_place};
 use crate::kernel::gemm::Clamp;
+use crate::kernel::recurrent::Squash;
 use crate::observation::Observation;
 use crate::schema::ActivationFunctionType;
 
@@ -37,6 +38,20 @@ impl Activation {
     /// The bounds, if there is nothing else.
     pub(super) fn only_clamp(self) -> Option<Clamp> {
         self.after.is_none().then_some(self.clamp)
+    }
+
+    /// The same as a function.
+    pub(super) fn function(self) -> Unary {
+        self.after.unwrap_or(Unary::Clamp(self.clamp))
+    }
+
+    /// The same for a cell of a recurrent network.
+    pub(super) fn squash(self) -> Result<Squash> {
+        match self.function() {
+            Unary::Clamp(clamp) => Ok(Squash::Clamp(clamp)),
+            Unary::Tanh => Ok(Squash::Tanh),
+            other => Err(Error::model(format!("no cell has the activation {other:?}"))),
+        }
     }
 
     /// Applies what the kernel could not, and returns the observation of the final values.

@@ -37,6 +37,7 @@ mod nonzero;
 mod one_hot;
 mod padding;
 mod pooling;
+mod recurrent;
 mod reduction;
 pub mod registry;
 mod reshape;

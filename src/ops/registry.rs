@@ -27,6 +27,7 @@ use super::nonzero::Nonzero;
 use super::one_hot::OneHot;
 use super::padding::Pad;
 use super::pooling::Pool2d;
+use super::recurrent::{BidirectionalLstm, BidirectionalRnn, Gru, Lstm, Rnn, Svdf};
 use super::reduction::Reduce;
 use super::reshape::Reshape;
 use super::resize::{Bilinear, NearestNeighbor};
@@ -72,6 +73,8 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::BROADCAST_ARGS, BroadcastArgs::from_node),
     (Code::BROADCAST_TO, Tile::broadcast_to),
     (Code::CAST, Cast::from_node),
+    (Code::BIDIRECTIONAL_SEQUENCE_LSTM, BidirectionalLstm::from_node),
+    (Code::BIDIRECTIONAL_SEQUENCE_RNN, BidirectionalRnn::from_node),
     (Code::CONCATENATION, Concatenation::from_node),
     (Code::CONV_2D, Conv2d::from_node),
     (Code::DENSIFY, Reshape::identity),
@@ -101,6 +104,7 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::GELU, UnaryOperator::gelu),
     (Code::GREATER, Comparison::greater),
     (Code::GREATER_EQUAL, Comparison::greater_equal),
+    (Code::GRU, Gru::from_node),
     (Code::HARD_SWISH, UnaryOperator::hard_swish),
     (Code::HASHTABLE_LOOKUP, HashtableLookup::from_node),
     (Code::IMAG, Part::imag),
@@ -111,6 +115,7 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::MATRIX_DIAG, MatrixDiag::from_node),
     (Code::MATRIX_SET_DIAG, MatrixSetDiag::from_node),
     (Code::LSH_PROJECTION, LshProjection::from_node),
+    (Code::LSTM, Lstm::step),
     (Code::MAXIMUM, BinaryOperator::maximum),
     (Code::MAX_POOL_2D, Pool2d::max),
     (Code::MEAN, Reduce::mean),
@@ -146,6 +151,7 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::REVERSE_SEQUENCE, ReverseSequence::from_node),
     (Code::RFFT2D, Rfft2d::from_node),
     (Code::ROPE, Rope::from_node),
+    (Code::RNN, Rnn::step),
     (Code::RSQRT, UnaryOperator::rsqrt),
     (Code::SCATTER_ND, ScatterNd::from_node),
     (Code::SEGMENT_SUM, Segments::sorted_sum),
@@ -167,6 +173,7 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::STRIDED_SLICE, Slice::strided),
     (Code::SUB, BinaryOperator::sub),
     (Code::SUM, Reduce::sum),
+    (Code::SVDF, Svdf::from_node),
     (Code::TANH, UnaryOperator::tanh),
     (Code::TILE, Tile::tile),
     (Code::TRANSPOSE, Transpose::from_node),
@@ -181,6 +188,8 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::UNSORTED_SEGMENT_SUM, Segments::sum),
     (Code::WHERE, Nonzero::from_node),
     (Code::TRANSPOSE_CONV, TransposeConv::from_node),
+    (Code::UNIDIRECTIONAL_SEQUENCE_LSTM, Lstm::sequence),
+    (Code::UNIDIRECTIONAL_SEQUENCE_RNN, Rnn::sequence),
 ];
 
 /// Every custom operator, by its name.

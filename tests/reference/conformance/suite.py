@@ -22,8 +22,10 @@ TYPES = {
 }
 
 # Operators and options tables that only circle has: codes, members of the union, and its package's tables.
-CIRCLE = {"ROPE": -7}
-CIRCLE_OPTIONS = {"RoPEOptions": 249}
+CIRCLE = {"GRU": -5, "INSTANCE_NORM": -2, "RMS_NORM": -6, "ROPE": -7}
+CIRCLE_OPTIONS = {
+    "RoPEOptions": 249, "RmsNormOptions": 250, "GRUOptions": 251, "InstanceNormOptions": 254,
+}
 
 # Special values that every function of floats meets.
 SPECIAL = np.array(
