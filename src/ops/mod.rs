@@ -7,6 +7,7 @@
 #![allow(clippy::unnecessary_wraps)]
 
 mod activation;
+mod add_n;
 mod attributes;
 mod batch_matmul;
 mod binary;
@@ -16,6 +17,7 @@ mod convolution;
 mod dequantize;
 mod fully_connected;
 mod gather;
+mod normalization;
 mod padding;
 mod pooling;
 mod reduction;

@@ -1,5 +1,6 @@
 //! Which operators there are: the table of contents.
 
+use super::add_n::AddN;
 use super::batch_matmul::BatchMatMul;
 use super::binary::BinaryOperator;
 use super::comparison::Comparison;
@@ -8,6 +9,7 @@ use super::convolution::{Conv2d, DepthwiseConv2d};
 use super::dequantize::Dequantize;
 use super::fully_connected::FullyConnected;
 use super::gather::Gather;
+use super::normalization::{InstanceNorm, L2Norm, LocalResponseNorm, RmsNorm};
 use super::padding::Pad;
 use super::pooling::Pool2d;
 use super::reduction::Reduce;
@@ -29,27 +31,41 @@ type Constructor = fn(&Node) -> Result<Box<dyn Operator>>;
 pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::ABS, UnaryOperator::abs),
     (Code::ADD, BinaryOperator::add),
+    (Code::ADD_N, AddN::from_node),
+    (Code::ATAN2, BinaryOperator::atan2),
     (Code::AVERAGE_POOL_2D, Pool2d::average),
     (Code::BATCH_MATMUL, BatchMatMul::from_node),
+    (Code::CEIL, UnaryOperator::ceil),
     (Code::CONCATENATION, Concatenation::from_node),
     (Code::CONV_2D, Conv2d::from_node),
+    (Code::COS, UnaryOperator::cos),
     (Code::DEPTHWISE_CONV_2D, DepthwiseConv2d::from_node),
     (Code::DEQUANTIZE, Dequantize::from_node),
     (Code::DIV, BinaryOperator::div),
+    (Code::ELU, UnaryOperator::elu),
     (Code::EMBEDDING_LOOKUP, Gather::embedding_lookup),
     (Code::EQUAL, Comparison::equal),
     (Code::EXP, UnaryOperator::exp),
     (Code::EXPAND_DIMS, Reshape::expand_dims),
+    (Code::FLOOR, UnaryOperator::floor),
+    (Code::FLOOR_DIV, BinaryOperator::floor_div),
+    (Code::FLOOR_MOD, BinaryOperator::floor_mod),
     (Code::FULLY_CONNECTED, FullyConnected::from_node),
     (Code::GATHER, Gather::from_node),
     (Code::GELU, UnaryOperator::gelu),
     (Code::GREATER, Comparison::greater),
     (Code::GREATER_EQUAL, Comparison::greater_equal),
     (Code::HARD_SWISH, UnaryOperator::hard_swish),
+    (Code::INSTANCE_NORM, InstanceNorm::from_node),
+    (Code::L2_NORMALIZATION, L2Norm::from_node),
+    (Code::L2_POOL_2D, Pool2d::root_mean_square),
     (Code::LEAKY_RELU, UnaryOperator::leaky_relu),
     (Code::LESS, Comparison::less),
     (Code::LESS_EQUAL, Comparison::less_equal),
+    (Code::LOCAL_RESPONSE_NORMALIZATION, LocalResponseNorm::from_node),
+    (Code::LOG, UnaryOperator::log),
     (Code::LOGISTIC, UnaryOperator::logistic),
+    (Code::LOG_SOFTMAX, Softmax::logarithmic),
     (Code::MAXIMUM, BinaryOperator::maximum),
     (Code::MAX_POOL_2D, Pool2d::max),
     (Code::MEAN, Reduce::mean),
@@ -60,6 +76,8 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::NOT_EQUAL, Comparison::not_equal),
     (Code::PAD, Pad::pad),
     (Code::PADV2, Pad::pad_v2),
+    (Code::POW, BinaryOperator::pow),
+    (Code::PRELU, BinaryOperator::prelu),
     (Code::REDUCE_MAX, Reduce::max),
     (Code::REDUCE_MIN, Reduce::min),
     (Code::RELU, UnaryOperator::relu),
@@ -67,11 +85,15 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::RELU_0_TO_1, UnaryOperator::relu_0_to_1),
     (Code::RELU_N1_TO_1, UnaryOperator::relu_n1_to_1),
     (Code::RESHAPE, Reshape::reshape),
+    (Code::RMS_NORM, RmsNorm::from_node),
+    (Code::ROUND, UnaryOperator::round),
     (Code::RSQRT, UnaryOperator::rsqrt),
     (Code::SELECT, Select::rows),
     (Code::SELECT_V2, Select::broadcasting),
+    (Code::SIGN, UnaryOperator::sign),
+    (Code::SIN, UnaryOperator::sin),
     (Code::SLICE, Slice::plain),
-    (Code::SOFTMAX, Softmax::from_node),
+    (Code::SOFTMAX, Softmax::plain),
     (Code::SQRT, UnaryOperator::sqrt),
     (Code::SQUARE, UnaryOperator::square),
     (Code::SQUARED_DIFFERENCE, BinaryOperator::squared_difference),

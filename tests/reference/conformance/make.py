@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the goldens of testdata/conformance: see suite.py.
 
-Set up: python3 -m venv .venv && .venv/bin/pip install ai-edge-litert==2.3.0 h5py numpy
+Set up: python3 -m venv .venv && .venv/bin/pip install ai-edge-litert==2.3.0 circle-schema==0.10.1 h5py numpy
 Run:    .venv/bin/python tests/reference/conformance/make.py [FAMILY ...]
 """
 import importlib

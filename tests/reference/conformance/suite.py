@@ -4,6 +4,7 @@ A case is a model, its inputs, and the outputs of LiteRT (default delegates off)
 operators are one HDF5 file in testdata/conformance: `bytes`, compressed, and `index`, JSON that says where
 everything is in it. `cargo test --test conformance` runs them.
 """
+import importlib
 import json
 from dataclasses import dataclass, field
 
@@ -18,6 +19,10 @@ TYPES = {
     "int64": "INT64", "uint64": "UINT64", "int16": "INT16", "uint16": "UINT16", "int8": "INT8",
     "uint8": "UINT8", "bool": "BOOL", "complex64": "COMPLEX64", "resource": "RESOURCE",
 }
+
+# Operators and options tables that only circle has: codes, members of the union, and its package's tables.
+CIRCLE = {"INSTANCE_NORM": -2, "RMS_NORM": -6}
+CIRCLE_OPTIONS = {"RmsNormOptions": 250, "InstanceNormOptions": 254}
 
 # Special values that every function of floats meets.
 SPECIAL = np.array(
@@ -123,7 +128,10 @@ def set_options(operator, options):
     if options is None:
         return
     name = type(options).__name__.removesuffix("T")
-    if hasattr(schema.BuiltinOptions, name):
+    if name in CIRCLE_OPTIONS:
+        operator.builtinOptionsType = CIRCLE_OPTIONS[name]
+        operator.builtinOptions = options
+    elif hasattr(schema.BuiltinOptions, name):
         operator.builtinOptionsType = getattr(schema.BuiltinOptions, name)
         operator.builtinOptions = options
     else:
@@ -141,7 +149,7 @@ def new_model():
 def operator_code(model, name, version=1, custom_code=""):
     """The position of the code in the model, which gets it."""
     code = schema.OperatorCodeT()
-    code.builtinCode = getattr(schema.BuiltinOperator, name)
+    code.builtinCode = CIRCLE.get(name) or getattr(schema.BuiltinOperator, name)
     code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), version
     if custom_code:
         code.customCode = custom_code
@@ -182,8 +190,10 @@ def model_of(case, shapes):
 
 
 def pack(model):
+    is_circle = any(code.builtinCode < 0 for code in model.operatorCodes)
+    model.version = 0 if is_circle else 3
     builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
+    builder.Finish(model.Pack(builder), b"CIR0" if is_circle else b"TFL3")
     return bytes(builder.Output())
 
 
@@ -257,7 +267,10 @@ def write(path, cases):
 
 def options(table, **values):
     """Options of the schema by name, with fields set."""
-    result = getattr(schema, f"{table}T")()
+    tables = schema
+    if table in CIRCLE_OPTIONS:
+        tables = importlib.import_module(f"circle_schema.v0_10.circle.{table}")
+    result = getattr(tables, f"{table}T")()
     for key, value in values.items():
         if not hasattr(result, key):
             raise AttributeError(f"{table} has no {key}")
