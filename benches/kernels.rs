@@ -13,7 +13,8 @@ use record_minmax::kernel::depthwise::Depthwise;
 use record_minmax::kernel::elementwise::{Binary, Unary, binary, gate_in_place, unary};
 use record_minmax::kernel::gemm::{Clamp, PackedWeights, Rows, Target, WeightLayout, multiply};
 use record_minmax::kernel::pool::{Pool, Pooling};
-use record_minmax::kernel::reduce::{ReducePlan, Reduction, reduce, softmax};
+use record_minmax::kernel::reduce::{ReducePlan, Reduction, reduce};
+use record_minmax::kernel::softmax::Softmax;
 use record_minmax::kernel::transposed::{self, Transposed};
 use record_minmax::kernel::window::{Axis, Ring, Window};
 use record_minmax::kernel::winograd::{Geometry, Winograd};
@@ -331,7 +332,7 @@ fn elementwise(isa: Isa, _: f64) {
             reduce(isa, Reduction::Mean, &plan, a, &mut means);
         });
         show("SOFTMAX", &shape, bytes(a) + bytes(output), &mut || {
-            softmax(isa, 1.0, channels, a, output);
+            Softmax::Share { beta: 1.0 }.run(isa, channels, a, output);
         });
     }
 }

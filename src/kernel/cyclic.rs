@@ -1,7 +1,7 @@
 //! Functions of two runs of elements, the shorter of which is repeated: what a chain of elementwise
 //! operators does to one block of a tensor.
 
-use super::elementwise::{Binary, Pairs, Run};
+use super::elementwise::{Binary, OfTwo, Pairs, Run};
 use super::gemm::Clamp;
 use super::isa::{Isa, Task};
 use super::minmax::Fold;
@@ -44,7 +44,7 @@ impl Task for Cyclic<'_> {
 impl Pairs for Cyclic<'_> {
     /// Visits runs in which neither operand starts again, but for one that is a single element.
     #[inline(always)]
-    fn walk<S: Simd>(self, s: S, function: Binary) -> Observation {
+    fn walk<S: Simd>(self, s: S, function: impl OfTwo) -> Observation {
         let (a, b) = self.operands;
         let len = self.output.len();
         let advances = [a.len() > 1 || len == 1, b.len() > 1 || len == 1];

@@ -1,5 +1,8 @@
 //! Functions of one or two elements, over whole tensors.
 
+pub use self::functions::{Binary, Unary};
+use self::functions::{Elements, OfOne};
+pub(super) use self::functions::{OfTwo, Pairs};
 use super::broadcast::Broadcast;
 use super::gemm::Clamp;
 use super::isa::{Isa, Task};
@@ -8,125 +11,6 @@ use super::minmax::{Fold, RegisterFold};
 use super::odometer::Odometer;
 use super::simd::{LANES, Simd};
 use crate::observation::Observation;
-
-/// A function of one element.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Unary {
-    /// Within bounds; NaN stays.
-    Clamp(Clamp),
-    /// `x < 0 ? x * slope : x`
-    LeakyRelu {
-        /// Factor of negative values.
-        slope: f32,
-    },
-    /// `x * min(max(x + 3, 0), 6) / 6`
-    HardSwish,
-    /// `1 / (1 + e^-x)`
-    Logistic,
-    /// Hyperbolic tangent.
-    Tanh,
-    /// `e^x`
-    Exp,
-    /// `-x`
-    Neg,
-    /// `|x|`
-    Abs,
-    /// `x * x`
-    Square,
-    /// Square root.
-    Sqrt,
-    /// `1 / sqrt(x)`
-    Rsqrt,
-    /// `x / 2 (1 + erf(x / sqrt 2))`
-    Gelu,
-    /// `x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`
-    GeluApproximate,
-}
-
-impl Unary {
-    #[inline(always)]
-    fn apply<S: Simd>(self, s: S, x: S::V) -> S::V {
-        match self {
-            Self::Clamp(clamp) => clamp.apply(s, x),
-            Self::LeakyRelu { slope } => {
-                s.select(s.lt(x, s.splat(0.0)), s.mul(x, s.splat(slope)), x)
-            }
-            Self::HardSwish => {
-                let six = Clamp { low: 0.0, high: 6.0 };
-                let gate = six.apply(s, s.add(x, s.splat(3.0)));
-                s.mul(s.mul(x, gate), s.splat(1.0 / 6.0))
-            }
-            Self::Logistic => math::logistic(s, x),
-            Self::Tanh => math::tanh(s, x),
-            Self::Exp => math::exp(s, x),
-            Self::Neg => s.neg(x),
-            Self::Abs => s.abs(x),
-            Self::Square => s.mul(x, x),
-            Self::Sqrt => s.sqrt(x),
-            Self::Rsqrt => s.div(s.splat(1.0), s.sqrt(x)),
-            Self::Gelu => math::gelu(s, x),
-            Self::GeluApproximate => math::gelu_approximate(s, x),
-        }
-    }
-}
-
-/// A function of two elements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Binary {
-    /// `a + b`
-    Add,
-    /// `a - b`
-    Sub,
-    /// `a * b`
-    Mul,
-    /// `a / b`
-    Div,
-    /// `b < a ? b : a`
-    Minimum,
-    /// `a < b ? b : a`
-    Maximum,
-    /// `(a - b)^2`
-    SquaredDifference,
-}
-
-/// Loops over pairs of elements.
-pub(super) trait Pairs {
-    /// Applies `function` to every pair and folds the extremes.
-    fn walk<S: Simd>(self, s: S, function: Binary) -> Observation;
-}
-
-impl Binary {
-    /// Walks over `pairs`: in each arm the function is known, so that [`apply`](Self::apply) has no match
-    /// left in the loop.
-    #[inline(always)]
-    pub(super) fn walk<S: Simd>(self, s: S, pairs: impl Pairs) -> Observation {
-        match self {
-            Self::Add => pairs.walk(s, Self::Add),
-            Self::Sub => pairs.walk(s, Self::Sub),
-            Self::Mul => pairs.walk(s, Self::Mul),
-            Self::Div => pairs.walk(s, Self::Div),
-            Self::Minimum => pairs.walk(s, Self::Minimum),
-            Self::Maximum => pairs.walk(s, Self::Maximum),
-            Self::SquaredDifference => pairs.walk(s, Self::SquaredDifference),
-        }
-    }
-
-    #[inline(always)]
-    fn apply<S: Simd>(self, s: S, a: S::V, b: S::V) -> S::V {
-        match self {
-            Self::Add => s.add(a, b),
-            Self::Sub => s.sub(a, b),
-            Self::Mul => s.mul(a, b),
-            Self::Div => s.div(a, b),
-            Self::Minimum => s.min(b, a),
-            Self::Maximum => s.max(b, a),
-            Self::SquaredDifference => {
-                let d = s.sub(a, b);
-                s.mul(d, d)
-            }
-        }
-    }
-}
 
 /// Applies `function` to every element and folds the extremes of the results.
 ///
@@ -222,48 +106,30 @@ impl Task for UnaryTask<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> Observation {
-        // One loop a function: in each, the function is known and the match in `apply` goes away.
-        macro_rules! each {
-            ($($f:pat => $g:expr),+ $(,)?) => {
-                match self.function { $($f => map(s, $g, self.input, self.output),)+ }
-            };
-        }
-        each! {
-            Unary::Clamp(clamp) => Unary::Clamp(clamp),
-            Unary::LeakyRelu { slope } => Unary::LeakyRelu { slope },
-            Unary::HardSwish => Unary::HardSwish,
-            Unary::Logistic => Unary::Logistic,
-            Unary::Tanh => Unary::Tanh,
-            Unary::Exp => Unary::Exp,
-            Unary::Neg => Unary::Neg,
-            Unary::Abs => Unary::Abs,
-            Unary::Square => Unary::Square,
-            Unary::Sqrt => Unary::Sqrt,
-            Unary::Rsqrt => Unary::Rsqrt,
-            Unary::Gelu => Unary::Gelu,
-            Unary::GeluApproximate => Unary::GeluApproximate,
-        }
+        self.function.walk(s, self)
     }
 }
 
-// No closures here and below: a closure that the compiler does not inline would be compiled without
-// the instructions.
-#[inline(always)]
-fn map<S: Simd>(s: S, function: Unary, input: &[f32], output: &mut [f32]) -> Observation {
-    let mut fold = Fold::new(s);
-    let (from, from_tail) = input.as_chunks::<LANES>();
-    let (to, to_tail) = output.as_chunks_mut::<LANES>();
-    for (from, to) in from.iter().zip(to) {
-        let y = function.apply(s, s.load(from));
-        fold.push(s, y);
-        s.store(y, to);
+impl Elements for UnaryTask<'_> {
+    // No closures here and below: a closure that the compiler does not inline would be compiled without
+    // the instructions.
+    #[inline(always)]
+    fn walk<S: Simd>(self, s: S, function: impl OfOne) -> Observation {
+        let mut fold = Fold::new(s);
+        let (from, from_tail) = self.input.as_chunks::<LANES>();
+        let (to, to_tail) = self.output.as_chunks_mut::<LANES>();
+        for (from, to) in from.iter().zip(to) {
+            let y = function.apply(s, s.load(from));
+            fold.push(s, y);
+            s.store(y, to);
+        }
+        if !from_tail.is_empty() {
+            let y = function.apply(s, s.load_partial(from_tail));
+            fold.push_first(s, y, from_tail.len());
+            s.store_partial(y, to_tail);
+        }
+        fold.finish(s)
     }
-    if !from_tail.is_empty() {
-        let y = function.apply(s, s.load_partial(from_tail));
-        fold.push_first(s, y, from_tail.len());
-        s.store_partial(y, to_tail);
-    }
-    fold.finish(s)
 }
 
 /// Applies `function` and the clamp to every pair of elements and folds the extremes.
@@ -307,7 +173,7 @@ impl Task for BinaryTask<'_> {
 impl Pairs for BinaryTask<'_> {
     /// Visits every inner run.
     #[inline(always)]
-    fn walk<S: Simd>(self, s: S, function: Binary) -> Observation {
+    fn walk<S: Simd>(self, s: S, function: impl OfTwo) -> Observation {
         let broadcast = self.broadcast;
         let mut fold = Fold::new(s);
         let mut odometer = Odometer::new(&broadcast.outer);
@@ -328,23 +194,44 @@ impl Pairs for BinaryTask<'_> {
 }
 
 /// One inner run; an operand that does not advance is one element.
-pub(super) struct Run<'a> {
-    pub(super) function: Binary,
+pub(super) struct Run<'a, F> {
+    pub(super) function: F,
     pub(super) a: &'a [f32],
     pub(super) b: &'a [f32],
     pub(super) clamp: Clamp,
 }
 
-impl Run<'_> {
+impl<F: OfTwo> Run<'_, F> {
     /// Computes `to`, with operands that advance or do not.
     #[inline(always)]
     pub(super) fn visit<S: Simd>(&self, s: S, advances: [bool; 2], to: &mut [f32]) -> Fold<S> {
         match advances {
+            _ if F::IS_LONG => self.visit_slowly(s, advances, to),
             [true, true] => self.visit_as::<S, true, true>(s, to),
             [true, false] => self.visit_as::<S, true, false>(s, to),
             [false, true] => self.visit_as::<S, false, true>(s, to),
             [false, false] => self.visit_as::<S, false, false>(s, to),
         }
+    }
+
+    /// One loop whatever advances: functions of many instructions are not worth more copies of them.
+    #[inline(always)]
+    fn visit_slowly<S: Simd>(&self, s: S, advances: [bool; 2], to: &mut [f32]) -> Fold<S> {
+        let mut fold = Fold::new(s);
+        let (mut a, mut b) = (s.splat(self.a[0]), s.splat(self.b[0]));
+        for (i, to) in to.chunks_mut(LANES).enumerate() {
+            let at = i * LANES..i * LANES + to.len();
+            if advances[0] {
+                a = s.load_up_to(&self.a[at.clone()]);
+            }
+            if advances[1] {
+                b = s.load_up_to(&self.b[at]);
+            }
+            let y = self.clamp.apply(s, self.function.apply(s, a, b));
+            fold.push_first(s, y, to.len());
+            s.store_up_to(y, to);
+        }
+        fold
     }
 
     // The run has a fold of its own: one that outlives the run would stay in memory.
@@ -384,149 +271,6 @@ impl Run<'_> {
     }
 }
 
+mod functions;
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::kernel::testing::{any_value, assert_same_bits};
-
-    const ALL: [Binary; 7] = [
-        Binary::Add,
-        Binary::Sub,
-        Binary::Mul,
-        Binary::Div,
-        Binary::Minimum,
-        Binary::Maximum,
-        Binary::SquaredDifference,
-    ];
-
-    fn formula(f: Binary, a: f32, b: f32) -> f32 {
-        match f {
-            Binary::Add => a + b,
-            Binary::Sub => a - b,
-            Binary::Mul => a * b,
-            Binary::Div => a / b,
-            Binary::Minimum => {
-                if b < a {
-                    b
-                } else {
-                    a
-                }
-            }
-            Binary::Maximum => {
-                if a < b {
-                    b
-                } else {
-                    a
-                }
-            }
-            Binary::SquaredDifference => (a - b) * (a - b),
-        }
-    }
-
-    fn shapes() -> impl Strategy<Value = (Vec<usize>, Vec<usize>)> {
-        let dim = prop_oneof![Just(1_usize), 2..5_usize, Just(17)];
-        prop::collection::vec((dim, 0..3_u8), 0..5).prop_flat_map(|dims| {
-            let a: Vec<_> = dims.iter().map(|&(n, w)| if w == 1 { 1 } else { n }).collect();
-            let b: Vec<_> = dims.iter().map(|&(n, w)| if w == 2 { 1 } else { n }).collect();
-            (0..=dims.len(), any::<bool>()).prop_map(move |(cut, left)| {
-                if left { (a[cut..].to_vec(), b.clone()) } else { (a.clone(), b[cut..].to_vec()) }
-            })
-        })
-    }
-
-    /// The element of `values` of `shape` that meets result position `at`.
-    fn element(values: &[f32], shape: &[usize], result: &[usize], mut at: usize) -> f32 {
-        let (mut offset, mut stride) = (0, 1);
-        for (i, &n) in result.iter().enumerate().rev() {
-            let index = at % n;
-            at /= n;
-            if let Some(i) = (i + shape.len()).checked_sub(result.len()) {
-                offset += if shape[i] == 1 { 0 } else { index * stride };
-                stride *= shape[i];
-            }
-        }
-        values[offset]
-    }
-
-    proptest! {
-        #[test]
-        fn binary_equals_the_formula(
-            (a_shape, b_shape) in shapes(),
-            pool in prop::collection::vec(any_value(), 64),
-        ) {
-            let (broadcast, shape) = Broadcast::new([&a_shape[..], &b_shape[..]]).unwrap();
-            let fill = |shape: &[usize], skip: usize| -> Vec<f32> {
-                pool.iter().copied().cycle().skip(skip).take(shape.iter().product()).collect()
-            };
-            let (a, b) = (fill(&a_shape, 0), fill(&b_shape, 7));
-            let n: usize = shape.iter().product();
-            for isa in Isa::supported() {
-                for f in ALL {
-                    let mut out = vec![0.0; n];
-                    let observed =
-                        binary(isa, f, &broadcast, (&a, &b), Clamp::NONE, &mut out);
-                    for (i, &result) in out.iter().enumerate() {
-                        let expected = formula(
-                            f,
-                            element(&a, &a_shape, &shape, i),
-                            element(&b, &b_shape, &shape, i),
-                        );
-                        prop_assert!(
-                            result == expected || (result.is_nan() && expected.is_nan()),
-                            "{isa} {f:?} {result} {expected}"
-                        );
-                    }
-                    if !observed.needs_rescan() {
-                        prop_assert!(observed.same_bits(Observation::scan(&out)));
-                    }
-                }
-            }
-        }
-
-        #[test]
-        fn gates_are_those_of_the_single_functions(
-            values in prop::collection::vec(any_value(), 0..300),
-            high in prop::sample::select(vec![f32::INFINITY, 1.5]),
-        ) {
-            let clamp = Clamp { low: f32::NEG_INFINITY, high };
-            for isa in Isa::supported() {
-                let mut gates = vec![0.0; values.len()];
-                unary(isa, Unary::Logistic, &values, &mut gates);
-                let mut products = vec![0.0; values.len()];
-                let pairs = products.iter_mut().zip(values.iter().zip(&gates));
-                pairs.for_each(|(y, (x, g))| *y = if x * g > high { high } else { x * g });
-                let mut found = values.clone();
-                let observed = gate_in_place(isa, clamp, &mut found);
-                assert_same_bits(&found, &products, isa.name());
-                prop_assert!(observed.0.same_bits(Observation::scan(&gates)));
-                prop_assert!(observed.1.same_bits(Observation::scan(&products)));
-            }
-        }
-
-        #[test]
-        fn unary_instruction_sets_agree(values in prop::collection::vec(any_value(), 0..70)) {
-            let relu = Unary::Clamp(Clamp { low: 0.0, high: f32::INFINITY });
-            let all = [
-                relu, Unary::LeakyRelu { slope: 0.1 }, Unary::HardSwish, Unary::Logistic, Unary::Tanh,
-                Unary::Exp, Unary::Neg, Unary::Abs, Unary::Square, Unary::Sqrt, Unary::Rsqrt,
-                Unary::Gelu, Unary::GeluApproximate,
-            ];
-            for f in all {
-                let mut reference: Option<Vec<f32>> = None;
-                for isa in Isa::supported() {
-                    let mut out = vec![0.0; values.len()];
-                    let observed = unary(isa, f, &values, &mut out);
-                    if !observed.needs_rescan() {
-                        prop_assert!(observed.same_bits(Observation::scan(&out)));
-                    }
-                    let reference = reference.get_or_insert_with(|| out.clone());
-                    for (x, y) in out.iter().zip(reference.iter()) {
-                        prop_assert!(x.to_bits() == y.to_bits() || (x.is_nan() && y.is_nan()));
-                    }
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -3,11 +3,20 @@
 
 use std::f32::consts::{LN_2, LOG2_E};
 
-use super::simd::{ROUND, Simd};
+pub(crate) use self::logarithm::{log, pow};
+pub(crate) use self::rounding::{ceil, floor, round, sign};
+pub(crate) use self::trigonometry::{atan2, cos, sin};
+use super::simd::{ROUND, Simd, pow2};
+
+/// ln 2 less the float next to it.
+const LN2_LOW: f32 = -1.904_654_3e-9;
 
 /// Largest error of [`exp`], in units in the last place, where the result is a normal number.
 #[cfg(test)]
 const EXP_ULP: f64 = 1.0;
+/// Largest error of [`elu`], in units in the last place.
+#[cfg(test)]
+const ELU_ULP: f64 = 1.5;
 /// Largest error of [`logistic`], in units in the last place, from `LOGISTIC_LOW` on.
 #[cfg(test)]
 const LOGISTIC_ULP: f64 = 2.5;
@@ -40,12 +49,9 @@ pub(crate) fn exp<S: Simd>(s: S, x: S::V) -> S::V {
 /// `e^x` of values between -104 and 89, or NaN.
 #[inline(always)]
 fn exp_below<S: Simd>(s: S, x: S::V) -> S::V {
-    const LN2_HIGH: f32 = LN_2;
-    /// ln 2 - `LN2_HIGH`
-    const LN2_LOW: f32 = -1.904_654_3e-9;
     let round = s.splat(ROUND);
     let n = s.sub(s.fma(x, s.splat(LOG2_E), round), round);
-    let r = s.fma(n, s.splat(-LN2_HIGH), x);
+    let r = s.fma(n, s.splat(-LN_2), x);
     let r = s.fma(n, s.splat(-LN2_LOW), r);
     let mut p = s.splat(1.0 / 5040.0);
     for c in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
@@ -53,6 +59,24 @@ fn exp_below<S: Simd>(s: S, x: S::V) -> S::V {
     }
     // n reaches from -150 to 128.
     s.scale(p, n)
+}
+
+/// `x < 0 ? e^x - 1 : x`.
+///
+/// `e^x - 1 = 2^n (e^r - 1) + (2^n - 1)`, with `n` and `r` as in [`exp`], and
+/// `e^r - 1 = r + r^2 p(r)` with a weighted minimax fit of degree 5, whose remainder is below 3e-10.
+#[inline(always)]
+pub(crate) fn elu<S: Simd>(s: S, x: S::V) -> S::V {
+    const COEFFICIENTS: [f32; 6] =
+        [0.000_198_458_87, 0.001_394_074_4, 0.008_333_39, 0.041_666_36, 0.166_666_66, 0.5];
+    let (zero, one, magic) = (s.splat(0.0), s.splat(1.0), s.splat(ROUND));
+    // Below, the result is -1.
+    let bounded = s.min(zero, s.max(s.splat(-20.0), x));
+    let n = s.sub(s.fma(bounded, s.splat(LOG2_E), magic), magic);
+    let r = s.fma(n, s.splat(-LN2_LOW), s.fma(n, s.splat(-LN_2), bounded));
+    let p = s.fma(s.mul(r, r), polynomial(s, COEFFICIENTS, r), r);
+    let factor = pow2(s, n);
+    s.select(s.lt(x, zero), s.fma(p, factor, s.sub(factor, one)), x)
 }
 
 /// `1 / (1 + e^-x)`.
@@ -199,166 +223,8 @@ pub(crate) fn gelu_approximate<S: Simd>(s: S, x: S::V) -> S::V {
     s.fma(half, tanh, half)
 }
 
+mod logarithm;
+mod rounding;
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::kernel::isa::{Isa, Task};
-    use crate::kernel::simd::LANES;
-
-    #[derive(Clone, Copy)]
-    enum Function {
-        Exp,
-        Logistic,
-        Tanh,
-        Erf,
-        Gelu,
-        GeluApproximate,
-    }
-
-    struct Map<'a>(Function, &'a [f32]);
-
-    impl Task for Map<'_> {
-        type Output = Vec<f32>;
-        #[inline(always)]
-        fn run<S: Simd>(self, s: S) -> Vec<f32> {
-            let mut out = Vec::new();
-            for x in self.1.chunks(LANES) {
-                let v = s.load_partial(x);
-                let y = match self.0 {
-                    Function::Exp => exp(s, v),
-                    Function::Logistic => logistic(s, v),
-                    Function::Tanh => tanh(s, v),
-                    Function::Erf => erf(s, v),
-                    Function::Gelu => gelu(s, v),
-                    Function::GeluApproximate => gelu_approximate(s, v),
-                };
-                out.extend_from_slice(&s.to_array(y)[..x.len()]);
-            }
-            out
-        }
-    }
-
-    fn any_inputs() -> Vec<f32> {
-        let dense = (-200_000..200_000).map(|i| i as f32 * 5.0e-4);
-        let tiny = (0..2000).flat_map(|i| {
-            let x = f32::from_bits(i * 400_009 + 1);
-            [x, -x]
-        });
-        dense.chain(tiny).collect()
-    }
-
-    /// The sum of `2 / sqrt(pi) e^(-x^2) 2^n x^(2n + 1) / (1 * 3 * .. * (2n + 1))`: no term cancels.
-    fn erf_in_double(x: f64) -> f64 {
-        if x.abs() > 6.0 {
-            return x.signum();
-        }
-        let (mut term, mut sum) = (x, x);
-        for n in 1..200 {
-            term *= 2.0 * x * x / f64::from(2 * n + 1);
-            sum += term;
-        }
-        std::f64::consts::FRAC_2_SQRT_PI * (-x * x).exp() * sum
-    }
-
-    /// Error in units in the last place of the exact result.
-    fn ulp(result: f32, exact: f64) -> f64 {
-        let rounded = exact as f32;
-        let unit = f64::from(rounded.abs().next_up()) - f64::from(rounded.abs());
-        (f64::from(result) - exact).abs() / unit
-    }
-
-    fn check(function: Function, exact: fn(f64) -> f64, inputs: &[f32], bound: f64) {
-        let reference = Isa::detect().dispatch(Map(function, inputs));
-        let mut worst = (0.0, 0.0);
-        for (&x, &y) in inputs.iter().zip(&reference) {
-            let exact = exact(f64::from(x));
-            if !(exact as f32).is_normal() {
-                assert!((f64::from(y) - exact).abs() < 3.0e-45 || y == exact as f32, "{x} {y}");
-                continue;
-            }
-            let error = ulp(y, exact);
-            if error > worst.0 {
-                worst = (error, x);
-            }
-        }
-        assert!(worst.0 <= bound, "{} ulp at {}", worst.0, worst.1);
-        for isa in Isa::supported() {
-            let results = isa.dispatch(Map(function, inputs));
-            let same = results.iter().zip(&reference).all(|(a, b)| a.to_bits() == b.to_bits());
-            assert!(same, "{isa}");
-        }
-    }
-
-    #[test]
-    fn errors_are_within_their_bounds_and_bits_agree() {
-        let inputs = any_inputs();
-        check(Function::Exp, f64::exp, &inputs, EXP_ULP);
-        check(Function::Tanh, f64::tanh, &inputs, TANH_ULP);
-        check(Function::Erf, erf_in_double, &inputs, ERF_ULP);
-        let logistic = |x: f64| 1.0 / (1.0 + (-x).exp());
-        // Results that are not normal are no closer than their relation to e^x.
-        let (low, rest): (Vec<f32>, Vec<f32>) = inputs.iter().partition(|&&x| x < LOGISTIC_LOW);
-        let low: Vec<f32> = low.into_iter().filter(|&x| x > -87.3).collect();
-        check(Function::Logistic, logistic, &rest, LOGISTIC_ULP);
-        check(Function::Logistic, logistic, &low, LOGISTIC_LOW_ULP);
-    }
-
-    #[test]
-    fn gelu_is_close_and_bits_agree() {
-        let inputs = any_inputs();
-        let exact = |x: f64| x / 2.0 * (1.0 + erf_in_double(x / std::f64::consts::SQRT_2));
-        let approximate = |x: f64| {
-            let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));
-            x / 2.0 * (1.0 + inner.tanh())
-        };
-        let check = |function, formula: &dyn Fn(f64) -> f64| {
-            let reference = Isa::detect().dispatch(Map(function, &inputs));
-            for (&x, &y) in inputs.iter().zip(&reference) {
-                // What is left of 1 where the sum cancels.
-                let bound = GELU_ERROR * f64::from(x.abs()).max(1.0e-30);
-                assert!((f64::from(y) - formula(f64::from(x))).abs() <= bound, "{x} {y}");
-            }
-            for isa in Isa::supported() {
-                let results = isa.dispatch(Map(function, &inputs));
-                let same = results.iter().zip(&reference).all(|(a, b)| a.to_bits() == b.to_bits());
-                assert!(same, "{isa}");
-            }
-        };
-        check(Function::Gelu, &exact);
-        check(Function::GeluApproximate, &approximate);
-    }
-
-    #[test]
-    fn special_values() {
-        let inputs = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -0.0, f32::MIN, f32::MAX];
-        for isa in Isa::supported() {
-            let exp = isa.dispatch(Map(Function::Exp, &inputs));
-            assert!(exp[0].is_nan());
-            assert_eq!(exp[1..], [f32::INFINITY, 0.0, 1.0, 1.0, 0.0, f32::INFINITY]);
-            let logistic = isa.dispatch(Map(Function::Logistic, &inputs));
-            assert!(logistic[0].is_nan());
-            assert_eq!(logistic[1..], [1.0, 0.0, 0.5, 0.5, 0.0, 1.0]);
-            // Where the reduced exponential of the negative argument becomes infinite, and around it.
-            let edge = [-88.722_84, -88.722_83, -88.0, 17.0, 40.0, f32::from_bits(0xffc0_0001)];
-            let logistic = isa.dispatch(Map(Function::Logistic, &edge));
-            assert_eq!(logistic[0], 0.0);
-            assert!(logistic[1] > 0.0 && logistic[1] < logistic[2]);
-            assert!(logistic[3] < 1.0 && logistic[4] == 1.0 && logistic[5].is_nan());
-            let tanh = isa.dispatch(Map(Function::Tanh, &inputs));
-            assert!(tanh[0].is_nan());
-            assert_eq!(tanh[1..], [1.0, -1.0, 0.0, 0.0, -1.0, 1.0]);
-            assert!(tanh[4].is_sign_negative());
-            let erf = isa.dispatch(Map(Function::Erf, &inputs));
-            assert!(erf[0].is_nan());
-            assert_eq!(erf[1..], [1.0, -1.0, 0.0, 0.0, -1.0, 1.0]);
-            assert!(erf[4].is_sign_negative());
-            for function in [Function::Gelu, Function::GeluApproximate] {
-                let gelu = isa.dispatch(Map(function, &inputs));
-                // Of negative infinity it is infinity times zero, as in TFLite.
-                assert!(gelu[0].is_nan() && gelu[2].is_nan());
-                assert_eq!([gelu[1], gelu[3], gelu[4], gelu[5]], [f32::INFINITY, 0.0, 0.0, 0.0]);
-                assert_eq!(gelu[6], f32::MAX);
-            }
-        }
-    }
-}
+mod tests;
+mod trigonometry;

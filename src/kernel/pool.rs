@@ -1,4 +1,4 @@
-//! Maximum and average over sliding windows; lanes run across channels.
+//! Maximum, average and root mean square over sliding windows; lanes run across channels.
 
 use super::gemm::Clamp;
 use super::isa::{Isa, Task};
@@ -15,6 +15,8 @@ pub enum Pooling {
     Max,
     /// The sum, in ascending order of taps, divided by the number of taps that are not padding.
     Average,
+    /// The square root of the average of the squares.
+    RootMeanSquare,
 }
 
 /// A pooling over one image.
@@ -69,6 +71,7 @@ impl Task for Run<'_> {
                             let taps = Mean(pool.clamp);
                             slide::<S, _, $taps, $stride>(s, taps, all, channels, input, output)
                         }
+                        Pooling::RootMeanSquare => Self { pool, input, output }.general(s),
                     };
                 }
             )+};
@@ -142,7 +145,7 @@ impl Run<'_> {
             for (block, to) in to.chunks_mut(LANES).enumerate() {
                 let mut result = match pool.pooling {
                     Pooling::Max => s.splat(f32::MIN),
-                    Pooling::Average => s.splat(0.0),
+                    Pooling::Average | Pooling::RootMeanSquare => s.splat(0.0),
                 };
                 for ty in taps_y.clone() {
                     let iy = oy * y.stride + ty * y.dilation - y.before;
@@ -153,12 +156,15 @@ impl Run<'_> {
                         result = match pool.pooling {
                             Pooling::Max => s.max(value, result),
                             Pooling::Average => s.add(result, value),
+                            Pooling::RootMeanSquare => s.fma(value, value, result),
                         };
                     }
                 }
-                if pool.pooling == Pooling::Average {
-                    result = s.div(result, count);
-                }
+                result = match pool.pooling {
+                    Pooling::Max => result,
+                    Pooling::Average => s.div(result, count),
+                    Pooling::RootMeanSquare => s.sqrt(s.div(result, count)),
+                };
                 let result = pool.clamp.apply(s, result);
                 fold.push_first(s, result, to.len());
                 s.store_up_to(result, to);
@@ -190,7 +196,7 @@ mod tests {
         {
             for channels in [1, 16, 21, 72] {
                 let input = ramp(y.input * x.input * channels, 5);
-                for pooling in [Pooling::Max, Pooling::Average] {
+                for pooling in [Pooling::Max, Pooling::Average, Pooling::RootMeanSquare] {
                     let clamp = Clamp { low: -0.5, high: 0.75 };
                     let pool = Pool { pooling, window: Window { y, x }, channels, clamp };
                     let mut output = vec![0.0; y.output * x.output * channels];
@@ -206,6 +212,10 @@ mod tests {
                         let pooled = match pooling {
                             Pooling::Max => values.iter().copied().fold(f32::MIN, f32::max),
                             Pooling::Average => values.iter().sum::<f32>() / values.len() as f32,
+                            Pooling::RootMeanSquare => {
+                                let sum = values.iter().fold(0.0_f32, |sum, x| x.mul_add(*x, sum));
+                                (sum / values.len() as f32).sqrt()
+                            }
                         };
                         assert_eq!(result, pooled.clamp(-0.5, 0.75), "{isa} {pooling:?}");
                     }

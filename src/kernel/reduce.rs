@@ -1,11 +1,10 @@
-//! Reductions over any set of axes, and softmax.
+//! Reductions over any set of axes.
 //!
 //! Every result has one fixed order of additions: along a kept innermost axis, lanes run across the
 //! results and the terms come in ascending order; along a reduced innermost axis, sixteen partial
 //! sums take every sixteenth element each and are then added in halves.
 
 use super::isa::{Isa, Task};
-use super::math;
 use super::minmax::Fold;
 use super::odometer::{Loop, Odometer};
 use super::simd::{LANES, Simd};
@@ -247,7 +246,7 @@ fn reduce_runs<S: Simd>(s: S, reduction: Reduction, runs: &[f32], to: &mut [f32]
 
 /// Reduces a contiguous run.
 #[inline(always)]
-fn reduce_run<S: Simd>(s: S, reduction: Reduction, run: &[f32]) -> f32 {
+pub(super) fn reduce_run<S: Simd>(s: S, reduction: Reduction, run: &[f32]) -> f32 {
     let start = s.splat(reduction.start());
     let mut sums = start;
     let (vectors, tail) = run.as_chunks::<LANES>();
@@ -336,60 +335,6 @@ impl Task for ExtremeTask<'_> {
     }
 }
 
-/// `e^(beta (x - max)) / sum` along rows of `depth` elements, and the extremes of the results.
-///
-/// # Panics
-/// If the lengths differ or are not whole rows.
-pub fn softmax(
-    isa: Isa,
-    beta: f32,
-    depth: usize,
-    input: &[f32],
-    output: &mut [f32],
-) -> Observation {
-    assert_eq!(input.len(), output.len(), "one result an element");
-    if input.is_empty() {
-        return Observation::EMPTY;
-    }
-    assert_eq!(input.len() % depth, 0, "whole rows");
-    isa.dispatch(SoftmaxTask { beta, depth, input, output })
-}
-
-struct SoftmaxTask<'a> {
-    beta: f32,
-    depth: usize,
-    input: &'a [f32],
-    output: &'a mut [f32],
-}
-
-impl Task for SoftmaxTask<'_> {
-    type Output = Observation;
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) -> Observation {
-        let mut fold = Fold::new(s);
-        let beta = s.splat(self.beta);
-        let rows = self.input.chunks_exact(self.depth);
-        for (from, to) in rows.zip(self.output.chunks_exact_mut(self.depth)) {
-            let max = s.splat(reduce_run(s, Reduction::Max, from));
-            let mut sums = s.splat(0.0);
-            for (from, to) in from.chunks(LANES).zip(to.chunks_mut(LANES)) {
-                let e = math::exp(s, s.mul(s.sub(s.load_up_to(from), max), beta));
-                s.store_up_to(e, to);
-                // Lanes beyond the row must not add.
-                sums = s.add(sums, s.select(s.first(to.len()), e, s.splat(0.0)));
-            }
-            let sum = s.splat(s.sum(sums));
-            for to in to.chunks_mut(LANES) {
-                let result = s.div(s.load_up_to(to), sum);
-                fold.push_first(s, result, to.len());
-                s.store_up_to(result, to);
-            }
-        }
-        fold.finish(s)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -463,27 +408,5 @@ mod tests {
             }
         }
         assert!(ReducePlan::new(&[1 << 40, 1 << 40, 0], |_| true).is_none());
-    }
-
-    #[test]
-    fn softmax_rows_sum_to_one() {
-        for depth in [1, 10, 16, 1001] {
-            let input: Vec<f32> = ramp(depth * 3, 4).iter().map(|x| x * 30.0).collect();
-            let mut reference: Option<Vec<f32>> = None;
-            for isa in Isa::supported() {
-                let mut output = vec![0.0; input.len()];
-                let observed = softmax(isa, 1.5, depth, &input, &mut output);
-                assert!(observed.same_bits(Observation::scan(&output)));
-                for (from, to) in input.chunks(depth).zip(output.chunks(depth)) {
-                    let max = f64::from(from.iter().copied().fold(f32::MIN, f32::max));
-                    let e = |x: f32| (1.5 * (f64::from(x) - max)).exp();
-                    let sum: f64 = from.iter().map(|&x| e(x)).sum();
-                    for (&x, &y) in from.iter().zip(to) {
-                        assert!((f64::from(y) - e(x) / sum).abs() < 1.0e-6, "{isa}");
-                    }
-                }
-                assert_eq!(&output, reference.get_or_insert_with(|| output.clone()), "{isa}");
-            }
-        }
     }
 }

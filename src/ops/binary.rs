@@ -1,7 +1,8 @@
 //! Functions of two tensors with broadcasting: `ADD`, `SUB`, `MUL`, `DIV`, `MINIMUM`, `MAXIMUM`,
-//! `SQUARED_DIFFERENCE`.
+//! `SQUARED_DIFFERENCE`, `PRELU`, `POW`, `FLOOR_DIV`, `FLOOR_MOD`, `ATAN2`.
 //!
-//! Semantics: TFLite's kernels of these names for float32, int32 and int64; integers wrap.
+//! Semantics: TFLite's kernels of these names for float32, and those of the first seven for int32 and
+//! int64; integers wrap. Floats are divided by zero as by IEEE 754.
 
 use bytemuck::Pod;
 
@@ -42,19 +43,29 @@ with_activation! {
     div: DivOptions => Div,
 }
 
+/// Constructors of operators without attributes.
+macro_rules! plain {
+    ($($name:ident => $function:ident),+ $(,)?) => {
+        impl BinaryOperator {
+            $(pub(super) fn $name(_: &Node) -> Result<Box<dyn Operator>> {
+                Self::boxed(Binary::$function, ActivationFunctionType::NONE)
+            })+
+        }
+    };
+}
+
+plain! {
+    minimum => Minimum,
+    maximum => Maximum,
+    squared_difference => SquaredDifference,
+    prelu => Prelu,
+    pow => Pow,
+    floor_div => FloorDiv,
+    floor_mod => FloorMod,
+    atan2 => Atan2,
+}
+
 impl BinaryOperator {
-    pub(super) fn minimum(_: &Node) -> Result<Box<dyn Operator>> {
-        Self::boxed(Binary::Minimum, ActivationFunctionType::NONE)
-    }
-
-    pub(super) fn maximum(_: &Node) -> Result<Box<dyn Operator>> {
-        Self::boxed(Binary::Maximum, ActivationFunctionType::NONE)
-    }
-
-    pub(super) fn squared_difference(_: &Node) -> Result<Box<dyn Operator>> {
-        Self::boxed(Binary::SquaredDifference, ActivationFunctionType::NONE)
-    }
-
     fn boxed(function: Binary, activation: ActivationFunctionType) -> Result<Box<dyn Operator>> {
         Ok(Box::new(Self { function, activation: Activation::new(activation)? }))
     }
@@ -63,7 +74,8 @@ impl BinaryOperator {
         let dtype = inputs.required(0)?.tensor_type.dtype;
         match dtype {
             DType::F32 => {}
-            DType::I32 | DType::I64 if self.activation.only_clamp().is_some() => {}
+            DType::I32 | DType::I64
+                if self.activation.only_clamp().is_some() && integer(self.function).is_some() => {}
             other => return Err(Error::model(format!("{other} elements are not supported"))),
         }
         inputs.expect_dtype(1, dtype)?;
@@ -88,8 +100,8 @@ impl Operator for BinaryOperator {
         let (broadcast, shape) = self.broadcast(context.inputs)?;
         let dtype = context.inputs.required(0)?.tensor_type.dtype;
         let (function, activation) = (self.function, self.activation);
-        if dtype != DType::F32 {
-            let integers = Integers { function, broadcast, clamp: activation.clamp };
+        if let (true, Some(compute)) = (dtype != DType::F32, integer(function)) {
+            let integers = Integers { function, compute, broadcast, clamp: activation.clamp };
             return Ok(Prepared::eval(Observe::Scan, move |context| match dtype {
                 DType::I32 => integers.evaluate::<i32>(context, |v| v as i32),
                 _ => integers.evaluate::<i64>(context, |v| v),
@@ -123,6 +135,7 @@ fn repeats(operand: &[usize], shape: &[usize]) -> bool {
 /// A function of two integer tensors.
 struct Integers {
     function: Binary,
+    compute: fn(i64, i64) -> i64,
     broadcast: Broadcast<2>,
     clamp: Clamp,
 }
@@ -141,7 +154,7 @@ impl Integers {
         // Bounds beyond the integers become the first and the last of them.
         let (low, high) = (self.clamp.low as i64, self.clamp.high as i64);
         let compute = |a: T, b: T| {
-            let result = narrow(integer(self.function, a.into(), b.into()));
+            let result = narrow((self.compute)(a.into(), b.into()));
             narrow(result.into().clamp(low, high))
         };
         zip(&self.broadcast, (a, b), context.output(0), compute);
@@ -149,18 +162,22 @@ impl Integers {
     }
 }
 
-/// The low bits of a result in fewer bits are those of the result in 64.
-fn integer(function: Binary, a: i64, b: i64) -> i64 {
-    match function {
-        Binary::Add => a.wrapping_add(b),
-        Binary::Sub => a.wrapping_sub(b),
-        Binary::Mul => a.wrapping_mul(b),
-        Binary::Div => a.wrapping_div(b),
-        Binary::Minimum => a.min(b),
-        Binary::Maximum => a.max(b),
-        Binary::SquaredDifference => {
+/// The function of integers, if there is one. The low bits of a result in fewer bits are those of the
+/// result in 64.
+fn integer(function: Binary) -> Option<fn(i64, i64) -> i64> {
+    Some(match function {
+        Binary::Add => i64::wrapping_add,
+        Binary::Sub => i64::wrapping_sub,
+        Binary::Mul => i64::wrapping_mul,
+        Binary::Div => i64::wrapping_div,
+        Binary::Minimum => Ord::min,
+        Binary::Maximum => Ord::max,
+        Binary::SquaredDifference => |a, b| {
             let d = a.wrapping_sub(b);
             d.wrapping_mul(d)
+        },
+        Binary::Prelu | Binary::Pow | Binary::FloorDiv | Binary::FloorMod | Binary::Atan2 => {
+            return None;
         }
-    }
+    })
 }

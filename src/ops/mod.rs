@@ -8,6 +8,7 @@
 
 mod activation;
 mod arg_extreme;
+mod add_n;
 mod attributes;
 mod audio;
 mod batch_matmul;
@@ -35,6 +36,7 @@ mod lookup_sparse;
 mod lsh_projection;
 mod nonzero;
 mod one_hot;
+mod normalization;
 mod padding;
 mod pooling;
 mod recurrent;

@@ -1,4 +1,4 @@
-//! `MAX_POOL_2D` and `AVERAGE_POOL_2D` over `[n, h, w, c]`.
+//! `MAX_POOL_2D`, `AVERAGE_POOL_2D` and `L2_POOL_2D` over `[n, h, w, c]`.
 //!
 //! Semantics: TFLite's `pooling.cc` for float32; an average leaves padding out of the count.
 
@@ -28,6 +28,10 @@ impl Pool2d {
 
     pub(super) fn average(node: &Node) -> Result<Box<dyn Operator>> {
         Self::from_node(Pooling::Average, node)
+    }
+
+    pub(super) fn root_mean_square(node: &Node) -> Result<Box<dyn Operator>> {
+        Self::from_node(Pooling::RootMeanSquare, node)
     }
 
     fn from_node(pooling: Pooling, node: &Node) -> Result<Box<dyn Operator>> {

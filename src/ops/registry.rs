@@ -2,6 +2,7 @@
 
 use super::arg_extreme::ArgExtreme;
 use super::audio::{AudioSpectrogram, Mfcc};
+use super::add_n::AddN;
 use super::batch_matmul::BatchMatMul;
 use super::binary::BinaryOperator;
 use super::blocks::{Batch, Depth};
@@ -25,6 +26,7 @@ use super::lookup_sparse::LookupSparse;
 use super::lsh_projection::LshProjection;
 use super::nonzero::Nonzero;
 use super::one_hot::OneHot;
+use super::normalization::{InstanceNorm, L2Norm, LocalResponseNorm, RmsNorm};
 use super::padding::Pad;
 use super::pooling::Pool2d;
 use super::recurrent::{BidirectionalLstm, BidirectionalRnn, Gru, Lstm, Rnn, Svdf};
@@ -87,17 +89,29 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::CONV_2D, Conv2d::from_node),
     (Code::CONV_3D, Conv3d::from_node),
     (Code::CONV_3D_TRANSPOSE, Conv3dTranspose::from_node),
+    (Code::ADD_N, AddN::from_node),
+    (Code::ATAN2, BinaryOperator::atan2),
+    (Code::AVERAGE_POOL_2D, Pool2d::average),
+    (Code::BATCH_MATMUL, BatchMatMul::from_node),
+    (Code::CEIL, UnaryOperator::ceil),
+    (Code::CONCATENATION, Concatenation::from_node),
+    (Code::CONV_2D, Conv2d::from_node),
+    (Code::COS, UnaryOperator::cos),
     (Code::DEPTHWISE_CONV_2D, DepthwiseConv2d::from_node),
     (Code::DEPTH_TO_SPACE, Depth::depth_to_space),
     (Code::DEQUANTIZE, Dequantize::from_node),
     (Code::DIV, BinaryOperator::div),
     (Code::DYNAMIC_UPDATE_SLICE, UpdateSlice::from_node),
+    (Code::ELU, UnaryOperator::elu),
     (Code::EMBEDDING_LOOKUP, Gather::embedding_lookup),
     (Code::EMBEDDING_LOOKUP_SPARSE, LookupSparse::from_node),
     (Code::EQUAL, Comparison::equal),
     (Code::EXP, UnaryOperator::exp),
     (Code::EXPAND_DIMS, Reshape::expand_dims),
     (Code::FILL, Fill::from_node),
+    (Code::FLOOR, UnaryOperator::floor),
+    (Code::FLOOR_DIV, BinaryOperator::floor_div),
+    (Code::FLOOR_MOD, BinaryOperator::floor_mod),
     (Code::FULLY_CONNECTED, FullyConnected::from_node),
     (Code::GATHER, Gather::from_node),
     (Code::GATHER_ND, GatherNd::from_node),
@@ -108,14 +122,20 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::HARD_SWISH, UnaryOperator::hard_swish),
     (Code::HASHTABLE_LOOKUP, HashtableLookup::from_node),
     (Code::IMAG, Part::imag),
+    (Code::INSTANCE_NORM, InstanceNorm::from_node),
+    (Code::L2_NORMALIZATION, L2Norm::from_node),
+    (Code::L2_POOL_2D, Pool2d::root_mean_square),
     (Code::LEAKY_RELU, UnaryOperator::leaky_relu),
     (Code::LESS, Comparison::less),
     (Code::LESS_EQUAL, Comparison::less_equal),
+    (Code::LOCAL_RESPONSE_NORMALIZATION, LocalResponseNorm::from_node),
+    (Code::LOG, UnaryOperator::log),
     (Code::LOGISTIC, UnaryOperator::logistic),
     (Code::MATRIX_DIAG, MatrixDiag::from_node),
     (Code::MATRIX_SET_DIAG, MatrixSetDiag::from_node),
     (Code::LSH_PROJECTION, LshProjection::from_node),
     (Code::LSTM, Lstm::step),
+    (Code::LOG_SOFTMAX, Softmax::logarithmic),
     (Code::MAXIMUM, BinaryOperator::maximum),
     (Code::MAX_POOL_2D, Pool2d::max),
     (Code::MEAN, Reduce::mean),
@@ -137,6 +157,8 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::REDUCE_ALL, Reduce::all),
     (Code::REDUCE_ANY, Reduce::any),
     (Code::REAL, Part::real),
+    (Code::POW, BinaryOperator::pow),
+    (Code::PRELU, BinaryOperator::prelu),
     (Code::REDUCE_MAX, Reduce::max),
     (Code::REDUCE_MIN, Reduce::min),
     (Code::REDUCE_PROD, Reduce::product),
@@ -152,6 +174,8 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::RFFT2D, Rfft2d::from_node),
     (Code::ROPE, Rope::from_node),
     (Code::RNN, Rnn::step),
+    (Code::RMS_NORM, RmsNorm::from_node),
+    (Code::ROUND, UnaryOperator::round),
     (Code::RSQRT, UnaryOperator::rsqrt),
     (Code::SCATTER_ND, ScatterNd::from_node),
     (Code::SEGMENT_SUM, Segments::sorted_sum),
@@ -165,6 +189,10 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::SPLIT, Split::even),
     (Code::SPLIT_V, Split::lengths),
     (Code::SPARSE_TO_DENSE, SparseToDense::from_node),
+    (Code::SIGN, UnaryOperator::sign),
+    (Code::SIN, UnaryOperator::sin),
+    (Code::SLICE, Slice::plain),
+    (Code::SOFTMAX, Softmax::plain),
     (Code::SQRT, UnaryOperator::sqrt),
     (Code::SQUARE, UnaryOperator::square),
     (Code::SQUARED_DIFFERENCE, BinaryOperator::squared_difference),

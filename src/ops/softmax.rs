@@ -1,22 +1,26 @@
-//! `SOFTMAX` along the last axis: `e^(beta (x - max)) / sum`.
+//! `SOFTMAX` along the last axis, `e^(beta (x - max)) / sum`, and `LOG_SOFTMAX`, its logarithm for a beta
+//! of 1.
 //!
 //! Semantics: TFLite's `activations.cc` for float32, any rank from 1.
 
 use super::attributes::attributes;
 use crate::error::{Error, Result};
 use crate::graph::Node;
-use crate::kernel::reduce::softmax;
+use crate::kernel::softmax;
 use crate::operator::{Inputs, Observe, Operator, PrepareContext, Prepared};
 use crate::schema::BuiltinOptionsT;
 use crate::tensor::{DType, TensorType};
 
-pub(super) struct Softmax {
-    beta: f32,
-}
+pub(super) struct Softmax(softmax::Softmax);
 
 impl Softmax {
-    pub(super) fn from_node(node: &Node) -> Result<Box<dyn Operator>> {
-        Ok(Box::new(Self { beta: attributes!(node, SoftmaxOptions).beta }))
+    pub(super) fn plain(node: &Node) -> Result<Box<dyn Operator>> {
+        let beta = attributes!(node, SoftmaxOptions).beta;
+        Ok(Box::new(Self(softmax::Softmax::Share { beta })))
+    }
+
+    pub(super) fn logarithmic(_: &Node) -> Result<Box<dyn Operator>> {
+        Ok(Box::new(Self(softmax::Softmax::Logarithm)))
     }
 }
 
@@ -30,11 +34,11 @@ impl Operator for Softmax {
     }
 
     fn prepare(&self, context: &PrepareContext<'_>) -> Result<Prepared> {
-        let beta = self.beta;
+        let softmax = self.0;
         let depth = context.inputs.shape(0)?.last().copied().unwrap_or(1);
         Ok(Prepared::eval(Observe::Fused, move |context| {
             let (isa, input) = (context.isa(), context.input::<f32>(0));
-            let observed = softmax(isa, beta, depth, input, context.output(0));
+            let observed = softmax.run(isa, depth, input, context.output(0));
             context.observe(0, observed);
             Ok(())
         }))

@@ -106,6 +106,14 @@ fn unary_cases() -> Vec<Case> {
         case(Code::SQUARE, &finite(37), &|x| x * x),
         case(Code::SQRT, &positive, &f64::sqrt),
         case(Code::RSQRT, &positive, &|x| 1.0 / x.sqrt()),
+        case(Code::LOG, &positive, &f64::ln),
+        case(Code::SIN, &finite(37), &f64::sin),
+        case(Code::COS, &finite(37), &f64::cos),
+        case(Code::ELU, &any, &|x| if x < 0.0 { x.exp_m1() } else { x }),
+        case(Code::FLOOR, &any, &f64::floor),
+        case(Code::CEIL, &any, &f64::ceil),
+        case(Code::ROUND, &any, &f64::round_ties_even),
+        case(Code::SIGN, &finite(37), &f64::signum),
         case(Code::GELU, &finite(37), &smooth).with(gelu(true)),
         // Exact and approximate agree where both are nearly a clamp, and at 1 the value is known.
         case(Code::GELU, &[1.0, 0.0, -0.0, 9.0, -9.0], &|x| match x {
@@ -148,6 +156,14 @@ fn binary_cases() -> Vec<Case> {
         case(Code::MINIMUM, &|a, b| if b < a { b } else { a }),
         case(Code::MAXIMUM, &|a, b| if a < b { b } else { a }),
         case(Code::SQUARED_DIFFERENCE, &|a, b| (a - b) * (a - b)),
+        case(Code::PRELU, &|a, b| if a < 0.0 { a * b } else { a }),
+        case(Code::POW, &f64::powf),
+        case(Code::ATAN2, &f64::atan2),
+        case(Code::FLOOR_DIV, &|a, b| (a / b).floor()),
+        case(Code::FLOOR_MOD, &|a, b| {
+            let rest = a % b;
+            if rest != 0.0 && (rest < 0.0) != (b < 0.0) { rest + b } else { rest }
+        }),
     ]
 }
 
@@ -207,9 +223,11 @@ fn pooling_cases() -> Vec<Case> {
     let input = || vec![Operand::input(&[1, 5, 5, 3], &x)];
     let max = pooled(&|w| w.iter().copied().fold(f64::MIN, f64::max));
     let average = pooled(&|w| w.iter().sum::<f64>() / w.len() as f64);
+    let root = pooled(&|w| (w.iter().map(|v| v * v).sum::<f64>() / w.len() as f64).sqrt());
     vec![
         Case::new(BuiltinOperator::MAX_POOL_2D, input(), max).with(options()),
         Case::new(BuiltinOperator::AVERAGE_POOL_2D, input(), average).with(options()),
+        Case::new(BuiltinOperator::L2_POOL_2D, input(), root).with(options()),
     ]
 }
 
@@ -485,6 +503,50 @@ fn movement_cases() -> Vec<Case> {
     ]
 }
 
+fn norm_cases() -> Vec<Case> {
+    use BuiltinOperator as Code;
+    let (x, gamma, beta) = (finite(2 * 3 * 5), finite(5), finite(1));
+    let doubles = map(&x, |v| v);
+    let input = || Operand::input(&[1, 2, 3, 5], &x);
+    let values = |values: &[f32]| Operand::constant(&[values.len()], values);
+    let squares = |row: &[f64]| row.iter().map(|v| v * v).sum::<f64>();
+    let rows = |f: &dyn Fn(&[f64], usize) -> f64| -> Vec<f64> {
+        doubles.chunks(5).flat_map(|row| (0..5).map(move |i| f(row, i))).collect()
+    };
+    let shares = rows(&|row, i| row[i] / squares(row).sqrt());
+    let scaled = rows(&|row, i| {
+        f64::from(gamma[i]) * row[i] / (squares(row) / 5.0 + 0.25).sqrt() + f64::from(beta[0])
+    });
+    let near = rows(&|row, i| {
+        row[i] / (1.0 + 0.5 * squares(&row[i.saturating_sub(1)..(i + 2).min(5)])).sqrt()
+    });
+    let mut instances = vec![0.0; 30];
+    for c in 0..5 {
+        let channel = || doubles.iter().skip(c).step_by(5);
+        let mean = channel().sum::<f64>() / 6.0;
+        let variance = channel().map(|v| (v - mean).powi(2)).sum::<f64>() / 6.0;
+        for (to, v) in instances.iter_mut().skip(c).step_by(5).zip(channel()) {
+            let share = (v - mean) / (variance + 0.25).sqrt();
+            *to = clamp(-1.0, 1.0)(f64::from(gamma[c]) * share + f64::from(beta[0]));
+        }
+    }
+    let local = LocalResponseNormalizationOptionsT { radius: 1, bias: 1.0, alpha: 0.5, beta: 0.5 };
+    let instance = InstanceNormOptionsT {
+        epsilon: 0.25,
+        fused_activation_function: ActivationFunctionType::RELU_N1_TO_1,
+    };
+    let rms = RmsNormOptionsT { epsilon: 0.25 };
+    vec![
+        Case::new(Code::L2_NORMALIZATION, vec![input()], shares),
+        Case::new(Code::LOCAL_RESPONSE_NORMALIZATION, vec![input()], near)
+            .with(BuiltinOptionsT::LocalResponseNormalizationOptions(Box::new(local))),
+        Case::new(Code::RMS_NORM, vec![input(), values(&gamma), values(&beta)], scaled)
+            .with(BuiltinOptionsT::RmsNormOptions(Box::new(rms))),
+        Case::new(Code::INSTANCE_NORM, vec![input(), values(&gamma), values(&beta)], instances)
+            .with(BuiltinOptionsT::InstanceNormOptions(Box::new(instance))),
+    ]
+}
+
 fn other_cases() -> Vec<Case> {
     let x = finite(3 * 18);
     let mut softmax = Vec::new();
@@ -492,6 +554,14 @@ fn other_cases() -> Vec<Case> {
         let e: Vec<f64> = row.iter().map(|&v| (0.5 * f64::from(v)).exp()).collect();
         softmax.extend(e.iter().map(|v| v / e.iter().sum::<f64>()));
     }
+    let mut logarithms = Vec::new();
+    for row in x.chunks(18) {
+        let sum: f64 = row.iter().map(|&v| f64::from(v).exp()).sum();
+        logarithms.extend(row.iter().map(|&v| f64::from(v) - sum.ln()));
+    }
+    let (three, two) = (vec![Operand::input(&[54], &x); 3], vec![Operand::input(&[54], &x); 2]);
+    let integers =
+        vec![Operand::indices(&[2], &[3, -1]).recorded(), Operand::indices(&[2], &[4, -2])];
     let halves = [1.5, -0.25, 65504.0].map(f16::from_f32);
     let bits = halves.map(f16::to_bits);
     let half = Operand::typed(DType::F16, &[3], AlignedBuffer::copy_of(&bits), None);
@@ -508,6 +578,10 @@ fn other_cases() -> Vec<Case> {
     vec![
         Case::new(BuiltinOperator::SOFTMAX, vec![Operand::input(&[3, 18], &x)], softmax)
             .with(BuiltinOptionsT::SoftmaxOptions(Box::new(options))),
+        Case::new(BuiltinOperator::LOG_SOFTMAX, vec![Operand::input(&[3, 18], &x)], logarithms),
+        Case::new(BuiltinOperator::ADD_N, three, map(&x, |v| 3.0 * v)),
+        Case::new(BuiltinOperator::ADD_N, two, map(&x, |v| 2.0 * v)),
+        Case::new(BuiltinOperator::ADD_N, integers, vec![7.0, -3.0]).giving(DType::I32),
         Case::new(dequantize, vec![half], vec![1.5, -0.25, 65504.0]),
         Case::new(dequantize, vec![quantized], vec![1.0, 8.0, -64.5, 256.0]),
     ]
@@ -526,6 +600,7 @@ fn operators_equal_their_formulas() {
         comparison_cases(),
         choice_cases(),
         movement_cases(),
+        norm_cases(),
         other_cases(),
     ];
     for case in cases.into_iter().flatten() {

@@ -40,6 +40,14 @@ plain! {
     square => Unary::Square,
     sqrt => Unary::Sqrt,
     rsqrt => Unary::Rsqrt,
+    elu => Unary::Elu,
+    log => Unary::Log,
+    sin => Unary::Sin,
+    cos => Unary::Cos,
+    floor => Unary::Floor,
+    ceil => Unary::Ceil,
+    round => Unary::Round,
+    sign => Unary::Sign,
 }
 
 impl UnaryOperator {

@@ -1,12 +1,12 @@
 //! AVX2 and FMA: two registers a vector.
 
 use std::arch::x86_64::{
-    __m256, _CMP_LT_OQ, _MM_HINT_T1, _mm_cvtsi32_si128, _mm_prefetch, _mm256_add_epi32,
+    __m256, _CMP_EQ_OQ, _CMP_LT_OQ, _MM_HINT_T1, _mm_cvtsi32_si128, _mm_prefetch, _mm256_add_epi32,
     _mm256_add_ps, _mm256_and_ps, _mm256_blendv_ps, _mm256_castps_si256, _mm256_castsi256_ps,
     _mm256_cmp_ps, _mm256_div_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_min_ps,
-    _mm256_mul_ps, _mm256_or_ps, _mm256_permute2f128_ps, _mm256_set1_ps, _mm256_setzero_ps,
-    _mm256_shuffle_ps, _mm256_sll_epi32, _mm256_sqrt_ps, _mm256_storeu_ps, _mm256_sub_ps,
-    _mm256_unpackhi_ps, _mm256_unpacklo_ps,
+    _mm256_movemask_ps, _mm256_mul_ps, _mm256_or_ps, _mm256_permute2f128_ps, _mm256_set1_ps,
+    _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_sll_epi32, _mm256_sqrt_ps, _mm256_srl_epi32,
+    _mm256_storeu_ps, _mm256_sub_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
 };
 
 use super::{LANES, Simd};
@@ -199,6 +199,18 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
+    fn eq(self, a: Self::V, b: Self::V) -> Self::M {
+        // SAFETY: registers only; AVX2 was detected.
+        unsafe {
+            Pair(_mm256_cmp_ps::<_CMP_EQ_OQ>(a.0, b.0), _mm256_cmp_ps::<_CMP_EQ_OQ>(a.1, b.1))
+        }
+    }
+    #[inline(always)]
+    fn any(self, m: Self::M) -> bool {
+        // SAFETY: registers only; AVX2 was detected.
+        unsafe { _mm256_movemask_ps(_mm256_or_ps(m.0, m.1)) != 0 }
+    }
+    #[inline(always)]
     fn select(self, m: Self::M, a: Self::V, b: Self::V) -> Self::V {
         both!(_mm256_blendv_ps(b, a, m))
     }
@@ -220,6 +232,10 @@ impl Simd for Avx2 {
     fn shl_bits<const N: u32>(self, a: Self::V) -> Self::V {
         // The intrinsic's constant is signed, and a const parameter cannot be cast.
         both_bits!(|a| _mm256_sll_epi32(a, _mm_cvtsi32_si128(N as i32)))
+    }
+    #[inline(always)]
+    fn shr_bits<const N: u32>(self, a: Self::V) -> Self::V {
+        both_bits!(|a| _mm256_srl_epi32(a, _mm_cvtsi32_si128(N as i32)))
     }
     #[inline(always)]
     fn add_bits(self, a: Self::V, b: Self::V) -> Self::V {

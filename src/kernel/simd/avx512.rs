@@ -2,13 +2,14 @@
 
 use std::arch::asm;
 use std::arch::x86_64::{
-    __m512, __mmask16, _CMP_LT_OQ, _MM_HINT_T1, _mm_prefetch, _mm256_fmadd_ps, _mm256_loadu_ps,
-    _mm256_storeu_ps, _mm512_add_epi32, _mm512_add_ps, _mm512_and_ps, _mm512_broadcast_f32x8,
-    _mm512_castps_si512, _mm512_castps512_ps256, _mm512_castsi512_ps, _mm512_cmp_ps_mask,
-    _mm512_div_ps, _mm512_extractf32x8_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_blend_ps,
-    _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
-    _mm512_or_ps, _mm512_scalef_ps, _mm512_set1_ps, _mm512_slli_epi32, _mm512_sqrt_ps,
-    _mm512_storeu_ps, _mm512_sub_ps, _mm512_zextps256_ps512,
+    __m512, __mmask16, _CMP_EQ_OQ, _CMP_LT_OQ, _MM_HINT_T1, _mm_prefetch, _mm256_fmadd_ps,
+    _mm256_loadu_ps, _mm256_storeu_ps, _mm512_add_epi32, _mm512_add_ps, _mm512_and_ps,
+    _mm512_broadcast_f32x8, _mm512_castps_si512, _mm512_castps512_ps256, _mm512_castsi512_ps,
+    _mm512_cmp_ps_mask, _mm512_div_ps, _mm512_extractf32x8_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
+    _mm512_mask_blend_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps,
+    _mm512_min_ps, _mm512_mul_ps, _mm512_or_ps, _mm512_scalef_ps, _mm512_set1_ps,
+    _mm512_slli_epi32, _mm512_sqrt_ps, _mm512_srli_epi32, _mm512_storeu_ps, _mm512_sub_ps,
+    _mm512_zextps256_ps512,
 };
 
 use super::{LANES, Simd, avx2};
@@ -197,6 +198,14 @@ impl Simd for Avx512 {
         v!(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b))
     }
     #[inline(always)]
+    fn eq(self, a: Self::V, b: Self::V) -> Self::M {
+        v!(_mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b))
+    }
+    #[inline(always)]
+    fn any(self, m: Self::M) -> bool {
+        m != 0
+    }
+    #[inline(always)]
     fn select(self, m: Self::M, a: Self::V, b: Self::V) -> Self::V {
         v!(_mm512_mask_blend_ps(m, b, a))
     }
@@ -215,6 +224,10 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn shl_bits<const N: u32>(self, a: Self::V) -> Self::V {
         v!(_mm512_castsi512_ps(_mm512_slli_epi32::<N>(_mm512_castps_si512(a))))
+    }
+    #[inline(always)]
+    fn shr_bits<const N: u32>(self, a: Self::V) -> Self::V {
+        v!(_mm512_castsi512_ps(_mm512_srli_epi32::<N>(_mm512_castps_si512(a))))
     }
     #[inline(always)]
     fn add_bits(self, a: Self::V, b: Self::V) -> Self::V {

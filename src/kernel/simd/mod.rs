@@ -23,7 +23,7 @@ pub(crate) const ROUND: f32 = 12_582_912.0;
 
 /// `2^n` for an integral `n` from -126 to 127.
 #[inline(always)]
-fn pow2<S: Simd>(s: S, n: S::V) -> S::V {
+pub(crate) fn pow2<S: Simd>(s: S, n: S::V) -> S::V {
     // The sum's low bits are n + 127; shifted up they are the exponent field.
     s.shl_bits::<23>(s.add(n, s.splat(ROUND + 127.0)))
 }
@@ -166,6 +166,10 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
 
     /// `a < b`
     fn lt(self, a: Self::V, b: Self::V) -> Self::M;
+    /// `a == b`
+    fn eq(self, a: Self::V, b: Self::V) -> Self::M;
+    /// Whether any lane is true.
+    fn any(self, m: Self::M) -> bool;
     /// `if m { a } else { b }`
     fn select(self, m: Self::M, a: Self::V, b: Self::V) -> Self::V;
     /// The first `n` lanes.
@@ -177,6 +181,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn or(self, a: Self::V, b: Self::V) -> Self::V;
     /// The lanes' bits, shifted left by `N`.
     fn shl_bits<const N: u32>(self, a: Self::V) -> Self::V;
+    /// The lanes' bits, shifted right by `N`, zeros first.
+    fn shr_bits<const N: u32>(self, a: Self::V) -> Self::V;
     /// The sum of the lanes' bits as integers, without carry.
     fn add_bits(self, a: Self::V, b: Self::V) -> Self::V;
 

@@ -186,6 +186,15 @@ impl Simd for Neon {
         all!(|a, b| vcltq_f32(a, b))
     }
     #[inline(always)]
+    fn eq(self, a: Self::V, b: Self::V) -> Self::M {
+        all!(|a, b| vceqq_f32(a, b))
+    }
+    #[inline(always)]
+    fn any(self, m: Self::M) -> bool {
+        // SAFETY: registers only; NEON was detected.
+        m.into_iter().any(|quarter| unsafe { vmaxvq_u32(quarter) } != 0)
+    }
+    #[inline(always)]
     fn select(self, m: Self::M, a: Self::V, b: Self::V) -> Self::V {
         all!(|m, a, b| vbslq_f32(m, a, b))
     }
@@ -211,6 +220,14 @@ impl Simd for Neon {
     #[inline(always)]
     fn shl_bits<const N: u32>(self, a: Self::V) -> Self::V {
         all!(|a| vreinterpretq_f32_u32(vshlq_u32(vreinterpretq_u32_f32(a), vdupq_n_s32(N as i32))))
+    }
+    #[inline(always)]
+    fn shr_bits<const N: u32>(self, a: Self::V) -> Self::V {
+        // A shift to the left by less than nothing.
+        all!(|a| vreinterpretq_f32_u32(vshlq_u32(
+            vreinterpretq_u32_f32(a),
+            vdupq_n_s32(-(N as i32))
+        )))
     }
     #[inline(always)]
     fn add_bits(self, a: Self::V, b: Self::V) -> Self::V {

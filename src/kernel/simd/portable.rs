@@ -131,6 +131,14 @@ impl Simd for Portable {
         std::array::from_fn(|i| a[i] < b[i])
     }
     #[inline(always)]
+    fn eq(self, a: Self::V, b: Self::V) -> Self::M {
+        std::array::from_fn(|i| a[i] == b[i])
+    }
+    #[inline(always)]
+    fn any(self, m: Self::M) -> bool {
+        m.contains(&true)
+    }
+    #[inline(always)]
     fn select(self, m: Self::M, a: Self::V, b: Self::V) -> Self::V {
         std::array::from_fn(|i| if m[i] { a[i] } else { b[i] })
     }
@@ -149,6 +157,10 @@ impl Simd for Portable {
     #[inline(always)]
     fn shl_bits<const N: u32>(self, a: Self::V) -> Self::V {
         a.map(|a| f32::from_bits(a.to_bits() << N))
+    }
+    #[inline(always)]
+    fn shr_bits<const N: u32>(self, a: Self::V) -> Self::V {
+        a.map(|a| f32::from_bits(a.to_bits() >> N))
     }
     #[inline(always)]
     fn add_bits(self, a: Self::V, b: Self::V) -> Self::V {

@@ -143,6 +143,14 @@ impl<S: Simd> Simd for Separate<S> {
         self.0.lt(a, b)
     }
     #[inline(always)]
+    fn eq(self, a: Self::V, b: Self::V) -> Self::M {
+        self.0.eq(a, b)
+    }
+    #[inline(always)]
+    fn any(self, m: Self::M) -> bool {
+        self.0.any(m)
+    }
+    #[inline(always)]
     fn select(self, m: Self::M, a: Self::V, b: Self::V) -> Self::V {
         self.0.select(m, a, b)
     }
@@ -161,6 +169,10 @@ impl<S: Simd> Simd for Separate<S> {
     #[inline(always)]
     fn shl_bits<const N: u32>(self, a: Self::V) -> Self::V {
         self.0.shl_bits::<N>(a)
+    }
+    #[inline(always)]
+    fn shr_bits<const N: u32>(self, a: Self::V) -> Self::V {
+        self.0.shr_bits::<N>(a)
     }
     #[inline(always)]
     fn add_bits(self, a: Self::V, b: Self::V) -> Self::V {

@@ -1,0 +1,160 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::kernel::testing::{any_value, assert_same_bits};
+
+const ALL: [Binary; 10] = [
+    Binary::Add,
+    Binary::Sub,
+    Binary::Mul,
+    Binary::Div,
+    Binary::Minimum,
+    Binary::Maximum,
+    Binary::SquaredDifference,
+    Binary::Prelu,
+    Binary::FloorDiv,
+    Binary::FloorMod,
+];
+
+fn formula(f: Binary, a: f32, b: f32) -> f32 {
+    match f {
+        Binary::Add => a + b,
+        Binary::Sub => a - b,
+        Binary::Mul => a * b,
+        Binary::Div => a / b,
+        Binary::Minimum => {
+            if b < a {
+                b
+            } else {
+                a
+            }
+        }
+        Binary::Maximum => {
+            if a < b {
+                b
+            } else {
+                a
+            }
+        }
+        Binary::SquaredDifference => (a - b) * (a - b),
+        Binary::Prelu => {
+            if a < 0.0 {
+                a * b
+            } else {
+                a
+            }
+        }
+        Binary::FloorDiv => (a / b).floor(),
+        Binary::FloorMod => {
+            let rest = a % b;
+            if rest != 0.0 && (rest < 0.0) != (b < 0.0) { rest + b } else { rest }
+        }
+        Binary::Pow | Binary::Atan2 => unreachable!("they have bounds of their own"),
+    }
+}
+
+fn shapes() -> impl Strategy<Value = (Vec<usize>, Vec<usize>)> {
+    let dim = prop_oneof![Just(1_usize), 2..5_usize, Just(17)];
+    prop::collection::vec((dim, 0..3_u8), 0..5).prop_flat_map(|dims| {
+        let a: Vec<_> = dims.iter().map(|&(n, w)| if w == 1 { 1 } else { n }).collect();
+        let b: Vec<_> = dims.iter().map(|&(n, w)| if w == 2 { 1 } else { n }).collect();
+        (0..=dims.len(), any::<bool>()).prop_map(move |(cut, left)| {
+            if left { (a[cut..].to_vec(), b.clone()) } else { (a.clone(), b[cut..].to_vec()) }
+        })
+    })
+}
+
+/// The element of `values` of `shape` that meets result position `at`.
+fn element(values: &[f32], shape: &[usize], result: &[usize], mut at: usize) -> f32 {
+    let (mut offset, mut stride) = (0, 1);
+    for (i, &n) in result.iter().enumerate().rev() {
+        let index = at % n;
+        at /= n;
+        if let Some(i) = (i + shape.len()).checked_sub(result.len()) {
+            offset += if shape[i] == 1 { 0 } else { index * stride };
+            stride *= shape[i];
+        }
+    }
+    values[offset]
+}
+
+proptest! {
+    #[test]
+    fn binary_equals_the_formula(
+        (a_shape, b_shape) in shapes(),
+        pool in prop::collection::vec(any_value(), 64),
+    ) {
+        let (broadcast, shape) = Broadcast::new([&a_shape[..], &b_shape[..]]).unwrap();
+        let fill = |shape: &[usize], skip: usize| -> Vec<f32> {
+            pool.iter().copied().cycle().skip(skip).take(shape.iter().product()).collect()
+        };
+        let (a, b) = (fill(&a_shape, 0), fill(&b_shape, 7));
+        let n: usize = shape.iter().product();
+        for isa in Isa::supported() {
+            for f in ALL {
+                let mut out = vec![0.0; n];
+                let observed =
+                    binary(isa, f, &broadcast, (&a, &b), Clamp::NONE, &mut out);
+                for (i, &result) in out.iter().enumerate() {
+                    let expected = formula(
+                        f,
+                        element(&a, &a_shape, &shape, i),
+                        element(&b, &b_shape, &shape, i),
+                    );
+                    prop_assert!(
+                        result == expected || (result.is_nan() && expected.is_nan()),
+                        "{isa} {f:?} {result} {expected}"
+                    );
+                }
+                if !observed.needs_rescan() {
+                    prop_assert!(observed.same_bits(Observation::scan(&out)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn gates_are_those_of_the_single_functions(
+        values in prop::collection::vec(any_value(), 0..300),
+        high in prop::sample::select(vec![f32::INFINITY, 1.5]),
+    ) {
+        let clamp = Clamp { low: f32::NEG_INFINITY, high };
+        for isa in Isa::supported() {
+            let mut gates = vec![0.0; values.len()];
+            unary(isa, Unary::Logistic, &values, &mut gates);
+            let mut products = vec![0.0; values.len()];
+            let pairs = products.iter_mut().zip(values.iter().zip(&gates));
+            pairs.for_each(|(y, (x, g))| *y = if x * g > high { high } else { x * g });
+            let mut found = values.clone();
+            let observed = gate_in_place(isa, clamp, &mut found);
+            assert_same_bits(&found, &products, isa.name());
+            prop_assert!(observed.0.same_bits(Observation::scan(&gates)));
+            prop_assert!(observed.1.same_bits(Observation::scan(&products)));
+        }
+    }
+
+    #[test]
+    fn unary_instruction_sets_agree(values in prop::collection::vec(any_value(), 0..70)) {
+        let relu = Unary::Clamp(Clamp { low: 0.0, high: f32::INFINITY });
+        let all = [
+            relu, Unary::LeakyRelu { slope: 0.1 }, Unary::HardSwish, Unary::Logistic, Unary::Tanh,
+            Unary::Exp, Unary::Neg, Unary::Abs, Unary::Square, Unary::Sqrt, Unary::Rsqrt,
+            Unary::Gelu, Unary::GeluApproximate, Unary::Elu, Unary::Log, Unary::Sin, Unary::Cos,
+            Unary::Floor, Unary::Ceil, Unary::Round, Unary::Sign,
+        ];
+        for f in all {
+            let mut reference: Option<Vec<f32>> = None;
+            for isa in Isa::supported() {
+                let mut out = vec![0.0; values.len()];
+                let observed = unary(isa, f, &values, &mut out);
+                if !observed.needs_rescan() {
+                    prop_assert!(observed.same_bits(Observation::scan(&out)));
+                }
+                let reference = reference.get_or_insert_with(|| out.clone());
+                for (x, y) in out.iter().zip(reference.iter()) {
+                    prop_assert!(x.to_bits() == y.to_bits() || (x.is_nan() && y.is_nan()));
+                }
+            }
+        }
+    }
+}
