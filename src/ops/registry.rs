@@ -8,6 +8,8 @@ use super::convolution::{Conv2d, DepthwiseConv2d};
 use super::dequantize::Dequantize;
 use super::fully_connected::FullyConnected;
 use super::gather::Gather;
+use super::integer::{IntegerBinary, IntegerUnary};
+use super::logic::Logic;
 use super::padding::Pad;
 use super::pooling::Pool2d;
 use super::reduction::Reduce;
@@ -31,6 +33,7 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::ADD, BinaryOperator::add),
     (Code::AVERAGE_POOL_2D, Pool2d::average),
     (Code::BATCH_MATMUL, BatchMatMul::from_node),
+    (Code::BITWISE_XOR, IntegerBinary::bitwise_xor),
     (Code::CONCATENATION, Concatenation::from_node),
     (Code::CONV_2D, Conv2d::from_node),
     (Code::DEPTHWISE_CONV_2D, DepthwiseConv2d::from_node),
@@ -40,6 +43,8 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::EQUAL, Comparison::equal),
     (Code::EXP, UnaryOperator::exp),
     (Code::EXPAND_DIMS, Reshape::expand_dims),
+    (Code::FLOOR_DIV, IntegerBinary::floor_div),
+    (Code::FLOOR_MOD, IntegerBinary::floor_mod),
     (Code::FULLY_CONNECTED, FullyConnected::from_node),
     (Code::GATHER, Gather::from_node),
     (Code::GELU, UnaryOperator::gelu),
@@ -49,6 +54,9 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::LEAKY_RELU, UnaryOperator::leaky_relu),
     (Code::LESS, Comparison::less),
     (Code::LESS_EQUAL, Comparison::less_equal),
+    (Code::LOGICAL_AND, Logic::and),
+    (Code::LOGICAL_NOT, Logic::not),
+    (Code::LOGICAL_OR, Logic::or),
     (Code::LOGISTIC, UnaryOperator::logistic),
     (Code::MAXIMUM, BinaryOperator::maximum),
     (Code::MAX_POOL_2D, Pool2d::max),
@@ -60,6 +68,7 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::NOT_EQUAL, Comparison::not_equal),
     (Code::PAD, Pad::pad),
     (Code::PADV2, Pad::pad_v2),
+    (Code::POW, IntegerBinary::pow),
     (Code::REDUCE_MAX, Reduce::max),
     (Code::REDUCE_MIN, Reduce::min),
     (Code::RELU, UnaryOperator::relu),
@@ -67,9 +76,11 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::RELU_0_TO_1, UnaryOperator::relu_0_to_1),
     (Code::RELU_N1_TO_1, UnaryOperator::relu_n1_to_1),
     (Code::RESHAPE, Reshape::reshape),
+    (Code::RIGHT_SHIFT, IntegerBinary::right_shift),
     (Code::RSQRT, UnaryOperator::rsqrt),
     (Code::SELECT, Select::rows),
     (Code::SELECT_V2, Select::broadcasting),
+    (Code::SIGN, IntegerUnary::sign),
     (Code::SLICE, Slice::plain),
     (Code::SOFTMAX, Softmax::from_node),
     (Code::SQRT, UnaryOperator::sqrt),

@@ -1,8 +1,10 @@
 //! Functions of one element: activations and elementary functions.
 //!
-//! Semantics: TFLite's kernels of these names for float32.
+//! Semantics: TFLite's kernels of these names for float32; integers are in `integer.rs`.
 
 use super::attributes::attributes;
+use super::by_type::by_type;
+use super::integer::IntegerUnary;
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::kernel::elementwise::{Unary, unary};
@@ -35,14 +37,20 @@ plain! {
     logistic => Unary::Logistic,
     tanh => Unary::Tanh,
     exp => Unary::Exp,
-    neg => Unary::Neg,
-    abs => Unary::Abs,
     square => Unary::Square,
     sqrt => Unary::Sqrt,
     rsqrt => Unary::Rsqrt,
 }
 
 impl UnaryOperator {
+    pub(super) fn neg(_: &Node) -> Result<Box<dyn Operator>> {
+        by_type(Box::new(Self { function: Unary::Neg }), IntegerUnary::Neg.boxed())
+    }
+
+    pub(super) fn abs(_: &Node) -> Result<Box<dyn Operator>> {
+        by_type(Box::new(Self { function: Unary::Abs }), IntegerUnary::Abs.boxed())
+    }
+
     pub(super) fn leaky_relu(node: &Node) -> Result<Box<dyn Operator>> {
         let slope = attributes!(node, LeakyReluOptions).alpha;
         Ok(Box::new(Self { function: Unary::LeakyRelu { slope } }))
