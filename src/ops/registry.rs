@@ -6,12 +6,15 @@ use super::comparison::Comparison;
 use super::concatenation::Concatenation;
 use super::convolution::{Conv2d, DepthwiseConv2d};
 use super::dequantize::Dequantize;
+use super::embedding_lookup::EmbeddingLookup;
+use super::fake_quant::FakeQuant;
 use super::fully_connected::FullyConnected;
 use super::gather::Gather;
 use super::integer::{IntegerBinary, IntegerUnary};
 use super::logic::Logic;
 use super::padding::Pad;
 use super::pooling::Pool2d;
+use super::quantize::Quantize;
 use super::reduction::Reduce;
 use super::reshape::Reshape;
 use super::select::Select;
@@ -39,10 +42,11 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::DEPTHWISE_CONV_2D, DepthwiseConv2d::from_node),
     (Code::DEQUANTIZE, Dequantize::from_node),
     (Code::DIV, BinaryOperator::div),
-    (Code::EMBEDDING_LOOKUP, Gather::embedding_lookup),
+    (Code::EMBEDDING_LOOKUP, EmbeddingLookup::from_node),
     (Code::EQUAL, Comparison::equal),
     (Code::EXP, UnaryOperator::exp),
     (Code::EXPAND_DIMS, Reshape::expand_dims),
+    (Code::FAKE_QUANT, FakeQuant::from_node),
     (Code::FLOOR_DIV, IntegerBinary::floor_div),
     (Code::FLOOR_MOD, IntegerBinary::floor_mod),
     (Code::FULLY_CONNECTED, FullyConnected::from_node),
@@ -69,6 +73,7 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::PAD, Pad::pad),
     (Code::PADV2, Pad::pad_v2),
     (Code::POW, IntegerBinary::pow),
+    (Code::QUANTIZE, Quantize::from_node),
     (Code::REDUCE_MAX, Reduce::max),
     (Code::REDUCE_MIN, Reduce::min),
     (Code::RELU, UnaryOperator::relu),
