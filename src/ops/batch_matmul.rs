@@ -1,14 +1,15 @@
 //! `BATCH_MATMUL`: `[.., m, k]` by `[.., k, n]` gives `[.., m, n]`.
 //!
 //! The dimensions before the last two are batches and broadcast; either operand may have its last two
-//! swapped. Semantics: TFLite's `batch_matmul.cc` for float32.
+//! swapped. Semantics: TFLite's `batch_matmul.cc` for float32; of a quantized right operand see `weights.rs`.
 
 use std::sync::Arc;
 
 use super::attributes::attributes;
+use super::weights::Weights;
 use crate::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
-use crate::graph::{Constant, Node};
+use crate::graph::Node;
 use crate::kernel::gemm::{
     After, Clamp, Packed, PackedWeights, Target, WeightLayout, after_part, matrix_rows, multiply,
 };
@@ -55,7 +56,7 @@ impl BatchMatMul {
     /// The products, and the shape of the result.
     fn products(&self, inputs: &Inputs) -> Result<(Products, Vec<usize>)> {
         inputs.expect_dtype(0, DType::F32)?;
-        inputs.expect_dtype(1, DType::F32)?;
+        Weights::check(inputs, 1)?;
         let (left, right) = (inputs.shape(0)?, inputs.shape(1)?);
         let misfit =
             || Error::model(format!("matrices of shapes {left:?} and {right:?} do not multiply"));
@@ -168,7 +169,7 @@ impl Operator for BatchMatMul {
         }
         let Products { m, k, n, .. } = products;
         let layout = products.right_layout();
-        let constant = inputs.required(1)?.constant.clone();
+        let constant = Weights::of(inputs, 1)?;
         let matrices = products.right_count();
         let held = if constant.is_some() { matrices * layout.byte_len() } else { 0 };
         let packed_len = if constant.is_some() { 0 } else { layout.byte_len() };
@@ -179,15 +180,16 @@ impl Operator for BatchMatMul {
         let multiply_adds = (products.count() * m * n).saturating_mul(k);
         let packs = context.packs.clone();
         let prepared = Prepared::later(Observe::Fused, move || {
-            let pack_all = |constant: &Constant| {
+            let pack_all = |constant: &Weights| {
+                let values = constant.values();
                 let pack = |i: usize| {
-                    let matrix = &constant.as_slice()[i * k * n..][..k * n];
+                    let matrix = &values[i * k * n..][..k * n];
                     PackedWeights::new(isa, arithmetic, layout, matrix, None)
                 };
                 (0..matrices).map(pack).collect::<Vec<_>>()
             };
             let packed =
-                constant.map(|it| packs.get(&(matrices, layout), &[Some(&it)], || pack_all(&it)));
+                constant.map(|it| it.packed(&packs, &(matrices, layout), None, || pack_all(&it)));
             let turn = TransposePlan::new(&[k, m], &[1, 0], size_of::<f32>());
             let evaluation =
                 Evaluation { arithmetic, products, packed, packed_len, turn, turned_len };
@@ -217,7 +219,9 @@ impl Evaluation {
         let Self { arithmetic, products, turn, .. } = self;
         let Products { m, k, n, .. } = *products;
         let (isa, layout) = (context.isa(), products.right_layout());
-        let (left, right) = (context.input::<f32>(0), context.input::<f32>(1));
+        let left = context.input::<f32>(0);
+        // Bytes of other elements, if it is a constant that is packed.
+        let right: &[f32] = if self.packed.is_some() { &[] } else { context.input(1) };
         let mut after = context.take_after(n);
         let (output, scratch) = context.output_and_scratch::<f32>();
         let (packed, scratch) = scratch.split_at_mut(self.packed_len);

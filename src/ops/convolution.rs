@@ -1,7 +1,7 @@
 //! `CONV_2D` and `DEPTHWISE_CONV_2D`.
 //!
 //! Images are `[n, h, w, c]`. Semantics: TFLite's `conv.cc` and `depthwise_conv.cc` for float32;
-//! groups are the ratio of the input's channels to the filter's.
+//! groups are the ratio of the input's channels to the filter's. Of quantized filters see `weights.rs`.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use super::activation::Activation;
 use super::attributes::{attributes, window_axis};
+use super::weights::Weights;
 use crate::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
 use crate::graph::{Constant, Node};
@@ -21,7 +22,7 @@ use crate::kernel::winograd::{self, Winograd};
 use crate::observation::Observation;
 use crate::operator::{EvalContext, Inputs, Observe, Operator, PrepareContext, Prepared};
 use crate::schema::{BuiltinOptionsT, Padding};
-use crate::tensor::{DType, TensorType};
+use crate::tensor::{AlignedBuffer, DType, TensorType};
 
 /// Strides, dilations and padding of a sliding filter, vertical first.
 #[derive(Clone, Copy, Debug)]
@@ -106,7 +107,7 @@ impl Shapes {
 /// Checks types and the bias, which both operators have alike.
 fn check_operands(inputs: &Inputs, output_channels: usize) -> Result<()> {
     inputs.expect_dtype(0, DType::F32)?;
-    inputs.expect_dtype(1, DType::F32)?;
+    Weights::check(inputs, 1)?;
     if inputs.optional(2).is_some() {
         inputs.expect_dtype(2, DType::F32)?;
         let bias = inputs.shape(2)?;
@@ -172,14 +173,17 @@ impl Operator for Conv2d {
         let pack = move |weights: &[f32], bias: Option<&[f32]>| {
             Convolution::pack(isa, arithmetic, geometry, weights, bias)
         };
-        let weights = inputs.required(1)?.constant.clone();
+        let weights = Weights::of(inputs, 1)?;
         let bias = inputs.optional(2).map(|info| info.constant.as_ref());
-        let (Some(weights), None | Some(Some(_))) = (weights, bias) else {
-            // The filter is computed from the record: packed in every evaluation.
+        let (Some(weights), None | Some(Some(_))) = (weights.clone(), bias) else {
+            // The filter or the bias is computed from the record: packed in every evaluation.
             let has_bias = inputs.optional(2).is_some();
             let prepared = Prepared::eval(Observe::Fused, move |context| {
                 let bias = has_bias.then(|| context.input::<f32>(2));
-                let packed = Arc::new(pack(context.input(1), bias));
+                let packed = Arc::new(match &weights {
+                    Some(weights) => pack(&weights.values(), bias),
+                    None => pack(context.input(1), bias),
+                });
                 let convolution = Convolution::with(geometry, packed);
                 convolve(&convolution, &shapes, activation, context);
                 Ok(())
@@ -190,9 +194,9 @@ impl Operator for Conv2d {
         if let (Arithmetic::Fast, Some(geometry)) = (arithmetic, shapes.winograd()) {
             let packs = context.packs.clone();
             let make = move || {
-                let filters = packs.get(&"winograd", &[Some(&weights), bias.as_ref()], || {
+                let filters = weights.packed(&packs, &"winograd", bias.as_ref(), || {
                     let bias = bias.as_ref().map(Constant::as_slice);
-                    Winograd::filters(isa, geometry, weights.as_slice(), bias)
+                    Winograd::filters(isa, geometry, &weights.values(), bias)
                 });
                 Winograd::with(isa, geometry, filters)
             };
@@ -200,9 +204,8 @@ impl Operator for Conv2d {
         }
         let packs = context.packs.clone();
         let prepared = Prepared::later(Observe::Fused, move || {
-            let constants = [Some(&weights), bias.as_ref()];
-            let packed = packs.get(&geometry.packing(), &constants, || {
-                pack(weights.as_slice(), bias.as_ref().map(Constant::as_slice))
+            let packed = weights.packed(&packs, &geometry.packing(), bias.as_ref(), || {
+                pack(&weights.values(), bias.as_ref().map(Constant::as_slice))
             });
             let convolution = Convolution::with(geometry, packed);
             move |context: &mut EvalContext<'_>| {
@@ -332,17 +335,19 @@ fn prepare_depthwise(
     let (n, taps) = (shapes.output_channels, shapes.taps());
     let has_bias = inputs.optional(2).is_some();
     let zeros = vec![0.0; if has_bias { 0 } else { n }];
-    let turned = match &inputs.required(1)?.constant {
-        Some(filter) if order == FilterOrder::TapsLast => {
-            Some(taps_first(filter.as_slice(), n, taps))
+    // The filter as the kernel reads it, unless that is how the model has it.
+    let known = match (Weights::of(inputs, 1)?, order) {
+        (Some(filter), FilterOrder::TapsLast) => Some(taps_first(&filter.values(), n, taps)),
+        (Some(filter), FilterOrder::TapsFirst) if !filter.are_floats() => {
+            Some(AlignedBuffer::copy_of(&filter.values()))
         }
         _ => None,
     };
-    let held = turned.as_ref().map_or(0, crate::tensor::AlignedBuffer::len);
+    let held = known.as_ref().map_or(0, AlignedBuffer::len);
     let prepared = Prepared::eval(Observe::Fused, move |context| {
         let late;
-        let weights: &[f32] = match (&turned, order) {
-            (Some(turned), _) => turned.as_slice(),
+        let weights: &[f32] = match (&known, order) {
+            (Some(known), _) => known.as_slice(),
             (None, FilterOrder::TapsFirst) => context.input(1),
             (None, FilterOrder::TapsLast) => {
                 late = taps_first(context.input(1), n, taps);

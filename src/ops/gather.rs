@@ -1,23 +1,24 @@
-//! `GATHER` and `EMBEDDING_LOOKUP`: slices of a tensor, chosen by a tensor of indices.
+//! `GATHER`: slices of a tensor, chosen by a tensor of indices.
 //!
 //! The slices lie along an axis; the first `batch_dims` dimensions are common to both tensors. Semantics:
-//! TFLite's `gather.cc` and `embedding_lookup.cc`, any element type of whole bytes.
+//! TFLite's `gather.cc`, any element type of whole bytes; of a constant of INT4, elements become INT8.
 
 use bytemuck::Pod;
 
 use super::attributes::{attributes, axis_in, element_len};
+use super::scales::unpacked;
 use crate::error::{Error, Result};
-use crate::graph::Node;
+use crate::graph::{Constant, Node};
 use crate::operator::{EvalContext, Inputs, Observe, Operator, PrepareContext, Prepared};
 use crate::schema::BuiltinOptionsT;
-use crate::tensor::{DType, TensorType};
+use crate::tensor::{DType, TensorType, num_elements};
 
 pub(super) struct Gather {
     /// Positions of the inputs.
-    values: usize,
-    indices: usize,
-    axis: i32,
-    batch_dims: i32,
+    pub(super) values: usize,
+    pub(super) indices: usize,
+    pub(super) axis: i32,
+    pub(super) batch_dims: i32,
 }
 
 /// How the bytes of the values are nested: `[batches, outer, positions, run]`.
@@ -36,10 +37,6 @@ impl Gather {
         let options = attributes!(node, GatherOptions);
         let (axis, batch_dims) = (options.axis, options.batch_dims);
         Ok(Box::new(Self { values: 0, indices: 1, axis, batch_dims }))
-    }
-
-    pub(super) fn embedding_lookup(_: &Node) -> Result<Box<dyn Operator>> {
-        Ok(Box::new(Self { values: 1, indices: 0, axis: 0, batch_dims: 0 }))
     }
 
     /// The axis and the number of common dimensions.
@@ -73,7 +70,11 @@ impl Operator for Gather {
         let (axis, batch_dims) = self.axes(inputs)?;
         let (values, indices) = (inputs.shape(self.values)?, inputs.shape(self.indices)?);
         let shape = [&values[..axis], &indices[batch_dims..], &values[axis + 1..]].concat();
-        Ok(vec![TensorType::new(inputs.required(self.values)?.tensor_type.dtype, shape)])
+        let dtype = match inputs.required(self.values)?.tensor_type.dtype {
+            DType::I4 => DType::I8,
+            other => other,
+        };
+        Ok(vec![TensorType::new(dtype, shape)])
     }
 
     fn prepare(&self, context: &PrepareContext<'_>) -> Result<Prepared> {
@@ -81,7 +82,12 @@ impl Operator for Gather {
         let (axis, batch_dims) = self.axes(inputs)?;
         let (values, indices) = (self.values, self.indices);
         let shape = inputs.shape(values)?;
-        let element = element_len(inputs.required(values)?.tensor_type.dtype)?;
+        let values_dtype = inputs.required(values)?.tensor_type.dtype;
+        let whole = match values_dtype {
+            DType::I4 => Some(whole_bytes(inputs.constant(values)?, shape)),
+            _ => None,
+        };
+        let element = if whole.is_some() { 1 } else { element_len(values_dtype)? };
         let layout = Layout {
             outer: shape[batch_dims..axis].iter().product(),
             positions: shape[axis],
@@ -89,22 +95,27 @@ impl Operator for Gather {
             indices: inputs.shape(indices)?[batch_dims..].iter().product(),
         };
         let dtype = inputs.required(indices)?.tensor_type.dtype;
-        Ok(Prepared::eval(Observe::Scan, move |context| match dtype {
-            DType::I16 => layout.gather::<i16>(values, indices, context),
-            DType::I32 => layout.gather::<i32>(values, indices, context),
-            _ => layout.gather::<i64>(values, indices, context),
-        }))
+        let held = whole.as_ref().map_or(0, Vec::len);
+        let prepared = Prepared::eval(Observe::Scan, move |context| {
+            let values = whole.as_deref().unwrap_or_else(|| context.input(values));
+            match dtype {
+                DType::I16 => layout.gather::<i16>(values, indices, context),
+                DType::I32 => layout.gather::<i32>(values, indices, context),
+                _ => layout.gather::<i64>(values, indices, context),
+            }
+        });
+        Ok(prepared.holding(held))
     }
 }
 
 impl Layout {
     fn gather<T: Pod + Into<i64>>(
         self,
-        values: usize,
+        values: &[u8],
         indices: usize,
         context: &mut EvalContext<'_>,
     ) -> Result<()> {
-        let (values, indices) = (context.input::<u8>(values), context.input::<T>(indices));
+        let indices = context.input::<T>(indices);
         let output = context.output::<u8>(0);
         if output.is_empty() {
             return Ok(());
@@ -115,17 +126,26 @@ impl Layout {
             let from = &values[i * slice..][..slice];
             let indices = &indices[i / self.outer * self.indices..][..self.indices];
             for (to, &index) in to.chunks_exact_mut(self.run).zip(indices) {
-                let index: i64 = index.into();
-                let position = usize::try_from(index).ok().filter(|&i| i < self.positions);
-                let position = position.ok_or_else(|| {
-                    let n = self.positions;
-                    Error::record(format!("index {index} is not one of {n} positions"))
-                })?;
+                let position = position_in(index.into(), self.positions)?;
                 to.copy_from_slice(&from[position * self.run..][..self.run]);
             }
         }
         Ok(())
     }
+}
+
+/// `index` as one of so many positions.
+pub(super) fn position_in(index: i64, positions: usize) -> Result<usize> {
+    usize::try_from(index)
+        .ok()
+        .filter(|&i| i < positions)
+        .ok_or_else(|| Error::record(format!("index {index} is not one of {positions} positions")))
+}
+
+/// Elements of four bits as bytes.
+fn whole_bytes(constant: &Constant, shape: &[usize]) -> Vec<u8> {
+    let elements = num_elements(shape).unwrap_or(0);
+    bytemuck::cast_vec(unpacked(DType::I4, constant.bytes(), 0..elements))
 }
 
 #[cfg(test)]

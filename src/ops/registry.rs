@@ -1,58 +1,63 @@
 //! Which operators there are: the table of contents.
 
+use super::add_n::AddN;
 use super::arg_extreme::ArgExtreme;
 use super::audio::{AudioSpectrogram, Mfcc};
-use super::add_n::AddN;
 use super::batch_matmul::BatchMatMul;
 use super::binary::BinaryOperator;
 use super::blocks::{Batch, Depth};
-use super::cast::{Bitcast, Cast};
 use super::bucketize::Bucketize;
+use super::cast::{Bitcast, Cast};
 use super::comparison::Comparison;
 use super::complex::Part;
 use super::concatenation::Concatenation;
 use super::convolution::{Conv2d, DepthwiseConv2d};
 use super::cumsum::CumSum;
 use super::dequantize::Dequantize;
-use super::fill::{Fill, Range, ZerosLike};
 use super::detection::Detection;
+use super::embedding_lookup::EmbeddingLookup;
+use super::fake_quant::FakeQuant;
+use super::fill::{Fill, Range, ZerosLike};
 use super::fully_connected::FullyConnected;
 use super::gather::Gather;
-use super::matrix_diag::{MatrixDiag, MatrixSetDiag};
-use super::pack::{Pack, Unpack};
 use super::gather_nd::GatherNd;
 use super::hashtable_lookup::HashtableLookup;
+use super::integer::IntegerBinary;
+use super::logic::Logic;
 use super::lookup_sparse::LookupSparse;
 use super::lsh_projection::LshProjection;
+use super::matrix_diag::{MatrixDiag, MatrixSetDiag};
 use super::nonzero::Nonzero;
-use super::one_hot::OneHot;
 use super::normalization::{InstanceNorm, L2Norm, LocalResponseNorm, RmsNorm};
+use super::one_hot::OneHot;
+use super::pack::{Pack, Unpack};
 use super::padding::Pad;
 use super::pooling::Pool2d;
+use super::quantize::Quantize;
 use super::recurrent::{BidirectionalLstm, BidirectionalRnn, Gru, Lstm, Rnn, Svdf};
 use super::reduction::Reduce;
 use super::reshape::Reshape;
 use super::resize::{Bilinear, NearestNeighbor};
 use super::reverse::Reverse;
 use super::reverse_sequence::ReverseSequence;
+use super::rope::Rope;
 use super::scatter::{ScatterNd, SparseToDense};
 use super::segments::Segments;
-use super::rope::Rope;
 use super::select::Select;
 use super::shape::{BroadcastArgs, Rank, Shape};
 use super::slice::Slice;
 use super::softmax::Softmax;
-use super::split::Split;
-use super::tile::Tile;
-use super::suppression::Suppression;
-use super::top_k::TopK;
 use super::spectrum::Rfft2d;
+use super::split::Split;
+use super::suppression::Suppression;
+use super::tile::Tile;
+use super::top_k::TopK;
 use super::transpose::Transpose;
 use super::transposed::{Conv3dTranspose, TransposeConv, TransposeConvBias};
 use super::unary::UnaryOperator;
 use super::unique::Unique;
-use super::update_slice::UpdateSlice;
 use super::unpooling::{ArgmaxPool, Unpool};
+use super::update_slice::UpdateSlice;
 use super::volume::Conv3d;
 use crate::error::{Error, Result};
 use crate::graph::{Node, OperatorCode};
@@ -66,48 +71,42 @@ type Constructor = fn(&Node) -> Result<Box<dyn Operator>>;
 pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::ABS, UnaryOperator::abs),
     (Code::ADD, BinaryOperator::add),
+    (Code::ADD_N, AddN::from_node),
     (Code::ARG_MAX, ArgExtreme::max),
     (Code::ARG_MIN, ArgExtreme::min),
+    (Code::ATAN2, BinaryOperator::atan2),
     (Code::AVERAGE_POOL_2D, Pool2d::average),
     (Code::BATCH_MATMUL, BatchMatMul::from_node),
     (Code::BATCH_TO_SPACE_ND, Batch::batch_to_space),
-    (Code::BITCAST, Bitcast::from_node),
-    (Code::BROADCAST_ARGS, BroadcastArgs::from_node),
-    (Code::BROADCAST_TO, Tile::broadcast_to),
-    (Code::CAST, Cast::from_node),
     (Code::BIDIRECTIONAL_SEQUENCE_LSTM, BidirectionalLstm::from_node),
     (Code::BIDIRECTIONAL_SEQUENCE_RNN, BidirectionalRnn::from_node),
-    (Code::CONCATENATION, Concatenation::from_node),
-    (Code::CONV_2D, Conv2d::from_node),
-    (Code::DENSIFY, Reshape::identity),
+    (Code::BITCAST, Bitcast::from_node),
+    (Code::BITWISE_XOR, IntegerBinary::bitwise_xor),
+    (Code::BROADCAST_ARGS, BroadcastArgs::from_node),
+    (Code::BROADCAST_TO, Tile::broadcast_to),
     (Code::BUCKETIZE, Bucketize::from_node),
-    (Code::CONCATENATION, Concatenation::from_node),
-    (Code::CONV_2D, Conv2d::from_node),
-    (Code::CUMSUM, CumSum::from_node),
+    (Code::CAST, Cast::from_node),
+    (Code::CEIL, UnaryOperator::ceil),
     (Code::COMPLEX_ABS, Part::abs),
     (Code::CONCATENATION, Concatenation::from_node),
     (Code::CONV_2D, Conv2d::from_node),
     (Code::CONV_3D, Conv3d::from_node),
     (Code::CONV_3D_TRANSPOSE, Conv3dTranspose::from_node),
-    (Code::ADD_N, AddN::from_node),
-    (Code::ATAN2, BinaryOperator::atan2),
-    (Code::AVERAGE_POOL_2D, Pool2d::average),
-    (Code::BATCH_MATMUL, BatchMatMul::from_node),
-    (Code::CEIL, UnaryOperator::ceil),
-    (Code::CONCATENATION, Concatenation::from_node),
-    (Code::CONV_2D, Conv2d::from_node),
     (Code::COS, UnaryOperator::cos),
+    (Code::CUMSUM, CumSum::from_node),
+    (Code::DENSIFY, Reshape::identity),
     (Code::DEPTHWISE_CONV_2D, DepthwiseConv2d::from_node),
     (Code::DEPTH_TO_SPACE, Depth::depth_to_space),
     (Code::DEQUANTIZE, Dequantize::from_node),
     (Code::DIV, BinaryOperator::div),
     (Code::DYNAMIC_UPDATE_SLICE, UpdateSlice::from_node),
     (Code::ELU, UnaryOperator::elu),
-    (Code::EMBEDDING_LOOKUP, Gather::embedding_lookup),
+    (Code::EMBEDDING_LOOKUP, EmbeddingLookup::from_node),
     (Code::EMBEDDING_LOOKUP_SPARSE, LookupSparse::from_node),
     (Code::EQUAL, Comparison::equal),
     (Code::EXP, UnaryOperator::exp),
     (Code::EXPAND_DIMS, Reshape::expand_dims),
+    (Code::FAKE_QUANT, FakeQuant::from_node),
     (Code::FILL, Fill::from_node),
     (Code::FLOOR, UnaryOperator::floor),
     (Code::FLOOR_DIV, BinaryOperator::floor_div),
@@ -130,12 +129,15 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::LESS_EQUAL, Comparison::less_equal),
     (Code::LOCAL_RESPONSE_NORMALIZATION, LocalResponseNorm::from_node),
     (Code::LOG, UnaryOperator::log),
+    (Code::LOGICAL_AND, Logic::and),
+    (Code::LOGICAL_NOT, Logic::not),
+    (Code::LOGICAL_OR, Logic::or),
     (Code::LOGISTIC, UnaryOperator::logistic),
-    (Code::MATRIX_DIAG, MatrixDiag::from_node),
-    (Code::MATRIX_SET_DIAG, MatrixSetDiag::from_node),
+    (Code::LOG_SOFTMAX, Softmax::logarithmic),
     (Code::LSH_PROJECTION, LshProjection::from_node),
     (Code::LSTM, Lstm::step),
-    (Code::LOG_SOFTMAX, Softmax::logarithmic),
+    (Code::MATRIX_DIAG, MatrixDiag::from_node),
+    (Code::MATRIX_SET_DIAG, MatrixSetDiag::from_node),
     (Code::MAXIMUM, BinaryOperator::maximum),
     (Code::MAX_POOL_2D, Pool2d::max),
     (Code::MEAN, Reduce::mean),
@@ -146,19 +148,18 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::NON_MAX_SUPPRESSION_V4, Suppression::hard),
     (Code::NON_MAX_SUPPRESSION_V5, Suppression::soft),
     (Code::NOT_EQUAL, Comparison::not_equal),
+    (Code::ONE_HOT, OneHot::from_node),
     (Code::PACK, Pack::from_node),
     (Code::PAD, Pad::pad),
     (Code::PADV2, Pad::pad_v2),
-    (Code::RANGE, Range::from_node),
-    (Code::RANK, Rank::from_node),
-    (Code::ONE_HOT, OneHot::from_node),
-    (Code::PAD, Pad::pad),
-    (Code::PADV2, Pad::pad_v2),
-    (Code::REDUCE_ALL, Reduce::all),
-    (Code::REDUCE_ANY, Reduce::any),
-    (Code::REAL, Part::real),
     (Code::POW, BinaryOperator::pow),
     (Code::PRELU, BinaryOperator::prelu),
+    (Code::QUANTIZE, Quantize::from_node),
+    (Code::RANGE, Range::from_node),
+    (Code::RANK, Rank::from_node),
+    (Code::REAL, Part::real),
+    (Code::REDUCE_ALL, Reduce::all),
+    (Code::REDUCE_ANY, Reduce::any),
     (Code::REDUCE_MAX, Reduce::max),
     (Code::REDUCE_MIN, Reduce::min),
     (Code::REDUCE_PROD, Reduce::product),
@@ -169,12 +170,13 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::RESHAPE, Reshape::reshape),
     (Code::RESIZE_BILINEAR, Bilinear::from_node),
     (Code::RESIZE_NEAREST_NEIGHBOR, NearestNeighbor::from_node),
-    (Code::REVERSE_V2, Reverse::from_node),
     (Code::REVERSE_SEQUENCE, ReverseSequence::from_node),
+    (Code::REVERSE_V2, Reverse::from_node),
     (Code::RFFT2D, Rfft2d::from_node),
-    (Code::ROPE, Rope::from_node),
-    (Code::RNN, Rnn::step),
+    (Code::RIGHT_SHIFT, IntegerBinary::right_shift),
     (Code::RMS_NORM, RmsNorm::from_node),
+    (Code::RNN, Rnn::step),
+    (Code::ROPE, Rope::from_node),
     (Code::ROUND, UnaryOperator::round),
     (Code::RSQRT, UnaryOperator::rsqrt),
     (Code::SCATTER_ND, ScatterNd::from_node),
@@ -182,17 +184,15 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::SELECT, Select::rows),
     (Code::SELECT_V2, Select::broadcasting),
     (Code::SHAPE, Shape::from_node),
-    (Code::SLICE, Slice::plain),
-    (Code::SOFTMAX, Softmax::from_node),
-    (Code::SPACE_TO_BATCH_ND, Batch::space_to_batch),
-    (Code::SPACE_TO_DEPTH, Depth::space_to_depth),
-    (Code::SPLIT, Split::even),
-    (Code::SPLIT_V, Split::lengths),
-    (Code::SPARSE_TO_DENSE, SparseToDense::from_node),
     (Code::SIGN, UnaryOperator::sign),
     (Code::SIN, UnaryOperator::sin),
     (Code::SLICE, Slice::plain),
     (Code::SOFTMAX, Softmax::plain),
+    (Code::SPACE_TO_BATCH_ND, Batch::space_to_batch),
+    (Code::SPACE_TO_DEPTH, Depth::space_to_depth),
+    (Code::SPARSE_TO_DENSE, SparseToDense::from_node),
+    (Code::SPLIT, Split::even),
+    (Code::SPLIT_V, Split::lengths),
     (Code::SQRT, UnaryOperator::sqrt),
     (Code::SQUARE, UnaryOperator::square),
     (Code::SQUARED_DIFFERENCE, BinaryOperator::squared_difference),
@@ -204,20 +204,19 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::SVDF, Svdf::from_node),
     (Code::TANH, UnaryOperator::tanh),
     (Code::TILE, Tile::tile),
-    (Code::TRANSPOSE, Transpose::from_node),
-    (Code::UNPACK, Unpack::from_node),
-    (Code::ZEROS_LIKE, ZerosLike::from_node),
     (Code::TOPK_V2, TopK::from_node),
     (Code::TRANSPOSE, Transpose::from_node),
+    (Code::TRANSPOSE_CONV, TransposeConv::from_node),
+    (Code::UNIDIRECTIONAL_SEQUENCE_LSTM, Lstm::sequence),
+    (Code::UNIDIRECTIONAL_SEQUENCE_RNN, Rnn::sequence),
     (Code::UNIQUE, Unique::from_node),
+    (Code::UNPACK, Unpack::from_node),
     (Code::UNSORTED_SEGMENT_MAX, Segments::max),
     (Code::UNSORTED_SEGMENT_MIN, Segments::min),
     (Code::UNSORTED_SEGMENT_PROD, Segments::product),
     (Code::UNSORTED_SEGMENT_SUM, Segments::sum),
     (Code::WHERE, Nonzero::from_node),
-    (Code::TRANSPOSE_CONV, TransposeConv::from_node),
-    (Code::UNIDIRECTIONAL_SEQUENCE_LSTM, Lstm::sequence),
-    (Code::UNIDIRECTIONAL_SEQUENCE_RNN, Rnn::sequence),
+    (Code::ZEROS_LIKE, ZerosLike::from_node),
 ];
 
 /// Every custom operator, by its name.

@@ -1,8 +1,10 @@
 //! Functions of one element: activations and elementary functions.
 //!
-//! Semantics: TFLite's kernels of these names for float32.
+//! Semantics: TFLite's kernels of these names for float32; integers are in `integer.rs`.
 
 use super::attributes::attributes;
+use super::by_type::by_type;
+use super::integer::IntegerUnary;
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::kernel::elementwise::{Unary, unary};
@@ -35,8 +37,6 @@ plain! {
     logistic => Unary::Logistic,
     tanh => Unary::Tanh,
     exp => Unary::Exp,
-    neg => Unary::Neg,
-    abs => Unary::Abs,
     square => Unary::Square,
     sqrt => Unary::Sqrt,
     rsqrt => Unary::Rsqrt,
@@ -47,10 +47,21 @@ plain! {
     floor => Unary::Floor,
     ceil => Unary::Ceil,
     round => Unary::Round,
-    sign => Unary::Sign,
 }
 
 impl UnaryOperator {
+    pub(super) fn neg(_: &Node) -> Result<Box<dyn Operator>> {
+        by_type(Box::new(Self { function: Unary::Neg }), IntegerUnary::Neg.boxed())
+    }
+
+    pub(super) fn abs(_: &Node) -> Result<Box<dyn Operator>> {
+        by_type(Box::new(Self { function: Unary::Abs }), IntegerUnary::Abs.boxed())
+    }
+
+    pub(super) fn sign(_: &Node) -> Result<Box<dyn Operator>> {
+        by_type(Box::new(Self { function: Unary::Sign }), IntegerUnary::Sign.boxed())
+    }
+
     pub(super) fn leaky_relu(node: &Node) -> Result<Box<dyn Operator>> {
         let slope = attributes!(node, LeakyReluOptions).alpha;
         Ok(Box::new(Self { function: Unary::LeakyRelu { slope } }))

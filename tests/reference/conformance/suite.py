@@ -37,6 +37,24 @@ SPECIAL = np.array(
 class Const:
     """An operand that is part of the model, not of the record."""
     value: np.ndarray
+    # INT4 if it is that: two in a byte, the first in the low bits.
+    packed: str = ""
+
+    def data(self):
+        """The value as the model keeps it."""
+        if not self.packed:
+            return np.asarray(self.value)
+        values = np.asarray(self.value).ravel() & 15
+        values = np.pad(values, (0, len(values) % 2)).reshape(-1, 2)
+        return (values[:, 0] | values[:, 1] << 4).astype("u1")
+
+
+@dataclass
+class Scales:
+    """How a tensor is quantized: one scale for all, or one for each slice along an axis."""
+    scale: list
+    zero_point: list = None
+    axis: int = 0
 
 
 @dataclass
@@ -56,6 +74,8 @@ class Case:
     custom_code: str = ""
     custom_options: bytes = b""
     variables: list = field(default_factory=list)
+    # `Scales` by position: those of inputs from 0 on, those of outputs from -1 on downwards.
+    scales: dict = field(default_factory=dict)
 
 
 @dataclass
@@ -114,7 +134,22 @@ class Graph:
 
 
 def tensor_type(dtype):
+    """The number of a type by the name of NumPy or of the schema."""
+    if dtype == "INT4":
+        return schema.TensorType.INT4
     return getattr(schema.TensorType, TYPES[dtype if dtype in TYPES else np.dtype(dtype).name])
+
+
+def parameters(scales):
+    """What the schema has for `Scales`."""
+    if scales is None:
+        return None
+    result = schema.QuantizationParametersT()
+    result.scale = [float(v) for v in np.atleast_1d(scales.scale)]
+    zero_point = scales.zero_point if scales.zero_point is not None else [0] * len(result.scale)
+    result.zeroPoint = [int(v) for v in np.atleast_1d(zero_point)]
+    result.quantizedDimension = scales.axis
+    return result
 
 
 def new_tensor(model, name, dtype, shape, data=None):
@@ -172,12 +207,14 @@ def model_of(case, shapes):
         if value is None:
             operator.inputs.append(-1)
             continue
-        data = np.asarray(value.value) if isinstance(value, Const) else None
-        array = data if data is not None else np.asarray(value)
+        packed = value.packed if isinstance(value, Const) else ""
+        data = value.data() if isinstance(value, Const) else None
+        array = np.asarray(value.value if isinstance(value, Const) else value)
         operator.inputs.append(len(graph.tensors))
         if data is None:
             graph.inputs.append(len(graph.tensors))
-        tensor = new_tensor(model, f"in{i}", array.dtype, array.shape, data)
+        tensor = new_tensor(model, f"in{i}", packed or array.dtype, array.shape, data)
+        tensor.quantization = parameters(case.scales.get(i))
         tensor.isVariable = i in case.variables
         if tensor.isVariable:
             graph.inputs.remove(len(graph.tensors))
@@ -186,6 +223,7 @@ def model_of(case, shapes):
         operator.outputs.append(len(graph.tensors))
         graph.outputs.append(len(graph.tensors))
         graph.tensors.append(new_tensor(model, f"out{i}", dtype, shape))
+        graph.tensors[-1].quantization = parameters(case.scales.get(-1 - i))
     set_options(operator, case.options)
     if case.custom_options:
         operator.customOptions = np.frombuffer(case.custom_options, "u1")
