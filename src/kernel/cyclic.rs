@@ -3,7 +3,7 @@
 
 use super::elementwise::{Binary, OfTwo, Pairs, Run};
 use super::gemm::Clamp;
-use super::isa::{Isa, Task};
+use super::isa::Isa;
 use super::minmax::Fold;
 use super::simd::Simd;
 use crate::observation::Observation;
@@ -22,23 +22,13 @@ pub fn binary(
 ) -> Observation {
     let fits = |operand: &[f32]| !operand.is_empty() && output.len().is_multiple_of(operand.len());
     assert!(fits(operands.0) && fits(operands.1), "whole operands");
-    isa.dispatch(Cyclic { function, operands, clamp, output })
+    function.walk(isa, Cyclic { operands, clamp, output })
 }
 
 struct Cyclic<'a> {
-    function: Binary,
     operands: (&'a [f32], &'a [f32]),
     clamp: Clamp,
     output: &'a mut [f32],
-}
-
-impl Task for Cyclic<'_> {
-    type Output = Observation;
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) -> Observation {
-        self.function.walk(s, self)
-    }
 }
 
 impl Pairs for Cyclic<'_> {

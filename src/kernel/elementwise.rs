@@ -18,7 +18,7 @@ use crate::observation::Observation;
 /// If the lengths differ.
 pub fn unary(isa: Isa, function: Unary, input: &[f32], output: &mut [f32]) -> Observation {
     assert_eq!(input.len(), output.len(), "one result an element");
-    isa.dispatch(UnaryTask { function, input, output })
+    function.walk(isa, UnaryWalk { input, output })
 }
 
 /// Applies `function` to every element in place and folds the extremes of the results.
@@ -95,22 +95,12 @@ impl Gate<'_> {
     }
 }
 
-struct UnaryTask<'a> {
-    function: Unary,
+struct UnaryWalk<'a> {
     input: &'a [f32],
     output: &'a mut [f32],
 }
 
-impl Task for UnaryTask<'_> {
-    type Output = Observation;
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) -> Observation {
-        self.function.walk(s, self)
-    }
-}
-
-impl Elements for UnaryTask<'_> {
+impl Elements for UnaryWalk<'_> {
     // No closures here and below: a closure that the compiler does not inline would be compiled without
     // the instructions.
     #[inline(always)]
@@ -149,11 +139,10 @@ pub fn binary(
     if output.is_empty() {
         return Observation::EMPTY;
     }
-    isa.dispatch(BinaryTask { function, broadcast, a, b, clamp, output })
+    function.walk(isa, BinaryWalk { broadcast, a, b, clamp, output })
 }
 
-struct BinaryTask<'a> {
-    function: Binary,
+struct BinaryWalk<'a> {
     broadcast: &'a Broadcast<2>,
     a: &'a [f32],
     b: &'a [f32],
@@ -161,16 +150,7 @@ struct BinaryTask<'a> {
     output: &'a mut [f32],
 }
 
-impl Task for BinaryTask<'_> {
-    type Output = Observation;
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) -> Observation {
-        self.function.walk(s, self)
-    }
-}
-
-impl Pairs for BinaryTask<'_> {
+impl Pairs for BinaryWalk<'_> {
     /// Visits every inner run.
     #[inline(always)]
     fn walk<S: Simd>(self, s: S, function: impl OfTwo) -> Observation {

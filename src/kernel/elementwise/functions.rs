@@ -4,6 +4,7 @@
 //! none of the other functions while it is compiled.
 
 use crate::kernel::gemm::Clamp;
+use crate::kernel::isa::{Isa, Task};
 use crate::kernel::math;
 use crate::kernel::simd::{LANES, Simd};
 use crate::observation::Observation;
@@ -69,6 +70,18 @@ pub(super) trait Elements {
     fn walk<S: Simd>(self, s: S, function: impl OfOne) -> Observation;
 }
 
+/// A walk with a function.
+struct One<E, F>(E, F);
+
+impl<E: Elements, F: OfOne> Task for One<E, F> {
+    type Output = Observation;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> Observation {
+        self.0.walk(s, self.1)
+    }
+}
+
 macro_rules! of_one {
     ($($name:ident: |$s:ident, $x:ident| $result:expr;)+) => {
         $(
@@ -84,13 +97,12 @@ macro_rules! of_one {
         )+
 
         impl Unary {
-            /// Walks over `elements`.
-            #[inline(always)]
-            pub(super) fn walk<S: Simd>(self, s: S, elements: impl Elements) -> Observation {
+            /// Walks over `elements`; one task a function, since compilers take long for large ones.
+            pub(super) fn walk(self, isa: Isa, elements: impl Elements) -> Observation {
                 match self {
-                    Self::Clamp(clamp) => elements.walk(s, clamp),
-                    Self::LeakyRelu { slope } => elements.walk(s, LeakyRelu { slope }),
-                    $(Self::$name => elements.walk(s, $name),)+
+                    Self::Clamp(clamp) => isa.dispatch(One(elements, clamp)),
+                    Self::LeakyRelu { slope } => isa.dispatch(One(elements, LeakyRelu { slope })),
+                    $(Self::$name => isa.dispatch(One(elements, $name)),)+
                 }
             }
         }
@@ -185,6 +197,18 @@ pub(in crate::kernel) trait Pairs {
     fn walk<S: Simd>(self, s: S, function: impl OfTwo) -> Observation;
 }
 
+/// A walk with a function.
+struct Two<P, F>(P, F);
+
+impl<P: Pairs, F: OfTwo> Task for Two<P, F> {
+    type Output = Observation;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> Observation {
+        self.0.walk(s, self.1)
+    }
+}
+
 macro_rules! of_two {
     ($($name:ident($is_long:literal): |$s:ident, $a:ident, $b:ident| $result:expr;)+) => {
         $(
@@ -202,11 +226,10 @@ macro_rules! of_two {
         )+
 
         impl Binary {
-            /// Walks over `pairs`.
-            #[inline(always)]
-            pub(in crate::kernel) fn walk<S: Simd>(self, s: S, pairs: impl Pairs) -> Observation {
+            /// Walks over `pairs`; one task a function, as for those of one element.
+            pub(in crate::kernel) fn walk(self, isa: Isa, pairs: impl Pairs) -> Observation {
                 match self {
-                    $(Self::$name => pairs.walk(s, $name),)+
+                    $(Self::$name => isa.dispatch(Two(pairs, $name)),)+
                 }
             }
         }
