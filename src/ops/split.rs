@@ -3,7 +3,7 @@
 //! `SPLIT` makes equal parts, `SPLIT_V` parts of the lengths in input 1, of which one may be -1: what is
 //! left. Semantics: TFLite's `split.cc` and `split_v.cc`, any element type of whole bytes.
 
-use super::attributes::{attributes, axis_in, element_len};
+use super::attributes::{attributes, constant_axis, element_len};
 use super::runs::part;
 use crate::error::{Error, Result};
 use crate::graph::Node;
@@ -42,10 +42,7 @@ impl Split {
             Self::Even(count) => (0, count),
             Self::Lengths(count) => (2, count),
         };
-        let [axis] = inputs.constant_indices(at)?[..] else {
-            return Err(Error::model(format!("input {at} has not one axis")));
-        };
-        let axis = axis_in(axis, shape.len())?;
+        let axis = constant_axis(inputs, at, shape.len())?;
         let n = shape[axis];
         let outputs = inputs.outputs.len();
         let misfit = |lengths: &dyn std::fmt::Debug| {
@@ -54,18 +51,18 @@ impl Split {
             ))
         };
         // The outputs are the model's, so that the number of parts made here is bounded by its size.
-        let count = usize::try_from(*count).ok().filter(|&count| count == outputs && count > 0);
-        let count = count.ok_or_else(|| misfit(&"parts"))?;
+        let parts = usize::try_from(*count).ok().filter(|&parts| parts == outputs && parts > 0);
+        let parts = parts.ok_or_else(|| misfit(count))?;
         let lengths = match self {
             Self::Even(_) => {
-                if !n.is_multiple_of(count) {
-                    return Err(misfit(&count));
+                if !n.is_multiple_of(parts) {
+                    return Err(misfit(&parts));
                 }
-                vec![n / count; count]
+                vec![n / parts; parts]
             }
             Self::Lengths(_) => {
                 let wanted = inputs.constant_indices(1)?;
-                fill_in(n, &wanted).filter(|it| it.len() == count).ok_or_else(|| misfit(&wanted))?
+                fill_in(n, &wanted).filter(|it| it.len() == parts).ok_or_else(|| misfit(&wanted))?
             }
         };
         Ok((axis, lengths))
