@@ -4,11 +4,11 @@
 //! Semantics: TFLite's kernels of these names for float32. The second output of an RNN with the time
 //! first has the time first too, which TFLite's shape has not.
 
-use super::layer::Sequences;
 use super::lstm::{Attributes, LstmPlan, Positions};
 use super::operands::sequences;
 use super::passes::{LayerPlan, Pass, prepare};
 use super::rnn::RnnPlan;
+use super::sizes::Sequences;
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::kernel::recurrent::Squash;
