@@ -1,7 +1,8 @@
 //! `UNIDIRECTIONAL_SEQUENCE_LSTM`, and `LSTM` with its full kernel, which is one step of it.
 //!
 //! Semantics: TFLite's `lstm_eval.cc` for float32. Weights may be quantized: they are used as the floats
-//! that they stand for, and the input is not quantized as there.
+//! that they stand for, and the input is not quantized as there. Without an activation, the output gate is
+//! that of the state, where TFLite's is that of the new value.
 
 use super::basic_lstm::BasicLstm;
 use super::layer::{Layer, Weights};
