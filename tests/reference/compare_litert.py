@@ -77,6 +77,8 @@ def litert_ranges(model, data, resolver=OpResolverType.BUILTIN_WITHOUT_DEFAULT_D
         interpreter.allocate_tensors()
         for detail, value in zip(details, values):
             interpreter.set_tensor(detail["index"], value)
+        # Every record finds the states of recurrent layers as the first one does.
+        interpreter.reset_all_variables()
         interpreter.invoke()
         ranges = {}
         for index in floats:

@@ -125,7 +125,8 @@ impl Sizes {
         let [output, state, joined, sums] =
             [output, state, joined, sums].map(|it| bytemuck::cast_slice_mut::<u8, f32>(it));
         let (pointers, nothing) = scratch.split_at_mut(self.pointers_len(isa));
-        let nothing = &mut bytemuck::cast_slice_mut::<u8, f32>(nothing)[..gates];
+        let nothing = &mut nothing[..gates * size_of::<f32>()];
+        let nothing = bytemuck::cast_slice_mut::<u8, f32>(nothing);
         for (i, row) in joined.chunks_exact_mut(k).enumerate() {
             row[..self.input].copy_from_slice(&input[i * self.input..][..self.input]);
             row[self.input..].copy_from_slice(&previous[i * units..][..units]);

@@ -1,14 +1,16 @@
 //! `BIDIRECTIONAL_SEQUENCE_LSTM` and `BIDIRECTIONAL_SEQUENCE_RNN`: two layers, one of which reads the
 //! sequences from their end.
 //!
-//! Semantics: TFLite's kernels of these names for float32. The second output of an RNN with the time
-//! first has the time first too, which TFLite's shape has not.
+//! Semantics: TFLite's kernels of these names for float32, but where they take one tensor for another: with
+//! the batch first and one output, an LSTM there finds the states of the first sequence only, and both
+//! layers of an RNN read the first input. The second output of an RNN with the time first has the time
+//! first too, which its shape there has not.
 
-use super::layer::Sequences;
 use super::lstm::{Attributes, LstmPlan, Positions};
 use super::operands::sequences;
 use super::passes::{LayerPlan, Pass, prepare};
 use super::rnn::RnnPlan;
+use super::sizes::Sequences;
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::kernel::recurrent::Squash;

@@ -5,9 +5,10 @@
 //! time always comes first, whatever `time_major` says, and the activation is tanh, whatever the
 //! attribute says: ONE's converter sets neither. Unlike there, `return_sequences` is heeded.
 
-use super::layer::{Layer, Sequences, Sizes, Weights};
+use super::layer::{Layer, Weights};
 use super::operands::{expect_values, expect_weights, sequences};
 use super::passes::{LayerPlan, Pass, prepare};
+use super::sizes::{Sequences, Sizes};
 use crate::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
 use crate::graph::Node;
@@ -48,9 +49,10 @@ impl GruPlan {
         // them so. Names and recipes have it the other way round, which shapes may tell.
         let swapped = inputs.shape(HIDDEN_HIDDEN)? == [gates, units]
             && inputs.shape(HIDDEN_INPUT)? == [gates, input];
-        let (of_input, of_output) = match swapped && input != units {
-            false => (HIDDEN_HIDDEN, HIDDEN_INPUT),
-            true => (HIDDEN_INPUT, HIDDEN_HIDDEN),
+        let (of_input, of_output) = if swapped && input != units {
+            (HIDDEN_INPUT, HIDDEN_HIDDEN)
+        } else {
+            (HIDDEN_HIDDEN, HIDDEN_INPUT)
         };
         expect_weights(inputs, of_input, &[gates, input])?;
         expect_weights(inputs, of_output, &[gates, units])?;
@@ -126,9 +128,10 @@ impl Gru {
 impl Operator for Gru {
     fn infer(&self, inputs: &Inputs) -> Result<Vec<TensorType>> {
         let (plan, Sequences { batch, time, .. }) = Self::plan(inputs)?;
-        let shape = match self.return_sequences {
-            true => vec![time, batch, plan.sizes.units],
-            false => inputs.shape(STATE)?.to_vec(),
+        let shape = if self.return_sequences {
+            vec![time, batch, plan.sizes.units]
+        } else {
+            inputs.shape(STATE)?.to_vec()
         };
         Ok(vec![TensorType::new(DType::F32, shape)])
     }

@@ -3,6 +3,9 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
+use super::sizes::{Sequences, Sizes, bytes};
 use crate::arithmetic::Arithmetic;
 use crate::kernel::Isa;
 use crate::kernel::gemm::{
@@ -10,150 +13,6 @@ use crate::kernel::gemm::{
 };
 use crate::kernel::recurrent::{Cell, Step};
 use crate::observation::Observation;
-
-/// Bytes of products with the input that should be in a cache until they are used.
-const BLOCK_BYTES: usize = 512 << 10;
-
-/// Rows of such products at least: reading the weights is shared by so many.
-const BLOCK_ROWS: usize = 64;
-
-/// The sequences of a record.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sequences {
-    /// How many there are.
-    pub(super) batch: usize,
-    /// Steps of each.
-    pub(super) time: usize,
-    /// Whether they lie as `[time, batch, ..]`, not as `[batch, time, ..]`.
-    pub(super) time_major: bool,
-}
-
-impl Sequences {
-    /// Which row step `t` of sequence `b` is.
-    fn row(self, b: usize, t: usize) -> usize {
-        if self.time_major { t * self.batch + b } else { b * self.time + t }
-    }
-}
-
-/// The sizes of a layer.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sizes {
-    /// Values of a step of the input.
-    pub(super) input: usize,
-    /// Values of a step of a second input, if there is one.
-    pub(super) auxiliary: Option<usize>,
-    /// Sums of all gates.
-    pub(super) gates: usize,
-    /// Values that a cell puts out.
-    pub(super) units: usize,
-    /// Values that a cell keeps beside its output.
-    pub(super) state: usize,
-    /// Values of an output, if they are a projection of what the cell puts out.
-    pub(super) projection: Option<usize>,
-    /// Whether the previous output comes through diagonal matrices, one a gate.
-    pub(super) is_diagonal: bool,
-}
-
-impl Sizes {
-    /// Values of an output.
-    pub(super) fn output(&self) -> usize {
-        self.projection.unwrap_or(self.units)
-    }
-
-    fn layouts(&self) -> Layouts {
-        let layout =
-            |n, k| WeightLayout { n, segments: 1, segment_len: k, column_stride: k, k_stride: 1 };
-        Layouts {
-            input: layout(self.gates, self.input),
-            auxiliary: self.auxiliary.map(|k| layout(self.gates, k)),
-            recurrent: (!self.is_diagonal).then(|| layout(self.gates, self.output())),
-            projection: self.projection.map(|n| layout(n, self.units)),
-        }
-    }
-
-    /// Bytes of packed weights.
-    pub(super) fn packed_len(&self) -> usize {
-        self.layouts().all().map(|it| it.byte_len()).fold(0, usize::saturating_add)
-    }
-
-    /// Multiply-adds of a step.
-    pub(super) fn multiply_adds(&self) -> usize {
-        let terms = |it: WeightLayout| it.n.saturating_mul(it.segment_len);
-        self.layouts().all().map(terms).fold(0, usize::saturating_add)
-    }
-
-    /// How many steps of so many sequences are multiplied with the input at once.
-    fn steps(&self, sequences: usize, time: usize) -> usize {
-        let rows = (BLOCK_BYTES / (self.gates * size_of::<f32>()).max(1)).max(BLOCK_ROWS);
-        (rows / sequences.max(1)).clamp(1, time.max(1))
-    }
-
-    /// Values in each part of the scratch memory.
-    fn parts(&self, sequences: usize, time: usize) -> Parts {
-        let rows = sequences.saturating_mul(self.steps(sequences, time));
-        let times = |n: usize| sequences.saturating_mul(n);
-        Parts {
-            input: rows.saturating_mul(self.gates),
-            auxiliary: self.auxiliary.map_or(0, |_| rows.saturating_mul(self.gates)),
-            recurrent: times(self.gates),
-            output: times(self.output()),
-            state: times(self.state),
-            hidden: if self.projection.is_some() { times(self.units) } else { 0 },
-        }
-    }
-
-    /// Bytes of scratch memory for so many sequences.
-    pub(super) fn scratch_len(&self, isa: Isa, sequences: usize, time: usize) -> usize {
-        let rows = sequences.saturating_mul(self.steps(sequences, time));
-        let pointers = |it: WeightLayout| {
-            it.scratch_len(isa, rows, it.segment_len.saturating_mul(size_of::<f32>()))
-        };
-        let pointers = self.layouts().all().map(pointers).max().unwrap_or(0);
-        let parts = self.parts(sequences, time).all();
-        parts.map(bytes).into_iter().fold(pointers, usize::saturating_add)
-    }
-}
-
-struct Layouts {
-    input: WeightLayout,
-    auxiliary: Option<WeightLayout>,
-    recurrent: Option<WeightLayout>,
-    projection: Option<WeightLayout>,
-}
-
-impl Layouts {
-    fn all(&self) -> impl Iterator<Item = WeightLayout> {
-        [Some(self.input), self.auxiliary, self.recurrent, self.projection].into_iter().flatten()
-    }
-}
-
-/// Values of the parts of the scratch memory.
-struct Parts {
-    /// Products with the input.
-    input: usize,
-    /// Products with the second input.
-    auxiliary: usize,
-    /// Products with the previous output.
-    recurrent: usize,
-    /// The previous output.
-    output: usize,
-    /// What cells keep beside it.
-    state: usize,
-    /// What is projected.
-    hidden: usize,
-}
-
-impl Parts {
-    fn all(&self) -> [usize; 6] {
-        [self.input, self.auxiliary, self.recurrent, self.output, self.state, self.hidden]
-    }
-}
-
-/// Bytes of so many values, in whole cache lines.
-fn bytes(values: usize) -> usize {
-    let bytes = values.saturating_mul(size_of::<f32>());
-    bytes.checked_next_multiple_of(64).unwrap_or(usize::MAX)
-}
 
 /// Takes memory for so many values.
 fn take<'a>(scratch: &mut &'a mut [u8], values: usize) -> &'a mut [f32] {
@@ -191,7 +50,8 @@ enum Recurrent {
 pub(super) struct Layer<C> {
     sizes: Sizes,
     input: PackedWeights,
-    auxiliary: Option<PackedWeights>,
+    /// With the values of a step of the second input.
+    auxiliary: Option<(usize, PackedWeights)>,
     recurrent: Recurrent,
     projection: Option<PackedWeights>,
     projection_clamp: Clamp,
@@ -238,7 +98,8 @@ impl<C: Cell> Layer<C> {
         let pack = |layout, weights: &[f32], bias: &Option<Vec<f32>>| {
             PackedWeights::new(isa, arithmetic, layout, weights, bias.as_deref())
         };
-        let auxiliary = |layout| pack(layout, &weights.auxiliary, &None);
+        let auxiliary =
+            |layout: WeightLayout| (layout.segment_len, pack(layout, &weights.auxiliary, &None));
         let projection = |layout| pack(layout, &weights.projection, &weights.projection_bias);
         Self {
             sizes,
@@ -261,7 +122,7 @@ impl<C: Cell> Layer<C> {
     /// # Panics
     /// If the scratch memory is smaller than [`Sizes::scratch_len`] for all of them, or an input or the
     /// output is shorter than the sizes say.
-    pub(super) fn run(&self, isa: Isa, run: &Run<'_>, mut to: Output<'_>, mut scratch: &mut [u8]) {
+    pub(super) fn run(&self, isa: Isa, run: &Run<'_>, to: &mut Output<'_>, mut scratch: &mut [u8]) {
         let (gates, len) = (self.sizes.gates, self.sizes.output());
         let Sequences { batch, time, .. } = run.sequences;
         let sequences = run.input.len() * batch;
@@ -296,10 +157,9 @@ impl<C: Cell> Layer<C> {
                 products,
                 scratch,
             );
-            if let Some(weights) = &self.auxiliary {
-                let k = self.sizes.auxiliary.unwrap_or(0);
+            if let Some((k, weights)) = &self.auxiliary {
                 let more = &mut more[..products.len()];
-                inputs(weights, k, run.auxiliary, run.sequences, &steps, more, scratch);
+                inputs(weights, *k, run.auxiliary, run.sequences, &steps, more, scratch);
                 products.iter_mut().zip(&*more).for_each(|(sum, more)| *sum += more);
             }
             for i in 0..steps.len() {
@@ -309,9 +169,9 @@ impl<C: Cell> Layer<C> {
                 let is_last = steps.start + i == if run.backward { 0 } else { time - 1 };
                 if !to.only_last {
                     let row = |b| run.sequences.row(b, steps.start + i);
-                    state.put(&mut to, len, batch, batch * time, row);
+                    state.put(to, len, batch, batch * time, row);
                 } else if is_last {
-                    state.put(&mut to, len, batch, batch, |b| b);
+                    state.put(to, len, batch, batch, |b| b);
                 }
             }
         }
@@ -415,7 +275,7 @@ fn inputs(
     };
     let rows = Rows { images, lines, row_bytes: k * size_of::<f32>(), offsets, step: k };
     let target = Target { values: products, row_stride: weights.columns(), column: 0 };
-    let mut observed = smallvec::SmallVec::<[_; 64]>::from_elem(Observation::EMPTY, images.len());
+    let mut observed = SmallVec::<[_; 64]>::from_elem(Observation::EMPTY, images.len());
     multiply(weights, rows, Clamp::NONE, target, &mut observed, None, scratch);
 }
 

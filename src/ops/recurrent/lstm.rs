@@ -1,12 +1,14 @@
 //! `UNIDIRECTIONAL_SEQUENCE_LSTM`, and `LSTM` with its full kernel, which is one step of it.
 //!
 //! Semantics: TFLite's `lstm_eval.cc` for float32. Weights may be quantized: they are used as the floats
-//! that they stand for, and the input is not quantized as there.
+//! that they stand for, and the input is not quantized as there. Without an activation, the output gate is
+//! that of the state, where TFLite's is that of the new value.
 
 use super::basic_lstm::BasicLstm;
-use super::layer::{Layer, Sequences, Sizes, Weights};
+use super::layer::{Layer, Weights};
 use super::operands::{expect_values, expect_weights, sequences, steps};
 use super::passes::{LayerPlan, Pass, prepare};
+use super::sizes::{Sequences, Sizes};
 use crate::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
 use crate::graph::Node;
@@ -131,7 +133,7 @@ impl LstmPlan {
         auxiliary: Option<usize>,
     ) -> Result<Self> {
         let p = positions;
-        let &[units, _] = &inputs.shape_of_rank::<2>(p.input(OUTPUT))?;
+        let [units, _] = inputs.shape_of_rank(p.input(OUTPUT))?;
         if units == 0 {
             return Err(Error::model("its cells have no units"));
         }

@@ -10,6 +10,7 @@ mod lstm;
 mod operands;
 mod passes;
 mod rnn;
+mod sizes;
 mod svdf;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Weights, biases and states as operands.
 
-use super::layer::Sequences;
+use super::sizes::Sequences;
 use crate::error::{Error, Result};
 use crate::graph::Constant;
 use crate::operator::{EvalContext, Inputs};

@@ -2,8 +2,9 @@
 
 use std::fmt::Debug;
 
-use super::layer::{Layer, Output, Run, Sequences, Sizes};
+use super::layer::{Layer, Output, Run};
 use super::operands::Operands;
+use super::sizes::{Sequences, Sizes};
 use crate::arithmetic::Arithmetic;
 use crate::error::Result;
 use crate::kernel::Isa;
@@ -74,7 +75,8 @@ impl<P: LayerPlan> Pass<P> {
         let (outputs, scratch) = context.outputs_and_scratch();
         let values = bytemuck::cast_slice_mut(outputs[self.output]);
         let (stride, first) = self.row;
-        layer.run(isa, &run, Output { values, stride, first, only_last: self.only_last }, scratch);
+        let mut output = Output { values, stride, first, only_last: self.only_last };
+        layer.run(isa, &run, &mut output, scratch);
     }
 }
 

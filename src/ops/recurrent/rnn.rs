@@ -2,9 +2,10 @@
 //!
 //! Semantics: TFLite's `RnnBatchStep` of `kernel_utils.cc` for float32.
 
-use super::layer::{Layer, Sequences, Sizes, Weights};
+use super::layer::{Layer, Weights};
 use super::operands::{expect_values, expect_weights, sequences, steps};
 use super::passes::{LayerPlan, Pass, prepare};
+use super::sizes::{Sequences, Sizes};
 use crate::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
 use crate::graph::Node;

@@ -93,7 +93,8 @@ def sequence_lstms():
     yield sequence_lstm(1, 4, 3, 5, scale=1e4, name="saturated")
     yield sequence_lstm(1, 4, 3, 5, cell_clip=0.25, name="cell clip")
     yield sequence_lstm(1, 4, 3, 5, 4, cell_clip=0.25, proj_clip=0.125, name="clips", projection=True)
-    for activation in [NONE, RELU, RELU_N1_TO_1, RELU6]:
+    # Without an activation, LiteRT gates the new value in place of the state.
+    for activation in [RELU, RELU_N1_TO_1, RELU6]:
         yield sequence_lstm(1, 4, 3, 5, activation=activation, name=f"activation {activation}")
     yield sequence_lstm(2, 4, 3, 5, name="given weights", wrap=lambda x: x)
 
@@ -161,13 +162,16 @@ def bidirectional_lstms():
     for time_major in [False, True]:
         for merge in [False, True]:
             both = {"time_major": time_major, "merge": merge}
+            # With one output and the batch first, LiteRT takes the states of all sequences but the first
+            # from the wrong places.
+            n = 1 if merge and not time_major else 2
             yield bidirectional_lstm(1, 1, 3, 5, **both)
-            yield bidirectional_lstm(2, 4, 3, 5, **both)
-            yield bidirectional_lstm(2, 4, 3, 5, aux=3, **both)
-            yield bidirectional_lstm(2, 4, 3, 5, aux=4, aux_weights=True, **both)
-            yield bidirectional_lstm(2, 3, 3, 7, 4, projection=True, bias=True, cell_clip=0.5,
+            yield bidirectional_lstm(n, 4, 3, 5, **both)
+            yield bidirectional_lstm(n, 4, 3, 5, aux=3, **both)
+            yield bidirectional_lstm(n, 4, 3, 5, aux=4, aux_weights=True, **both)
+            yield bidirectional_lstm(n, 3, 3, 7, 4, projection=True, bias=True, cell_clip=0.5,
                                      proj_clip=0.25, **both)
-            yield bidirectional_lstm(2, 3, 3, 7, coupled=True, peephole=True, aux=2, aux_weights=True,
+            yield bidirectional_lstm(n, 3, 3, 7, coupled=True, peephole=True, aux=2, aux_weights=True,
                                      **both)
 
 
@@ -222,7 +226,9 @@ def bidirectional_rnns():
             time = 4 if merge or not time_major else 2
             yield bidirectional_rnn(1, 1, 3, 5, 4, time_major, merge)
             yield bidirectional_rnn(2, time, 3, 5, 17, time_major, merge)
-            yield bidirectional_rnn(2, time, 3, 5, 17, time_major, merge, aux=3)
+            if time_major:
+                # If the batch comes first, LiteRT lets both layers read the first input.
+                yield bidirectional_rnn(2, time, 3, 5, 17, time_major, merge, aux=3)
             # If the time comes first, LiteRT takes the second input to be as long as the first.
             yield bidirectional_rnn(2, time, 3, 5, 4, time_major, merge, aux=3 if time_major else 2,
                                     aux_weights=True)
