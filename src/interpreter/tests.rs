@@ -184,13 +184,13 @@ fn all_unsupported_operators_are_listed() {
     let tensors = vec![float("x", row), float("a", row), float("b", row), float("out", row)];
     let custom =
         Node { code: OperatorCode::Custom("Odd".to_owned()), ..node(Code::CUSTOM, &[2], 3) };
-    let nodes = vec![node(Code::WHERE, &[0], 1), node(Code::UNIQUE, &[1], 2), custom];
+    let nodes = vec![node(Code::DELEGATE, &[0], 1), node(Code::SKIP_GRAM, &[1], 2), custom];
     let (kind, text) = message(plan(&model(tensors, nodes), &[]));
     assert_eq!(kind, ErrorKind::Model);
     assert_eq!(
         text,
-        "the model cannot be run:\n  WHERE is not supported (operator 0)\n  UNIQUE is not supported \
-         (operator 1)\n  CUSTOM(Odd) is not supported (operator 2)"
+        "the model cannot be run:\n  DELEGATE is not supported (operator 0)\n  SKIP_GRAM is not \
+         supported (operator 1)\n  CUSTOM(Odd) is not supported (operator 2)"
     );
 }
 

@@ -217,7 +217,9 @@ mod tests {
             run(code, BuiltinOptionsT::NONE, &operands).map(|_| ())
         };
         let ones = |shape: &[usize]| Operand::input(shape, &vec![1.0; shape.iter().product()]);
-        let (image, three, two, one) = (ones(&[1, 2, 2, 3]), ones(&[3]), ones(&[2]), ones(&[1]));
+        let image =
+            Operand::input(&[1, 2, 2, 3], &[0, 1, 2, 3, 5, 7, 9, 4, 8, 6, 2, 1].map(|v| v as f32));
+        let (three, two, one) = (ones(&[3]), ones(&[2]), ones(&[1]));
         let integers = Operand::indices(&[3], &[1, 1, 1]);
         let normalizing = [
             Code::L2_NORMALIZATION,

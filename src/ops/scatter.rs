@@ -163,23 +163,4 @@ mod tests {
         assert_eq!(scatter(&[1, 2], &[0, 0], &[1], &[3]), ErrorKind::Model);
         assert_eq!(scatter(&[], &[0], &[], &[3]), ErrorKind::Model);
     }
-
-    #[test]
-    fn misfits_of_sparse_to_dense_are_errors() {
-        let dense = |indices: &[usize], of: &[i32], shape: &[i32], values: &[usize]| {
-            let operands = [
-                Some(Operand::indices(indices, of)),
-                Some(Operand::indices(&[shape.len()], shape)),
-                Some(Operand::input(values, &vec![0.0; values.iter().product()])),
-                Some(Operand::constant(&[], &[1.0])),
-            ];
-            let error = run(BuiltinOperator::SPARSE_TO_DENSE, BuiltinOptionsT::NONE, &operands);
-            error.unwrap_err().kind()
-        };
-        assert_eq!(dense(&[1], &[4], &[4], &[1]), ErrorKind::Record);
-        assert_eq!(dense(&[1], &[0], &[4, 4], &[1]), ErrorKind::Model);
-        assert_eq!(dense(&[2], &[0, 1], &[4], &[1]), ErrorKind::Model);
-        assert_eq!(dense(&[1, 1, 1], &[0], &[4], &[1]), ErrorKind::Model);
-        assert_eq!(dense(&[1, 0], &[], &[], &[1]), ErrorKind::Model);
-    }
 }

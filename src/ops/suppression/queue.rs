@@ -63,6 +63,6 @@ mod tests {
             pop(&mut heap);
             order.extend(heap.pop().map(|it| it.index));
         }
-        assert_eq!(order, [0, 2, 6, 11, 10, 9, 8, 7, 5, 4, 3, 1]);
+        assert_eq!(order, [0, 2, 6, 11, 10, 9, 8, 5, 7, 4, 1, 3]);
     }
 }
