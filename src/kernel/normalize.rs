@@ -253,7 +253,7 @@ mod tests {
             });
             let gamma = ramp(depth, 8);
             let expected = rows(&|row, i| {
-                let rms = (squares(row) / depth as f64 + 0.1_f32 as f64).sqrt();
+                let rms = (squares(row) / depth as f64 + f64::from(0.1_f32)).sqrt();
                 f64::from(gamma[i]) * (row[i] / rms)
             });
             check(&expected, |isa, output| {

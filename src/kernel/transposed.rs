@@ -206,6 +206,7 @@ impl Transposed {
     /// # Panics
     /// If a buffer's length is not what the shapes say, or the scratch memory is too small or not
     /// aligned to 8 bytes.
+    #[allow(clippy::too_many_arguments)]
     pub fn run(
         &self,
         isa: Isa,

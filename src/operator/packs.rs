@@ -12,13 +12,16 @@ use crate::graph::{Constant, Model};
 #[derive(Clone, Default)]
 pub struct Packs(Option<Arc<Mutex<Kept>>>);
 
+/// A purpose, and the addresses of constants.
+type Key = (String, Vec<Option<usize>>);
+
 #[derive(Default)]
 struct Kept {
     /// Addresses of the constants of the model, and of those that follow from them: they stay as they are,
     /// and where they are.
     lasting: HashSet<usize>,
     /// By purpose and addresses.
-    made: HashMap<(String, Vec<Option<usize>>), Arc<dyn Any + Send + Sync>>,
+    made: HashMap<Key, Arc<dyn Any + Send + Sync>>,
 }
 
 impl Debug for Packs {

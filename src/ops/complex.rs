@@ -103,7 +103,8 @@ mod tests {
     fn only_complex_numbers_have_parts() {
         let operand = Some(Operand::input(&[2], &[1.0, 2.0]));
         for code in [BuiltinOperator::REAL, BuiltinOperator::IMAG, BuiltinOperator::COMPLEX_ABS] {
-            let error = run(code, BuiltinOptionsT::NONE, &[operand.clone()]).unwrap_err();
+            let error =
+                run(code, BuiltinOptionsT::NONE, std::slice::from_ref(&operand)).unwrap_err();
             assert!(error.to_string().contains("complex numbers are needed"), "{error}");
         }
     }

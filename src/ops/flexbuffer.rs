@@ -187,7 +187,9 @@ pub(super) fn map_of(entries: &[(&str, f64)]) -> Vec<u8> {
     let back = |bytes: &mut Vec<u8>, to: usize| {
         bytes.extend(((bytes.len() - to) as u64).to_le_bytes());
     };
-    keys.into_iter().for_each(|key| back(&mut bytes, key));
+    for key in keys {
+        back(&mut bytes, key);
+    }
     back(&mut bytes, key_vector);
     bytes.extend(8_u64.to_le_bytes());
     bytes.extend(count);

@@ -205,6 +205,7 @@ mod tests {
     use crate::ops::testing::{Operand, run};
     use crate::schema::{BuiltinOperator, FullyConnectedOptionsT};
     use crate::tensor::AlignedBuffer;
+    use FullyConnectedOptionsWeightsFormat as Format;
 
     #[test]
     fn weights_that_are_refused() {
@@ -214,7 +215,6 @@ mod tests {
             let operands = [Some(Operand::input(&[2, 3], &[1.0; 6])), Some(weights)];
             run(BuiltinOperator::FULLY_CONNECTED, options, &operands).unwrap_err().to_string()
         };
-        use FullyConnectedOptionsWeightsFormat as Format;
         let floats = |shape: &[usize]| Operand::constant(shape, &vec![1.0; shape.iter().product()]);
         let bytes = AlignedBuffer::copy_of(&[1_i8; 6]);
         let quantized = |scale: Vec<f32>| {

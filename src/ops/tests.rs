@@ -521,13 +521,13 @@ fn norm_cases() -> Vec<Case> {
         row[i] / (1.0 + 0.5 * squares(&row[i.saturating_sub(1)..(i + 2).min(5)])).sqrt()
     });
     let mut instances = vec![0.0; 30];
-    for c in 0..5 {
+    for (c, &gain) in gamma.iter().enumerate().take(5) {
         let channel = || doubles.iter().skip(c).step_by(5);
         let mean = channel().sum::<f64>() / 6.0;
         let variance = channel().map(|v| (v - mean).powi(2)).sum::<f64>() / 6.0;
         for (to, v) in instances.iter_mut().skip(c).step_by(5).zip(channel()) {
             let share = (v - mean) / (variance + 0.25).sqrt();
-            *to = clamp(-1.0, 1.0)(f64::from(gamma[c]) * share + f64::from(beta[0]));
+            *to = clamp(-1.0, 1.0)(f64::from(gain) * share + f64::from(beta[0]));
         }
     }
     let local = LocalResponseNormalizationOptionsT { radius: 1, bias: 1.0, alpha: 0.5, beta: 0.5 };

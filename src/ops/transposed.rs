@@ -261,7 +261,7 @@ impl TransposeConvBias {
             // With padding, the smallest output from which a convolution gives the input.
             let stride = self.strides[i];
             let last = input.checked_sub(1).and_then(|n| n.checked_mul(stride)?.checked_add(taps));
-            let all = last.filter(|&n| n <= i32::MAX as usize && taps > 0).ok_or_else(|| {
+            let all = last.filter(|&n| i32::try_from(n).is_ok() && taps > 0).ok_or_else(|| {
                 Error::model(format!("{taps} taps cannot be spread over {input} positions"))
             })?;
             let cut = match self.padding {

@@ -153,14 +153,8 @@ fn log2<S: Simd>(s: S, x: S::V) -> (S::V, S::V) {
 /// 3e-9.
 #[inline(always)]
 fn exp2<S: Simd>(s: S, high: S::V, low: S::V) -> S::V {
-    const COEFFICIENTS: [f32; 6] = [
-        0.000_153_529_46,
-        0.001_339_939_1,
-        0.009_618_442_5,
-        0.055_503_312,
-        0.240_226_48,
-        0.693_147_2,
-    ];
+    const COEFFICIENTS: [f32; 6] =
+        [0.000_153_529_46, 0.001_339_939_1, 0.009_618_442_5, 0.055_503_312, 0.240_226_48, LN_2];
     let magic = s.splat(ROUND);
     let n = s.sub(s.add(high, magic), magic);
     let r = s.add(s.sub(high, n), low);

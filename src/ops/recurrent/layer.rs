@@ -15,6 +15,7 @@ use crate::kernel::recurrent::{Cell, Step};
 use crate::observation::Observation;
 
 /// Takes memory for so many values.
+#[allow(clippy::mut_mut)]
 fn take<'a>(scratch: &mut &'a mut [u8], values: usize) -> &'a mut [f32] {
     let (part, rest) = std::mem::take(scratch).split_at_mut(bytes(values));
     *scratch = rest;
@@ -227,6 +228,7 @@ impl<C: Cell> Layer<C> {
 }
 
 /// What goes from step to step, of all sequences.
+#[allow(clippy::struct_field_names)]
 struct State<'a> {
     /// What the previous output adds to the gates.
     products: &'a mut [f32],
