@@ -45,6 +45,7 @@ impl Operator for EmbeddingLookup {
         let (dtype, shape) = (table.tensor_type.dtype, &table.tensor_type.shape);
         let (rows, row) = (shape[0], shape[1..].iter().product::<usize>());
         let scales = Scales::of(table)?;
+        let dtype = scales.stored(dtype);
         Ok(Prepared::eval(Observe::Scan, move |context| {
             let (indices, table) = (context.input::<i32>(0), context.input::<u8>(1));
             let output = context.output::<f32>(0).chunks_exact_mut(row.max(1));

@@ -65,9 +65,11 @@ impl Scales {
         if let [slice] = self.slices[..] { Some(slice) } else { None }
     }
 
-    /// Whether zero stands for zero everywhere.
-    pub(super) fn are_symmetric(&self) -> bool {
-        self.slices.iter().all(|slice| slice.1 == 0)
+    /// The type of weights of type `dtype`: old converters wrote signed ones as UINT8 without a zero point,
+    /// which TFLite knows.
+    pub(super) fn stored(&self, dtype: DType) -> DType {
+        let is_symmetric = self.slices.iter().all(|slice| slice.1 == 0);
+        if dtype == DType::U8 && is_symmetric { DType::I8 } else { dtype }
     }
 
     /// Whether one can divide by them.

@@ -52,9 +52,7 @@ impl Weights {
             return Ok(Some(Self { constant, dtype, scales: None, elements }));
         }
         let scales = Scales::of(info)?;
-        // Old converters wrote signed weights as UINT8, which TFLite knows.
-        let is_signed = dtype == DType::U8 && scales.are_symmetric();
-        let dtype = if is_signed { DType::I8 } else { dtype };
+        let dtype = scales.stored(dtype);
         Ok(Some(Self { constant, dtype, scales: Some(scales), elements }))
     }
 

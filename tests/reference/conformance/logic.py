@@ -51,7 +51,8 @@ def comparisons():
         grid = np.array(np.meshgrid(SPECIAL, SPECIAL)).reshape(2, -1)
         yield case(grid[0], grid[1], "special")
         yield case(numbers("f4", (2, 3)), Const(numbers("f4", (3,))), "constant")
-        for dtype in ["i2", "i4", "i8"]:
+        # LiteRT's NOT_EQUAL of INT16 is wrong.
+        for dtype in ["i2", "i4", "i8"] if name != "NOT_EQUAL" else ["i4", "i8"]:
             yield case(numbers(dtype, (40,)), numbers(dtype, (40,)), dtype)
             yield case(numbers(dtype, (2, 1, 9)), Const(numbers(dtype, (5, 1))), f"{dtype} constant")
         if name in ["EQUAL", "NOT_EQUAL"]:

@@ -81,8 +81,9 @@ def requantized():
     pairs = [("i1", "int8"), ("u1", "int8"), ("i1", "uint8"), ("u1", "uint8"), ("i1", "int16"), ("i2", "int8"),
              ("i2", "int16"), ("i2", "int32"), ("i4", "int8"), ("i4", "int16")]
     for dtype, other in pairs:
-        # Halves are not here: LiteRT's loops for several numbers at a time round them in other ways.
-        for scale, other_scale in [(0.5, 0.3), (0.037, 0.01), (0.1, 0.71), (0.5, 0.5), (1e-5, 3.0)]:
+        # LiteRT's loops over 16 bytes round shifted products in another way than its other loops.
+        is_bytes = dtype[1] == "1" and other.endswith("8")
+        for scale, other_scale in [(0.5, 0.3), (0.037, 0.01), (0.5, 0.5), (1e-5, 3.0)] + [(0.1, 0.71)] * (not is_bytes):
             zero_point = {"i1": -7, "u1": 121}.get(dtype, 0)
             other_zero_point = {"int8": 3, "uint8": 131, "int16": 0, "int32": 0}[other]
             values = numbers("i2", 60).astype("i4") * 9 if dtype == "i4" else numbers(dtype, 60)
@@ -178,15 +179,12 @@ def layers():
                 title = f"{name} adj {turned}"
                 yield weight_only("BATCH_MATMUL", operands, 1, scales(5, 1 if turned else 2), attributes, title)
     # Old converters wrote signed weights as UINT8, without a zero point.
-    signed = numbers("i1", 9, 7)
-    operands, scales = [floats(3, 7), Const(signed.view("u1")), Const(floats(9))], Scales(0.25)
     attributes = options("FullyConnectedOptions")
-
-    def of_signed(x, _, bias):
-        case = Case("FULLY_CONNECTED", [x, Const(meaning(signed, scales)), Const(bias)], ["f4"], attributes)
-        return litert(model_of(case, [[]]), given(case))
-
-    yield Case("FULLY_CONNECTED", operands, ["f4"], attributes, name="signed u1", scales={1: scales}, reference=of_signed)
+    case = weight_only("FULLY_CONNECTED", [floats(3, 7), weights("i1", 9, 7), Const(floats(9))], 1, Scales(0.25),
+                       attributes, "signed u1")
+    signed = case.inputs[1].value
+    case.inputs = [case.inputs[0], Const(signed.view("u1")), case.inputs[2]]
+    yield case
     # Others have one.
     scales = Scales(0.25, [128])
     operands = [floats(3, 7), weights("u1", 9, 7), Const(floats(9))]
@@ -215,8 +213,12 @@ def tables():
     for dtype in ["i1", "u1", "INT4"]:
         for shape in [(3, 6), (3, 5), (3, 2, 3), (3, 1)]:
             for title, scales in [("one", Scales(0.3)), ("each", Scales([0.3, 0.2, 0.7], [0, 0, 0]))]:
-                name = f"{dtype} {shape} {title}"
-                yield Case("EMBEDDING_LOOKUP", [indices, weights(dtype, *shape)], ["f4"], name=name, scales={1: scales})
+                table = weights(dtype, *shape)
+                # LiteRT loses the second half of a byte between rows.
+                is_lost = dtype == "INT4" and np.prod(shape[1:]) % 2 == 1
+                reference = (lambda i, t, s=scales: [meaning(t, s)[i]]) if is_lost else None
+                yield Case("EMBEDDING_LOOKUP", [indices, table], ["f4"], name=f"{dtype} {shape} {title}",
+                           scales={1: scales}, reference=reference)
     for dtype in ["f4", "i1", "u1", "i4"]:
         table = numbers(dtype, 3, 4) if dtype != "f4" else floats(3, 4)
         for kept in [Const, np.asarray]:
@@ -226,8 +228,10 @@ def tables():
         picks = rng.integers(0, shape[axis], of).astype("i4")
         attributes = options("GatherOptions", axis=axis)
         for dtype in ["i1", "INT4"]:
-            name = f"{dtype} {shape} along {axis}"
-            yield Case("GATHER", [weights(dtype, *shape), picks], ["int8"], attributes, name=name, scales={0: Scales(0.5)})
+            # As above.
+            take = lambda values, picks, axis=axis: [np.take(values, picks, axis)]
+            yield Case("GATHER", [weights(dtype, *shape), picks], ["int8"], attributes, name=f"{dtype} {shape} along {axis}",
+                       scales={0: Scales(0.5)}, reference=take if dtype == "INT4" else None)
 
 
 def cases():
