@@ -16,7 +16,7 @@ const LN2_LOW: f32 = -1.904_654_3e-9;
 const EXP_ULP: f64 = 1.0;
 /// Largest error of [`elu`], in units in the last place.
 #[cfg(test)]
-const ELU_ULP: f64 = 1.5;
+const ELU_ULP: f64 = 1.0;
 /// Largest error of [`logistic`], in units in the last place, from `LOGISTIC_LOW` on.
 #[cfg(test)]
 const LOGISTIC_ULP: f64 = 2.5;

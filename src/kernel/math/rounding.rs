@@ -29,11 +29,11 @@ pub(crate) fn ceil<S: Simd>(s: S, x: S::V) -> S::V {
     s.select(s.lt(nearest, x), above, nearest)
 }
 
-/// 1, 0 or -1; 0 for NaN.
+/// 1, 0 or -1; NaN stays.
 #[inline(always)]
 pub(crate) fn sign<S: Simd>(s: S, x: S::V) -> S::V {
     let zero = s.splat(0.0);
-    let not_above = s.select(s.lt(x, zero), s.splat(-1.0), zero);
+    let not_above = s.select(s.lt(x, zero), s.splat(-1.0), x);
     s.select(s.lt(zero, x), s.splat(1.0), not_above)
 }
 

@@ -78,7 +78,7 @@ def choices():
         for condition in sorted({shape, shape[:1], ()}, key=str):
             flags = rng.random(condition) < 0.5
             x, y = values(*shape), values(*shape)
-            yield Case("SELECT", [np.asarray(flags), x, y], ["f4"], options("SelectOptions"), name=f"{condition} {shape}")
+            yield Case("SELECT", [np.asarray(flags), x, y], ["f4"], options("SelectOptions"), name=f"{shape} by {condition}")
     for c, a, b in [
         ((), (), ()), ((3,), (2, 3), (1,)), ((2, 1), (1, 3), (3,)), ((2, 3, 4), (4,), (3, 1)), ((), (2, 3), (2, 3)),
         ((1, 4, 1, 3), (1, 4, 5, 3), ()), ((4, 1), (2, 1, 5), (2, 4, 5)), ((2, 0, 1), (1, 3), (2, 1, 3)),
