@@ -33,8 +33,6 @@ const DIFFERENT: &[&str] = &[
     "COMPLEX_ABS (2, 1, 3, 2, 2) complex128",
     "COMPLEX_ABS (2, 3) complex128",
     "COMPLEX_ABS (7,) complex128",
-    // The type is not known.
-    "CAST UINT4",
     // LiteRT computes something else.
     "NON_MAX_SUPPRESSION",
 ];

@@ -1,6 +1,9 @@
 use crate::schema::TensorType;
 use crate::tensor::DType;
 
+/// What TFLite calls `UINT4`; the schema's number is circle's.
+const LITE_UINT4: TensorType = TensorType(20);
+
 /// The element type of a schema value.
 pub(super) fn dtype(tensor_type: TensorType) -> DType {
     match tensor_type {
@@ -9,7 +12,7 @@ pub(super) fn dtype(tensor_type: TensorType) -> DType {
         TensorType::FLOAT32 => DType::F32,
         TensorType::FLOAT64 => DType::F64,
         TensorType::INT4 => DType::I4,
-        TensorType::UINT4 => DType::U4,
+        TensorType::UINT4 | LITE_UINT4 => DType::U4,
         TensorType::INT8 => DType::I8,
         TensorType::UINT8 => DType::U8,
         TensorType::INT16 => DType::I16,
