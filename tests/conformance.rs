@@ -20,8 +20,7 @@ use record_minmax::tensor::AlignedBuffer;
 use serde_json::Value;
 
 /// Operators that only the unit tests hold against their formulas.
-const IN_UNIT_TESTS: &[&str] =
-    &["NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5", "STABLEHLO_DYNAMIC_UPDATE_SLICE"];
+const IN_UNIT_TESTS: &[&str] = &["STABLEHLO_DYNAMIC_UPDATE_SLICE"];
 
 /// Cases, by the beginnings of their names, whose results differ from LiteRT's.
 const DIFFERENT: &[&str] = &[
@@ -46,7 +45,6 @@ const DIFFERENT: &[&str] = &[
     "EMBEDDING_LOOKUP u1",
     "FULLY_CONNECTED signed u1",
     "GATHER INT4",
-    "NON_MAX_SUPPRESSION",
     "NOT_EQUAL i2",
     "QUANTIZE i1 int8 0.1 0.71",
     "QUANTIZE i1 uint8 0.1 0.71",
