@@ -60,7 +60,8 @@ impl Edge {
     /// The element at a position of the output.
     pub(super) fn element_at(self, position: i64) -> Option<usize> {
         let from_first = position.checked_sub(self.low)?;
-        let (element, between) = (from_first.div_euclid(self.step), from_first.rem_euclid(self.step));
+        let (element, between) =
+            (from_first.div_euclid(self.step), from_first.rem_euclid(self.step));
         usize::try_from(element).ok().filter(|&element| between == 0 && element < self.n)
     }
 
@@ -95,7 +96,8 @@ impl Edges {
                     return Err(misfit());
                 }
                 let axes = shape.iter().zip(low).zip(high).zip(interior);
-                axes.map(|(((&n, &low), &high), &interior)| Edge::new(n, low, high, interior)).collect()
+                axes.map(|(((&n, &low), &high), &interior)| Edge::new(n, low, high, interior))
+                    .collect()
             }
             Self::Dilate => {
                 let steps = inputs.constant_indices(1)?;
