@@ -30,7 +30,12 @@ pub(super) use attributes;
 /// As [`attributes`], for tables of the second union, which operators that came late have.
 macro_rules! attributes_2 {
     ($node:expr, $options:ident) => {
-        attributes!($node.options_2, BuiltinOptions2T::$options, BuiltinOptions2T::NONE, $options)
+        $crate::ops::attributes::attributes!(
+            $node.options_2,
+            BuiltinOptions2T::$options,
+            BuiltinOptions2T::NONE,
+            $options
+        )
     };
 }
 pub(super) use attributes_2;

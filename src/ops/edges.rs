@@ -4,7 +4,7 @@
 //! two; negative numbers of them take positions away. Semantics: the StableHLO specification, and TFLite's
 //! `dilate.cc`; any element type of whole bytes.
 
-use super::attributes::{attributes, attributes_2, element_len};
+use super::attributes::{attributes_2, element_len};
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::operator::{Inputs, Observe, Operator, PrepareContext, Prepared};
@@ -139,7 +139,7 @@ impl Operator for Edges {
             let to = context.output::<u8>(0);
             to.chunks_exact_mut(element).for_each(|to| to.copy_from_slice(value));
             if !from.is_empty() && !to.is_empty() {
-                place(&edges, element, from, to);
+                place(&edges, from, to);
             }
             Ok(())
         }))
@@ -147,7 +147,7 @@ impl Operator for Edges {
 }
 
 /// Puts elements in their places; nothing is empty.
-fn place(edges: &[Edge], element: usize, from: &[u8], to: &mut [u8]) {
+fn place(edges: &[Edge], from: &[u8], to: &mut [u8]) {
     let Some((edge, inner)) = edges.split_first() else {
         to.copy_from_slice(from);
         return;
@@ -159,7 +159,7 @@ fn place(edges: &[Edge], element: usize, from: &[u8], to: &mut [u8]) {
     let (from_len, to_len) = (from.len() / edge.n, to.len() / edge.output);
     for (i, from) in from.chunks_exact(from_len).enumerate() {
         if let Some(position) = edge.position_of(i) {
-            place(inner, element, from, &mut to[position * to_len..][..to_len]);
+            place(inner, from, &mut to[position * to_len..][..to_len]);
         }
     }
 }

@@ -158,12 +158,11 @@ impl Scatter {
         // Which index vector it belongs to, and where it is in the window.
         let (mut rest, mut vector, mut stride) = (i, 0, 1);
         for (n, axis) in self.updates.iter().zip(&self.axes).rev() {
-            match axis {
-                Some(axis) => position[*axis] = (rest % n) as i64,
-                None => {
-                    vector += rest % n * stride;
-                    stride *= n;
-                }
+            if let Some(axis) = axis {
+                position[*axis] = (rest % n) as i64;
+            } else {
+                vector += rest % n * stride;
+                stride *= n;
             }
             rest /= n;
         }

@@ -323,13 +323,15 @@ fn run(
         let is_last = i + 1 == steps.len();
         let (before, rest) = scratch.split_at_mut(area.start);
         let before = &*before;
-        let source = |location: &Location| match location {
-            Location::Input(i) => inputs.get(*i).copied().flatten(),
-            Location::Step(step) => Some(Source::Same(&before[areas[*step].clone()])),
-            Location::Constant(value) => Some(Source::Same(value.bytes())),
-            Location::Missing => None,
-        };
-        let sources: SmallVec<[Option<Source<'_>>; 8]> = operands.iter().map(source).collect();
+        let mut sources: SmallVec<[Option<Source<'_>>; 8]> = SmallVec::new();
+        for location in operands {
+            sources.push(match location {
+                Location::Input(i) => inputs.get(*i).copied().flatten(),
+                Location::Step(step) => Some(Source::Same(&before[areas[*step].clone()])),
+                Location::Constant(value) => Some(Source::Same(value.bytes())),
+                Location::Missing => None,
+            });
+        }
         let (own, rest) = rest.split_at_mut(area.len());
         let free = areas[areas.len() - 1].start - area.end;
         let (_, rest) = rest.split_at_mut(free);
@@ -337,7 +339,7 @@ fn run(
         let mut to: SmallVec<[&mut [u8]; 2]> = SmallVec::new();
         let observations: &mut [Observation] = if is_last {
             to.push(&mut *outputs[0]);
-            &mut *observations
+            observations
         } else {
             to.push(own);
             &mut own_observation
