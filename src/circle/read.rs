@@ -11,7 +11,7 @@ use super::tensor_type::dtype;
 use super::wire::Wire;
 use crate::error::{Error, Result};
 use crate::graph::{
-    COMPOSITE, Constant, Model, Node, OperatorCode, Place, Quantization, QuantizationDetails,
+    Body, COMPOSITE, Constant, Model, Node, OperatorCode, Place, Quantization, QuantizationDetails,
     SharedBytes, Subgraph, Tensor,
 };
 use crate::schema;
@@ -39,6 +39,7 @@ pub(super) fn graph(
         reader.problem("there is no subgraph".to_owned());
     }
     reader.finish()?;
+    Body::tell(&mut subgraphs);
     Ok(Model { description: root.description().unwrap_or_default().to_owned(), subgraphs })
 }
 
@@ -230,6 +231,7 @@ impl Reader<'_> {
         Some(Node {
             place: Place { subgraph: i as u32, index: o as u32 },
             decomposition,
+            body: None,
             code: code.clone(),
             version: *version,
             inputs,

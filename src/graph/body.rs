@@ -1,7 +1,9 @@
 //! What a subgraph of two numbers computes, as reductions and scatters have one.
 
 use super::{Node, OperatorCode, Subgraph};
-use crate::schema::{ActivationFunctionType, BuiltinOperator as Code, BuiltinOptions2T, BuiltinOptionsT};
+use crate::schema::{
+    ActivationFunctionType, BuiltinOperator as Code, BuiltinOptions2T, BuiltinOptionsT,
+};
 
 /// A function of two numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -128,5 +128,6 @@ fn identity(place: Place, from: Option<usize>, to: usize) -> Node {
         options_2: crate::schema::BuiltinOptions2T::NONE,
         custom_options: Vec::new(),
         decomposition: None,
+        body: None,
     }
 }

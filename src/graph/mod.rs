@@ -1,12 +1,14 @@
 //! A model as plain data: what the reader makes of a file and the interpreter plans from.
 #![forbid(unsafe_code)]
 
+mod body;
 mod constant;
 mod inline;
 mod sparse;
 
 use std::fmt;
 
+pub use body::Body;
 pub use constant::{Constant, SharedBytes};
 pub use inline::MOST_NESTED;
 
@@ -154,6 +156,8 @@ pub struct Node {
     pub custom_options: Vec<u8>,
     /// The subgraph that computes the same, of a [`COMPOSITE`].
     pub decomposition: Option<i32>,
+    /// What its subgraph of two numbers computes, if it has one that is known.
+    pub body: Option<Body>,
 }
 
 /// What an operator computes.

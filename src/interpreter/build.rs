@@ -367,7 +367,9 @@ impl<'a> Builder<'a> {
         }
         let declared = |&i: &usize| {
             let tensor = &self.subgraph.tensors[i];
-            DeclaredOutput { dtype: tensor.dtype, quantization: tensor.quantization.clone() }
+            let shape = if tensor.has_rank { tensor.shape.iter().copied().collect() } else { None };
+            let quantization = tensor.quantization.clone();
+            DeclaredOutput { dtype: tensor.dtype, shape, quantization }
         };
         Ok(Inputs { inputs, outputs: node.outputs.iter().map(declared).collect() })
     }

@@ -44,6 +44,7 @@ fn node(code: Code, inputs: &[usize], output: usize) -> Node {
         options_2: BuiltinOptions2T::NONE,
         custom_options: Vec::new(),
         decomposition: None,
+        body: None,
     }
 }
 

@@ -41,8 +41,22 @@ pub struct InputInfo {
 pub struct DeclaredOutput {
     /// Element type.
     pub dtype: DType,
+    /// The dimensions, if all are known.
+    pub shape: Option<Vec<usize>>,
     /// The quantization parameters, if there are any.
     pub quantization: Option<Quantization>,
+}
+
+impl DeclaredOutput {
+    /// Element type and shape: some operators have a shape that only the output's tells.
+    ///
+    /// # Errors
+    /// If the model does not say the shape.
+    pub fn tensor_type(&self) -> Result<TensorType> {
+        let shape = self.shape.clone();
+        let shape = shape.ok_or_else(|| Error::model("the shape of its output is not known"))?;
+        Ok(TensorType::new(self.dtype, shape))
+    }
 }
 
 /// The inputs of an operator at plan time, and what the model says of its outputs.

@@ -28,13 +28,16 @@ macro_rules! attributes {
 pub(super) use attributes;
 
 /// As [`attributes`], for tables of the second union, which operators that came late have.
-#[allow(unused_macros)]
 macro_rules! attributes_2 {
     ($node:expr, $options:ident) => {
-        attributes!($node.options_2, BuiltinOptions2T::$options, BuiltinOptions2T::NONE, $options)
+        $crate::ops::attributes::attributes!(
+            $node.options_2,
+            BuiltinOptions2T::$options,
+            BuiltinOptions2T::NONE,
+            $options
+        )
     };
 }
-#[allow(unused_imports)]
 pub(super) use attributes_2;
 
 /// `value`, if it is positive.

@@ -21,10 +21,8 @@ impl Combination {
         let is_logic = matches!(self.0, Body::And | Body::Or);
         let is_moved = matches!(self.0, Body::First | Body::Second);
         let fits = match dtype {
-            DType::Bool => true,
             DType::F32 => !is_logic,
-            DType::I8 | DType::U8 | DType::I16 | DType::U16 => true,
-            DType::I32 | DType::U32 | DType::I64 | DType::U64 => true,
+            dtype if dtype == DType::Bool || is_whole(dtype) => true,
             _ => is_moved && dtype.byte_len().is_some_and(|len| len <= 8),
         };
         if fits {
@@ -44,6 +42,12 @@ impl Combination {
             Body::First | Body::And | Body::Or => |a, _| a,
         }
     }
+}
+
+/// Whether elements are integers of whole bytes.
+pub(super) fn is_whole(dtype: DType) -> bool {
+    let small = [DType::I8, DType::U8, DType::I16, DType::U16];
+    small.contains(&dtype) || matches!(dtype, DType::I32 | DType::U32 | DType::I64 | DType::U64)
 }
 
 /// Functions of integers, which wrap.
@@ -88,7 +92,7 @@ macro_rules! for_numbers {
     ($dtype:expr, $combination:expr, |$join:ident| $run:expr) => {{
         use $crate::ops::combination::{Combination, Whole, truths};
         let combination: Combination = $combination;
-        for_numbers!(@arms $dtype, combination, $join, $run,
+        $crate::ops::combination::for_numbers!(@arms $dtype, combination, $join, $run,
             DType::F32 => combination.floats(),
             DType::Bool => truths(combination),
             DType::I8 => i8::function(combination),

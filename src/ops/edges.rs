@@ -4,7 +4,7 @@
 //! two; negative numbers of them take positions away. Semantics: the StableHLO specification, and TFLite's
 //! `dilate.cc`; any element type of whole bytes.
 
-use super::attributes::{attributes, attributes_2, element_len};
+use super::attributes::{attributes_2, element_len};
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::operator::{Inputs, Observe, Operator, PrepareContext, Prepared};
@@ -60,7 +60,8 @@ impl Edge {
     /// The element at a position of the output.
     pub(super) fn element_at(self, position: i64) -> Option<usize> {
         let from_first = position.checked_sub(self.low)?;
-        let (element, between) = (from_first.div_euclid(self.step), from_first.rem_euclid(self.step));
+        let (element, between) =
+            (from_first.div_euclid(self.step), from_first.rem_euclid(self.step));
         usize::try_from(element).ok().filter(|&element| between == 0 && element < self.n)
     }
 
@@ -95,7 +96,8 @@ impl Edges {
                     return Err(misfit());
                 }
                 let axes = shape.iter().zip(low).zip(high).zip(interior);
-                axes.map(|(((&n, &low), &high), &interior)| Edge::new(n, low, high, interior)).collect()
+                axes.map(|(((&n, &low), &high), &interior)| Edge::new(n, low, high, interior))
+                    .collect()
             }
             Self::Dilate => {
                 let steps = inputs.constant_indices(1)?;
@@ -137,7 +139,7 @@ impl Operator for Edges {
             let to = context.output::<u8>(0);
             to.chunks_exact_mut(element).for_each(|to| to.copy_from_slice(value));
             if !from.is_empty() && !to.is_empty() {
-                place(&edges, element, from, to);
+                place(&edges, from, to);
             }
             Ok(())
         }))
@@ -145,7 +147,7 @@ impl Operator for Edges {
 }
 
 /// Puts elements in their places; nothing is empty.
-fn place(edges: &[Edge], element: usize, from: &[u8], to: &mut [u8]) {
+fn place(edges: &[Edge], from: &[u8], to: &mut [u8]) {
     let Some((edge, inner)) = edges.split_first() else {
         to.copy_from_slice(from);
         return;
@@ -157,7 +159,7 @@ fn place(edges: &[Edge], element: usize, from: &[u8], to: &mut [u8]) {
     let (from_len, to_len) = (from.len() / edge.n, to.len() / edge.output);
     for (i, from) in from.chunks_exact(from_len).enumerate() {
         if let Some(position) = edge.position_of(i) {
-            place(inner, element, from, &mut to[position * to_len..][..to_len]);
+            place(inner, from, &mut to[position * to_len..][..to_len]);
         }
     }
 }

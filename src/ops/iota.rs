@@ -3,6 +3,7 @@
 use bytemuck::Pod;
 
 use super::attributes::{around, attributes_2, axis_in};
+use super::combination::is_whole;
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::operator::{EvalContext, Inputs, Observe, Operator, PrepareContext, Prepared};
@@ -23,10 +24,9 @@ impl Operator for Iota {
     fn infer(&self, inputs: &Inputs) -> Result<Vec<TensorType>> {
         let output = inputs.declared(0)?.tensor_type()?;
         axis_in(self.axis, output.shape.len())?;
-        match output.dtype {
-            DType::F32 | DType::F64 | DType::I8 | DType::U8 | DType::I16 | DType::U16 => {}
-            DType::I32 | DType::U32 | DType::I64 | DType::U64 => {}
-            other => return Err(Error::model(format!("{other} elements are not supported"))),
+        let dtype = output.dtype;
+        if !(matches!(dtype, DType::F32 | DType::F64) || is_whole(dtype)) {
+            return Err(Error::model(format!("{dtype} elements are not supported")));
         }
         Ok(vec![output])
     }

@@ -15,6 +15,8 @@ use super::convolution::{Conv2d, DepthwiseConv2d};
 use super::cumsum::CumSum;
 use super::dequantize::Dequantize;
 use super::detection::Detection;
+use super::dynamic_slice::DynamicSlice;
+use super::edges::Edges;
 use super::embedding_lookup::EmbeddingLookup;
 use super::fake_quant::FakeQuant;
 use super::fill::{Fill, Range, ZerosLike};
@@ -23,6 +25,7 @@ use super::gather::Gather;
 use super::gather_nd::GatherNd;
 use super::hashtable_lookup::HashtableLookup;
 use super::integer::IntegerBinary;
+use super::iota::Iota;
 use super::logic::Logic;
 use super::lookup_sparse::LookupSparse;
 use super::lsh_projection::LshProjection;
@@ -34,6 +37,8 @@ use super::pack::{Pack, Unpack};
 use super::padding::Pad;
 use super::pooling::Pool2d;
 use super::quantize::Quantize;
+use super::random::bits::RandomBits;
+use super::random::{Multinomial, Random};
 use super::recurrent::{BidirectionalLstm, BidirectionalRnn, Gru, Lstm, Rnn, Svdf};
 use super::reduction::Reduce;
 use super::reshape::Reshape;
@@ -49,6 +54,12 @@ use super::slice::Slice;
 use super::softmax::Softmax;
 use super::spectrum::Rfft2d;
 use super::split::Split;
+use super::stablehlo;
+use super::stablehlo_convolution;
+use super::stablehlo_elementwise::{CubeRoot, StablehloBinary};
+use super::stablehlo_gather::StablehloGather;
+use super::stablehlo_reduce::StablehloReduce;
+use super::stablehlo_scatter::StablehloScatter;
 use super::suppression::Suppression;
 use super::tile::Tile;
 use super::top_k::TopK;
@@ -59,6 +70,7 @@ use super::unique::Unique;
 use super::unpooling::{ArgmaxPool, Unpool};
 use super::update_slice::UpdateSlice;
 use super::volume::Conv3d;
+use super::window_reduction::WindowReduction;
 use crate::error::{Error, Result};
 use crate::graph::{Node, OperatorCode};
 use crate::operator::Operator;
@@ -98,6 +110,7 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::DEPTHWISE_CONV_2D, DepthwiseConv2d::from_node),
     (Code::DEPTH_TO_SPACE, Depth::depth_to_space),
     (Code::DEQUANTIZE, Dequantize::from_node),
+    (Code::DILATE, Edges::dilate),
     (Code::DIV, BinaryOperator::div),
     (Code::DYNAMIC_UPDATE_SLICE, UpdateSlice::from_node),
     (Code::ELU, UnaryOperator::elu),
@@ -144,6 +157,7 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::MINIMUM, BinaryOperator::minimum),
     (Code::MIRROR_PAD, Pad::mirror_pad),
     (Code::MUL, BinaryOperator::mul),
+    (Code::MULTINOMIAL, Multinomial::from_node),
     (Code::NEG, UnaryOperator::neg),
     (Code::NON_MAX_SUPPRESSION_V4, Suppression::hard),
     (Code::NON_MAX_SUPPRESSION_V5, Suppression::soft),
@@ -155,6 +169,8 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::POW, BinaryOperator::pow),
     (Code::PRELU, BinaryOperator::prelu),
     (Code::QUANTIZE, Quantize::from_node),
+    (Code::RANDOM_STANDARD_NORMAL, Random::normal),
+    (Code::RANDOM_UNIFORM, Random::uniform),
     (Code::RANGE, Range::from_node),
     (Code::RANK, Rank::from_node),
     (Code::REAL, Part::real),
@@ -163,6 +179,7 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::REDUCE_MAX, Reduce::max),
     (Code::REDUCE_MIN, Reduce::min),
     (Code::REDUCE_PROD, Reduce::product),
+    (Code::REDUCE_WINDOW, WindowReduction::plain),
     (Code::RELU, UnaryOperator::relu),
     (Code::RELU6, UnaryOperator::relu6),
     (Code::RELU_0_TO_1, UnaryOperator::relu_0_to_1),
@@ -197,7 +214,47 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::SQUARE, UnaryOperator::square),
     (Code::SQUARED_DIFFERENCE, BinaryOperator::squared_difference),
     (Code::SQUEEZE, Reshape::squeeze),
+    (Code::STABLEHLO_ABS, UnaryOperator::abs),
+    (Code::STABLEHLO_ADD, BinaryOperator::add),
+    (Code::STABLEHLO_AND, StablehloBinary::and),
+    (Code::STABLEHLO_BROADCAST_IN_DIM, stablehlo::broadcast_in_dim),
+    (Code::STABLEHLO_CBRT, CubeRoot::from_node),
+    (Code::STABLEHLO_CLAMP, stablehlo::clamp),
+    (Code::STABLEHLO_COMPARE, stablehlo::compare),
+    (Code::STABLEHLO_CONCATENATE, stablehlo::concatenate),
+    (Code::STABLEHLO_CONVERT, Cast::from_node),
+    (Code::STABLEHLO_CONVOLUTION, stablehlo_convolution::convolution),
+    (Code::STABLEHLO_COSINE, UnaryOperator::cos),
+    (Code::STABLEHLO_DIVIDE, BinaryOperator::div),
+    (Code::STABLEHLO_DOT_GENERAL, stablehlo::dot_general),
+    (Code::STABLEHLO_DYNAMIC_SLICE, DynamicSlice::from_node),
     (Code::STABLEHLO_DYNAMIC_UPDATE_SLICE, UpdateSlice::stablehlo),
+    (Code::STABLEHLO_EXPONENTIAL, UnaryOperator::exp),
+    (Code::STABLEHLO_FLOOR, UnaryOperator::floor),
+    (Code::STABLEHLO_GATHER, StablehloGather::from_node),
+    (Code::STABLEHLO_IOTA, Iota::from_node),
+    (Code::STABLEHLO_LOG, UnaryOperator::log),
+    (Code::STABLEHLO_LOGISTIC, UnaryOperator::logistic),
+    (Code::STABLEHLO_MAXIMUM, BinaryOperator::maximum),
+    (Code::STABLEHLO_MINIMUM, BinaryOperator::minimum),
+    (Code::STABLEHLO_MULTIPLY, BinaryOperator::mul),
+    (Code::STABLEHLO_NEGATE, UnaryOperator::neg),
+    (Code::STABLEHLO_OR, StablehloBinary::or),
+    (Code::STABLEHLO_PAD, Edges::pad),
+    (Code::STABLEHLO_POWER, BinaryOperator::pow),
+    (Code::STABLEHLO_REDUCE, StablehloReduce::from_node),
+    (Code::STABLEHLO_REDUCE_WINDOW, WindowReduction::stablehlo),
+    (Code::STABLEHLO_REMAINDER, StablehloBinary::remainder),
+    (Code::STABLEHLO_RESHAPE, stablehlo::reshape),
+    (Code::STABLEHLO_RNG_BIT_GENERATOR, RandomBits::from_node),
+    (Code::STABLEHLO_RSQRT, UnaryOperator::rsqrt),
+    (Code::STABLEHLO_SCATTER, StablehloScatter::from_node),
+    (Code::STABLEHLO_SELECT, Select::broadcasting),
+    (Code::STABLEHLO_SHIFT_LEFT, StablehloBinary::shift_left),
+    (Code::STABLEHLO_SLICE, stablehlo::slice),
+    (Code::STABLEHLO_SUBTRACT, BinaryOperator::sub),
+    (Code::STABLEHLO_TANH, UnaryOperator::tanh),
+    (Code::STABLEHLO_TRANSPOSE, stablehlo::transpose),
     (Code::STRIDED_SLICE, Slice::strided),
     (Code::SUB, BinaryOperator::sub),
     (Code::SUM, Reduce::sum),

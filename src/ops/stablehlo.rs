@@ -171,10 +171,10 @@ pub(super) fn dot_general(node: &Node) -> Result<Box<dyn Operator>> {
         let (b, m, n) = (len(&batches)?, len(&rows)?, len(&columns)?);
         // The right matrix is taken as it lies, if that is one of the two ways in which it may.
         let plain = [&right.batch[..], &right.contracted, &right.kept].concat();
-        let turned = [&right.batch[..], &right.kept, &right.contracted].concat();
+        let swapped = [&right.batch[..], &right.kept, &right.contracted].concat();
         let is_turned = !plain.is_sorted();
         let (right_order, right_matrix) =
-            if is_turned { (turned, [b, n, k]) } else { (plain, [b, k, n]) };
+            if is_turned { (swapped, [b, n, k]) } else { (plain, [b, k, n]) };
         let left_order = [&left.batch[..], &left.kept, &left.contracted].concat();
         let options =
             BatchMatMulOptionsT { adjoint_rhs: is_turned, ..BatchMatMulOptionsT::default() };

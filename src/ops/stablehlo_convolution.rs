@@ -143,7 +143,9 @@ fn stages(
     let dims = |i: usize, order: &[usize]| -> Result<Vec<usize>> {
         let shape = inputs.shape(i)?;
         if shape.len() != rank {
-            return Err(Error::model(format!("input {i} has shape {shape:?}, not {rank} dimensions")));
+            return Err(Error::model(format!(
+                "input {i} has shape {shape:?}, not {rank} dimensions"
+            )));
         }
         Ok(order.iter().map(|&axis| shape[axis]).collect())
     };
@@ -168,9 +170,7 @@ fn stages(
             inputs: vec![Some(float(&image)), Some(zero())],
             outputs: Vec::new(),
         })?;
-        let row = |shape: &[usize]| {
-            order(&[&shape[..1], &[1], &shape[1..]].concat())
-        };
+        let row = |shape: &[usize]| order(&[&shape[..1], &[1], &shape[1..]].concat());
         stages.push(to_shape(node, Operand::Stage(1), &row(&padded[0].shape))?);
         stages.push(to_shape(node, Operand::Stage(2), &row(&filter))?);
         (image_stage, filter_stage) = (3, 4);

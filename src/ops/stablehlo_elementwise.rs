@@ -4,7 +4,7 @@
 
 use bytemuck::Pod;
 
-use super::combination::{Combination, for_numbers};
+use super::combination::{Combination, for_numbers, is_whole};
 use crate::error::{Error, Result};
 use crate::graph::{Body, Node};
 use crate::kernel::broadcast::{Broadcast, zip};
@@ -39,13 +39,10 @@ impl StablehloBinary {
     }
 
     fn check(self, dtype: DType) -> Result<()> {
-        let is_float = matches!(dtype, DType::F32);
-        let is_whole = matches!(dtype, DType::I8 | DType::U8 | DType::I16 | DType::U16)
-            || matches!(dtype, DType::I32 | DType::U32 | DType::I64 | DType::U64);
         let fits = match self {
             Self::Logic(combination) => return combination.check(dtype),
-            Self::ShiftLeft => is_whole,
-            Self::Remainder => is_float || is_whole,
+            Self::ShiftLeft => is_whole(dtype),
+            Self::Remainder => dtype == DType::F32 || is_whole(dtype),
         };
         if fits {
             return Ok(());

@@ -82,7 +82,8 @@ impl StablehloGather {
         if !fits || !are_axes(&self.offset_dims, result_rank) {
             return Err(misfit());
         }
-        let mut sizes = others(&self.collapsed, rank).into_iter().map(|axis| self.slice_sizes[axis]);
+        let mut sizes =
+            others(&self.collapsed, rank).into_iter().map(|axis| self.slice_sizes[axis]);
         let mut batch = batch.into_iter();
         let dim = |axis: usize| {
             if self.offset_dims.contains(&axis) { sizes.next() } else { batch.next() }
@@ -110,9 +111,10 @@ impl Operator for StablehloGather {
         let result = &context.outputs[0].shape;
         let to_strides = boxes::strides(result, element);
         let kept = others(&self.collapsed, operand.shape.len());
-        let slice = kept.iter().zip(&self.offset_dims).map(|(&from, &to)| {
-            (self.slice_sizes[from], from_strides[from], to_strides[to])
-        });
+        let slice = kept
+            .iter()
+            .zip(&self.offset_dims)
+            .map(|(&from, &to)| (self.slice_sizes[from], from_strides[from], to_strides[to]));
         let starts = self.start_map.iter().map(|&axis| Start {
             most: operand.shape[axis] - self.slice_sizes[axis],
             step: from_strides[axis],

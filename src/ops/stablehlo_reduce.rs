@@ -58,9 +58,11 @@ impl Operator for StablehloReduce {
             let join = combination.floats();
             return Ok(Prepared::eval(Observe::Scan, move |context| {
                 let (isa, start) = (context.isa(), context.input::<f32>(1)[0]);
-                let output = context.output::<f32>(0);
-                reduce(isa, reduction, &plan, context.input(0), output);
-                output.iter_mut().for_each(|to| *to = join(start, *to));
+                let (input, output) = (context.input(0), context.output::<f32>(0));
+                reduce(isa, reduction, &plan, input, output);
+                for to in output {
+                    *to = join(start, *to);
+                }
                 Ok(())
             }));
         }

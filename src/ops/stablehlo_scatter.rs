@@ -125,9 +125,10 @@ impl Scatter {
         if updates.is_empty() || output.is_empty() {
             return;
         }
-        let is_along_last = self.axes.last().is_some_and(|axis| {
-            axis.is_some_and(|axis| axis + 1 == self.shape.len())
-        });
+        let is_along_last = self
+            .axes
+            .last()
+            .is_some_and(|axis| axis.is_some_and(|axis| axis + 1 == self.shape.len()));
         let run = if is_along_last { self.updates[self.updates.len() - 1] } else { 1 };
         let mut position = vec![0_i64; self.shape.len()];
         for (i, updates) in updates.chunks_exact(run).enumerate() {
@@ -157,12 +158,11 @@ impl Scatter {
         // Which index vector it belongs to, and where it is in the window.
         let (mut rest, mut vector, mut stride) = (i, 0, 1);
         for (n, axis) in self.updates.iter().zip(&self.axes).rev() {
-            match axis {
-                Some(axis) => position[*axis] = (rest % n) as i64,
-                None => {
-                    vector += rest % n * stride;
-                    stride *= n;
-                }
+            if let Some(axis) = axis {
+                position[*axis] = (rest % n) as i64;
+            } else {
+                vector += rest % n * stride;
+                stride *= n;
             }
             rest /= n;
         }

@@ -95,18 +95,16 @@ type Known = Vec<InputInfo>;
 
 impl Stage {
     /// What the operator sees at plan time; `is_last` says whether its output is that of the whole.
-    fn inputs(&self, whole: &Inputs, known: &Known, is_last: bool) -> Result<Inputs> {
-        let info = |operand: &Operand| {
-            Ok(match operand {
-                Operand::Input(i) => whole.optional(*i).cloned(),
-                Operand::Last => known.last().cloned(),
-                Operand::Stage(i) => known.get(*i).cloned(),
-                Operand::Constant(info) => Some(info.clone()),
-            })
+    fn inputs(&self, whole: &Inputs, known: &Known, is_last: bool) -> Inputs {
+        let info = |operand: &Operand| match operand {
+            Operand::Input(i) => whole.optional(*i).cloned(),
+            Operand::Last => known.last().cloned(),
+            Operand::Stage(i) => known.get(*i).cloned(),
+            Operand::Constant(info) => Some(info.clone()),
         };
-        let inputs = self.operands.iter().map(info).collect::<Result<_>>()?;
+        let inputs = self.operands.iter().map(info).collect();
         let outputs = if is_last { whole.outputs.clone() } else { Vec::new() };
-        Ok(Inputs { inputs, outputs })
+        Inputs { inputs, outputs }
     }
 
     /// An error of the operator as one of the whole: what value it needs.
@@ -132,7 +130,7 @@ impl Operator for Stages {
         let stages = (self.0)(inputs)?;
         let mut known = Known::new();
         for (i, stage) in stages.iter().enumerate() {
-            let seen = stage.inputs(inputs, &known, i + 1 == stages.len())?;
+            let seen = stage.inputs(inputs, &known, i + 1 == stages.len());
             let tensor_type = stage.infer(&seen)?;
             let constant = None;
             known.push(InputInfo { tensor_type, constant, quantization: None });
@@ -187,7 +185,7 @@ struct Line {
 
 impl Line {
     fn add(&mut self, stage: &Stage, whole: &PrepareContext<'_>, is_last: bool) -> Result<()> {
-        let inputs = stage.inputs(whole.inputs, &self.known, is_last)?;
+        let inputs = stage.inputs(whole.inputs, &self.known, is_last);
         let tensor_type = stage.infer(&inputs)?;
         let outputs = [tensor_type.clone()];
         let context = PrepareContext { inputs: &inputs, outputs: &outputs, ..*whole };
@@ -217,9 +215,10 @@ impl Line {
         };
         let scratch = prepared.scratch;
         let observe = prepared.observe;
-        let mut step = Step { closure, operands, observe, len, scratch };
+        let step = Step { closure, operands, observe, len, scratch };
         // The last one is left for those who fold what does not depend on the record.
-        let is_constant = !is_last && inputs.inputs.iter().flatten().all(|it| it.constant.is_some());
+        let is_constant =
+            !is_last && inputs.inputs.iter().flatten().all(|it| it.constant.is_some());
         let constant = if is_constant {
             let value = step.constant(&inputs, whole.isa)?;
             self.locations.push(Location::Constant(value.clone()));
@@ -264,7 +263,10 @@ impl Line {
         let mut end = 0_usize;
         for step in &steps[..steps.len() - 1] {
             areas.push(end..end + step.len);
-            end = end.checked_add(step.len).and_then(|n| n.checked_next_multiple_of(64)).ok_or_else(too_large)?;
+            end = end
+                .checked_add(step.len)
+                .and_then(|n| n.checked_next_multiple_of(64))
+                .ok_or_else(too_large)?;
         }
         areas.push(end..end);
         let most = steps.iter().map(|step| step.scratch).max().unwrap_or(0);
@@ -321,13 +323,15 @@ fn run(
         let is_last = i + 1 == steps.len();
         let (before, rest) = scratch.split_at_mut(area.start);
         let before = &*before;
-        let source = |location: &Location| match location {
-            Location::Input(i) => inputs.get(*i).copied().flatten(),
-            Location::Step(step) => Some(Source::Same(&before[areas[*step].clone()])),
-            Location::Constant(value) => Some(Source::Same(value.bytes())),
-            Location::Missing => None,
-        };
-        let sources: SmallVec<[Option<Source<'_>>; 8]> = operands.iter().map(source).collect();
+        let mut sources: SmallVec<[Option<Source<'_>>; 8]> = SmallVec::new();
+        for location in operands {
+            sources.push(match location {
+                Location::Input(i) => inputs.get(*i).copied().flatten(),
+                Location::Step(step) => Some(Source::Same(&before[areas[*step].clone()])),
+                Location::Constant(value) => Some(Source::Same(value.bytes())),
+                Location::Missing => None,
+            });
+        }
         let (own, rest) = rest.split_at_mut(area.len());
         let free = areas[areas.len() - 1].start - area.end;
         let (_, rest) = rest.split_at_mut(free);
@@ -335,7 +339,7 @@ fn run(
         let mut to: SmallVec<[&mut [u8]; 2]> = SmallVec::new();
         let observations: &mut [Observation] = if is_last {
             to.push(&mut *outputs[0]);
-            &mut *observations
+            observations
         } else {
             to.push(own);
             &mut own_observation
@@ -395,7 +399,9 @@ mod tests {
         assert_eq!(outputs, [TensorType::new(DType::F32, [2, 3])]);
         for isa in Isa::supported() {
             let arithmetic = crate::arithmetic::Arithmetic::default();
-            let context = PrepareContext { isa, arithmetic, inputs: &inputs, outputs: &outputs };
+            let packs = &crate::operator::Packs::default();
+            let (inputs, outputs) = (&inputs, &outputs);
+            let context = PrepareContext { isa, arithmetic, packs, inputs, outputs };
             let prepared = operator.prepare(&context).unwrap();
             assert_eq!(prepared.observe, Observe::Fused);
             let Compute::Later(make) = prepared.compute else { panic!("it is made later") };

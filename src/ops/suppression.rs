@@ -160,7 +160,10 @@ impl Select<'_> {
             if candidate.score == before {
                 selected[count] = candidate;
                 count += 1;
-            } else if candidate.score > self.score_threshold {
+            }
+            // One that was selected goes back too, as in TFLite: it will meet itself, and be suppressed
+            // unless it has no area. The order of equal scores depends on it.
+            if candidate.score > self.score_threshold {
                 queue[len] = candidate;
                 len += 1;
                 queue::push(&mut queue[..len]);

@@ -78,6 +78,23 @@ fn tensor(name: String, tensor_type: &TensorType) -> Tensor {
     }
 }
 
+/// A node without options and operands.
+pub(crate) fn node_of(code: BuiltinOperator) -> Node {
+    Node {
+        place: Place::default(),
+        code: OperatorCode::Builtin(code),
+        version: 1,
+        inputs: Vec::new(),
+        outputs: Vec::new(),
+        intermediates: Vec::new(),
+        options: BuiltinOptionsT::NONE,
+        options_2: BuiltinOptions2T::NONE,
+        custom_options: Vec::new(),
+        decomposition: None,
+        body: None,
+    }
+}
+
 /// A model of one operator; operands that are `None` are left out.
 pub(crate) fn model_of(
     code: BuiltinOperator,
@@ -118,6 +135,7 @@ pub(crate) fn model_of(
         options_2: BuiltinOptions2T::NONE,
         custom_options: Vec::new(),
         decomposition: None,
+        body: None,
     };
     let subgraph = Subgraph {
         name: "main".to_owned(),

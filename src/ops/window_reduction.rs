@@ -5,7 +5,7 @@
 
 use bytemuck::Pod;
 
-use super::attributes::{attributes, attributes_2};
+use super::attributes::attributes_2;
 use super::combination::{Combination, for_numbers};
 use super::edges::Edge;
 use crate::error::{Error, Result};
@@ -182,7 +182,9 @@ impl<T: Pod> Windows<T> {
             return;
         };
         let Some(input) = input else {
-            output.iter_mut().for_each(|to| *to = (self.join)(*to, self.start));
+            for to in output {
+                *to = (self.join)(*to, self.start);
+            }
             return;
         };
         let (input_len, output_len) =

@@ -49,7 +49,8 @@ impl Operator for RandomBits {
             // The upper half of a counter stays what it is.
             if is_philox {
                 for to in bits.chunks_mut(4) {
-                    let block = Philox::new(key, u128::from(upper) << 64 | u128::from(counter)).next();
+                    let block =
+                        Philox::new(key, u128::from(upper) << 64 | u128::from(counter)).next();
                     to.copy_from_slice(&block[..to.len()]);
                     counter = counter.wrapping_add(1);
                 }

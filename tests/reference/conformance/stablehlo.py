@@ -289,6 +289,66 @@ def products():
         yield case(floats(2, 3), wrap(floats(2, 3)), ([0], [0]), ([1], [1]))
 
 
+def convolved(x, w, strides, padding, steps, dilations, groups):
+    """`[n, spatial, c]` by `[o, spatial, i]`, in double."""
+    rank = x.ndim - 2
+    size = [(n - 1) * step + 1 + sum(pad) for n, step, pad in zip(x.shape[1:-1], steps, padding)]
+    padded = np.zeros([x.shape[0], *size, x.shape[-1]])
+    places = [pad[0] + step * np.arange(n) for n, step, pad in zip(x.shape[1:-1], steps, padding)]
+    for index in np.ndindex(*x.shape[1:-1]):
+        at = [places[i][k] for i, k in enumerate(index)]
+        if all(0 <= a < n for a, n in zip(at, size)):
+            padded[(slice(None), *at)] = x[(slice(None), *index)]
+    taps = w.shape[1:-1]
+    out = [(n - (k - 1) * d - 1) // s + 1 for n, k, d, s in zip(size, taps, dilations, strides)]
+    result = np.zeros([x.shape[0], *out, w.shape[0]])
+    i, o = w.shape[-1], w.shape[0] // groups
+    for group in range(groups):
+        for tap in np.ndindex(*taps):
+            part = tuple(slice(t * d, t * d + (n - 1) * s + 1, s)
+                         for t, d, n, s in zip(tap, dilations, out, strides))
+            part = padded[(slice(None), *part)][..., group * i:(group + 1) * i]
+            weights = w[group * o:(group + 1) * o][(slice(None), *tap)]
+            result[..., group * o:(group + 1) * o] += part @ weights.T.astype("f8")
+    assert rank == len(taps)
+    return result
+
+
+def convolutions():
+    def case(x, w, strides, padding, steps, dilations, groups, orders):
+        """`orders`: the axes of the operands and the result, in the order of `convolved`."""
+        result = convolved(x, w, strides, padding, steps, dilations, groups).astype("f4")
+        names = {}
+        for what, (first, last), order in [("input", ("Batch", "Feature"), orders[0]),
+                                           ("kernel", ("OutputFeature", "InputFeature"), orders[1]),
+                                           ("output", ("Batch", "Feature"), orders[2])]:
+            names[f"{what}{first}Dimension"] = order[0]
+            names[f"{what}{last}Dimension"] = order[-1]
+            names[f"{what}SpatialDimensions"] = list(order[1:-1])
+        placed = [np.transpose(a, np.argsort(order)) for a, order in zip([x, w, result], orders)]
+        chosen = options("StablehloConvolutionOptions", windowStrides=strides,
+                         padding=[p for pad in padding for p in pad], lhsDilation=steps, rhsDilation=dilations,
+                         featureGroupCount=groups, batchGroupCount=1, **names)
+        for filters in [placed[1], Const(placed[1])]:
+            yield Case("STABLEHLO_CONVOLUTION", [np.ascontiguousarray(placed[0]), filters], ["f4"], chosen,
+                       f"{x.shape} {w.shape} {strides} {padding} {steps} {dilations} {groups} {orders}",
+                       tolerance=(1e-5, 1e-5), reference=lambda *_: [placed[2]])
+    last = [[0, 1, 2, 3], [3, 0, 1, 2], [0, 1, 2, 3]]
+    first = [[0, 2, 3, 1], [0, 2, 3, 1], [0, 2, 3, 1]]
+    for orders in [last, first]:
+        x, w = floats(2, 7, 6, 4), floats(8, 3, 2, 4)
+        yield from case(x, w, [1, 1], [(0, 0), (0, 0)], [1, 1], [1, 1], 1, orders)
+        yield from case(x, w, [2, 1], [(1, 1), (0, 1)], [1, 1], [1, 1], 1, orders)
+        yield from case(x, w, [1, 2], [(2, 0), (-1, 3)], [2, 1], [1, 2], 1, orders)
+        yield from case(x, floats(8, 3, 2, 2), [1, 1], [(1, 1), (1, 0)], [1, 1], [1, 1], 2, orders)
+        yield from case(x, floats(4, 3, 3, 1), [1, 1], [(1, 1), (1, 1)], [1, 1], [1, 1], 4, orders)
+        yield from case(x, floats(8, 3, 3, 1), [2, 2], [(0, 0), (0, 0)], [1, 1], [1, 1], 4, orders)
+    for orders in [[[0, 1, 2], [2, 0, 1], [0, 1, 2]], [[0, 2, 1], [0, 2, 1], [0, 2, 1]]]:
+        yield from case(floats(2, 9, 4), floats(6, 3, 4), [2], [(1, 1)], [1], [1], 1, orders)
+        yield from case(floats(1, 9, 4), floats(4, 3, 1), [1], [(2, 0)], [1], [1], 4, orders)
+        yield from case(floats(1, 5, 2), floats(3, 2, 2), [1], [(1, 0)], [3], [2], 1, orders)
+
+
 def random_bits():
     for algorithm, states in [(0, [2, 3]), (1, [2, 3]), (2, [2])]:
         for length, dtype, shape in itertools.product(states, ["i4", "u4", "i8", "u8"], [[1], [7], [2, 3, 5]]):
@@ -299,5 +359,5 @@ def random_bits():
 
 def cases():
     for some in [elementwise, comparisons, moved, padded, gathered, scattered, windows, reduced, products,
-                 random_bits]:
+                 convolutions, random_bits]:
         yield from some()
