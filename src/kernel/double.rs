@@ -68,6 +68,36 @@ pub fn ln(x: f64) -> f64 {
     f64::from(n) * LN_2_HIGH + (2.0 * s + (tail + f64::from(n) * LN_2_LOW))
 }
 
+/// `sqrt(x^2 + y^2)` without overflow on the way; an infinity wins over NaN, as in C.
+///
+/// The root is corrected by the error of its square, which a fused multiply-add tells (Borges, "An improved
+/// algorithm for hypot(a, b)", 2019): nearly always the nearest number, as the C library's is.
+pub fn hypot(x: f64, y: f64) -> f64 {
+    let (large, small) = (x.abs().max(y.abs()), x.abs().min(y.abs()));
+    if x.is_infinite() || y.is_infinite() {
+        return f64::INFINITY;
+    }
+    if x.is_nan() || y.is_nan() {
+        return f64::NAN;
+    }
+    // What is so much smaller does not count.
+    if small <= large * f64::EPSILON / 2.0 {
+        return large;
+    }
+    // Scaled to where squares are normal numbers; powers of two are exact.
+    let scale = match large {
+        _ if large > pow2(500) => pow2(-600),
+        _ if large < pow2(-400) => pow2(600),
+        _ => 1.0,
+    };
+    let (a, b) = (large * scale, small * scale);
+    let h = a.mul_add(a, b * b).sqrt();
+    let (h_squared, a_squared) = (h * h, a * a);
+    let correction = (-b).mul_add(b, h_squared - a_squared) + h.mul_add(h, -h_squared)
+        - a.mul_add(a, -a_squared);
+    (h - correction / (2.0 * h)) / scale
+}
+
 /// Cosine and sine of `numerator / denominator` of a full turn; the reduction is exact.
 ///
 /// # Panics
@@ -127,6 +157,20 @@ mod tests {
                 assert!((sin - x.sin()).abs() < 4e-15, "sin {numerator} / {denominator}");
             }
         }
+    }
+
+    #[test]
+    fn hypotenuses() {
+        for i in 0..2000 {
+            let (x, y) = (f64::from(i * 37 % 1009) * 0.731, f64::from(i * 71 % 503) * 1.3 - 200.0);
+            for scale in [1.0, pow2(1000), pow2(-1000)] {
+                let (x, y) = (x * scale, y * scale);
+                assert_close(hypot(x, y), x.hypot(y), "hypot");
+            }
+        }
+        assert_eq!((hypot(3e300, -4e300), hypot(0.0, -0.0), hypot(-5.0, 1e-20)), (5e300, 0.0, 5.0));
+        assert_eq!(hypot(f64::NAN, f64::NEG_INFINITY), f64::INFINITY);
+        assert!(hypot(f64::NAN, 1.0).is_nan() && hypot(0.0, f64::NAN).is_nan());
     }
 
     #[test]

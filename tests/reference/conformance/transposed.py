@@ -35,7 +35,8 @@ def plane(out, channels, taps, stride, padding, name, batch=1, bias=True, fused=
     size = [inner(padding, o, t, s) for o, t, s in zip(out, taps, stride)]
     data = values(batch, *size, channels[0])
     if special:
-        data[0, 1, 1, 0], data[0, 2, 2, 1], data[0, 0, 2, 0] = np.inf, np.nan, np.finfo("f4").min
+        # Not infinities: LiteRT bounds results to the largest floats even without an activation.
+        data[0, 1, 1, 0], data[0, 2, 2, 1], data[0, 0, 2, 0] = 1e-40, np.nan, np.finfo("f4").min / 8
     kept = [np.array(shape, "i4"), values(channels[1], *taps, channels[0]), values(channels[1])]
     kept = [Const(value) if const else value for value, const in zip(kept, wrap)]
     inputs = [kept[0], kept[1], data] + ([kept[2]] if bias else [])
