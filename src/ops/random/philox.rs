@@ -20,9 +20,11 @@ impl Philox {
         Self { key: halves(key), counter: [a, b, c, d] }
     }
 
-    /// The sequence of two seeds: the second one is the upper half of the counter, as TensorFlow has it.
+    /// The sequence of two seeds: the second one is the upper half of the counter, as TensorFlow has it. As in
+    /// TFLite, seeds are numbers of 32 bits, sign-extended.
     pub(super) fn seeded(seed: i64, second: i64) -> Self {
-        Self::new(seed.cast_unsigned(), u128::from(second.cast_unsigned()) << 64)
+        let [seed, second] = [seed, second].map(|seed| i64::from(seed as i32).cast_unsigned());
+        Self::new(seed, u128::from(second) << 64)
     }
 
     /// The next four numbers.

@@ -88,7 +88,7 @@ def elementwise():
         if dtype in ["i1", "i2", "i4"]:
             yield Case("STABLEHLO_SHIFT_LEFT", [x, bits], [dtype], name=dtype)
         yield referenced("SHIFT_LEFT", [x, np.where(bits > 2, info.bits, bits).astype(dtype)],
-                         lambda x, n: np.where(n < info.bits, np.left_shift(x, n % info.bits), 0))
+                         lambda x, n, bits=info.bits: np.where(n < bits, np.left_shift(x, n % bits), 0))
     x, y = np.array([0, 0, 1, 1], "bool"), np.array([0, 1, 0, 1], "bool")
     yield Case("STABLEHLO_AND", [x, y], ["bool"], name="bool")
     yield referenced("OR", [x, y], np.logical_or)
@@ -108,16 +108,16 @@ def comparisons():
 def moved():
     x = floats(2, 3, 4, 5)
     for order in [[0, 1, 2, 3], [3, 2, 1, 0], [0, 2, 3, 1]]:
-        yield referenced("TRANSPOSE", [x], lambda x: np.transpose(x, order),
+        yield referenced("TRANSPOSE", [x], lambda x, order=order: np.transpose(x, order),
                          options("StablehloTransposeOptions", permutation=order))
     yield referenced("RESHAPE", [x], lambda x: x.reshape(6, 20))
     yield referenced("RESHAPE", [np.array([[7]], "i4")], lambda x: x.reshape(()))
     for start, limit, strides in [([0, 0, 0, 0], [2, 3, 4, 5], [1, 1, 1, 1]), ([1, 0, 1, 0], [2, 3, 4, 5], [1, 2, 1, 3])]:
         part = tuple(slice(*bounds) for bounds in zip(start, limit, strides))
-        yield referenced("SLICE", [x], lambda x: x[part], options(
+        yield referenced("SLICE", [x], lambda x, part=part: x[part], options(
             "StablehloSliceOptions", startIndices=start, limitIndices=limit, strides=strides))
     for axis in range(4):
-        yield referenced("CONCATENATE", [x, x[:, :, :, :] * 2], lambda *p: np.concatenate(p, axis),
+        yield referenced("CONCATENATE", [x, x[:, :, :, :] * 2], lambda *p, axis=axis: np.concatenate(p, axis),
                          options("StablehloConcatenateOptions", dimension=axis))
     for shape, axes, to in [((), [], (2, 3)), ((3,), [1], (2, 3)), ((2, 1), [0, 1], (2, 3)),
                             ((3, 1), [1, 3], (2, 3, 4, 5)), ((2, 3), [0, 1], (2, 3))]:
@@ -135,16 +135,16 @@ def moved():
             yield whole("IOTA", [], [(dtype, shape)], options("StablehloIotaOptions", iotaDimension=axis),
                         what=dtype, results=[result])
     for dtype, to in itertools.product(["f4", "i4"], ["f4", "i4", "i8", "bool"]):
-        yield referenced("CONVERT", [(floats(2, 3) * 9).astype(dtype)], lambda x: x.astype(to), output=to)
+        yield referenced("CONVERT", [(floats(2, 3) * 9).astype(dtype)], lambda x, to=to: x.astype(to), output=to)
     for start in [[1, 0, 1, 2], [-3, 9, 0, 9]]:
         sizes = [1, 2, 3, 2]
         part = tuple(slice(s, s + n) for s, n in zip(
             [min(max(s, 0), d - n) for s, d, n in zip(start, x.shape, sizes)], sizes))
         starts = [np.array(s, "i4") for s in start]
-        yield referenced("DYNAMIC_SLICE", [x, *starts], lambda x, *_: x[part],
+        yield referenced("DYNAMIC_SLICE", [x, *starts], lambda x, *_, part=part: x[part],
                          options("StablehloDynamicSliceOptions", sliceSizes=sizes))
 
-        def update(x, u, *_):
+        def update(x, u, *_, part=part):
             x = x.copy()
             x[part] = u
             return x
@@ -332,7 +332,7 @@ def convolutions():
         for filters in [placed[1], Const(placed[1])]:
             yield Case("STABLEHLO_CONVOLUTION", [np.ascontiguousarray(placed[0]), filters], ["f4"], chosen,
                        f"{x.shape} {w.shape} {strides} {padding} {steps} {dilations} {groups} {orders}",
-                       tolerance=(1e-5, 1e-5), reference=lambda *_: [placed[2]])
+                       tolerance=(1e-5, 1e-5), reference=lambda *_, result=placed[2]: [result])
     last = [[0, 1, 2, 3], [3, 0, 1, 2], [0, 1, 2, 3]]
     first = [[0, 2, 3, 1], [0, 2, 3, 1], [0, 2, 3, 1]]
     for orders in [last, first]:
