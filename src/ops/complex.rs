@@ -73,7 +73,6 @@ impl Operator for Part {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::ops::testing::{Operand, run};
     use crate::schema::{BuiltinOperator, BuiltinOptionsT};
 
