@@ -15,8 +15,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use self::strip::Strip;
-use self::strip::last::{HALF, PART, WHOLE};
-use super::isa::{Isa, Task};
+use super::isa::Isa;
 use super::minmax;
 use super::simd::{LANES, Simd};
 use crate::arithmetic::Arithmetic;
@@ -394,7 +393,7 @@ pub fn multiply<'w, F: Fn((usize, usize), &mut [usize]) -> usize>(
             observed,
             pointers,
         };
-        weights.isa.dispatch_products(weights.arithmetic, product);
+        product.run();
         if let Some(after) = &mut after {
             for (image, before) in images.zip(before) {
                 if observed[image].needs_rescan() {
@@ -505,16 +504,14 @@ struct Product<'a> {
     pointers: *const *const f32,
 }
 
-impl Task for Product<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Packed { layout, panels, bias, .. } = self.weights;
+impl Product<'_> {
+    fn run(self) {
+        let Packed { isa, layout, panels, bias, .. } = self.weights;
         let WeightLayout { n, segments, segment_len, .. } = layout;
-        let panel_width = S::TILE_VECTORS * LANES;
+        let (tile_rows, tile_vectors) = isa.tile();
+        let panel_width = tile_vectors * LANES;
         let k = layout.k();
-        let tiles = self.rows.len().div_ceil(S::TILE_ROWS);
+        let tiles = self.rows.len().div_ceil(tile_rows);
         let terms = (tiles * k).max(1);
         for column in (0..n).step_by(panel_width) {
             let used = (n - column).min(panel_width);
@@ -526,6 +523,7 @@ impl Task for Product<'_> {
             // A single tile reads its own panel as fast as it comes.
             let next_step = if tiles > 1 { next.len().div_ceil(terms) } else { 0 };
             let next = if next_step == 0 { panel } else { next.as_ptr() };
+            let start = self.rows.start * self.target.row_stride + self.target.column + column;
             let strip = Strip {
                 panel,
                 next,
@@ -537,26 +535,16 @@ impl Task for Product<'_> {
                 clamp: self.clamp,
                 row_stride: self.target.row_stride,
                 image_rows: self.image_rows,
+                pointers: self.pointers,
+                rows: self.rows.clone(),
+                to: self.target.values[start..].as_mut_ptr(),
+                observed: &mut *self.observed,
             };
-            let start = self.rows.start * self.target.row_stride + self.target.column + column;
-            let to = self.target.values[start..].as_mut_ptr();
-            let (pointers, rows) = (self.pointers, self.rows.clone());
             // SAFETY: `fill_pointers` has written a pointer to a readable segment for each row
             // of the block and each segment; `multiply` checked that all rows of the output are
             // inside `values`, which this borrows mutably; panels and bias are padded to whole
             // vectors, and hold `k` rows from `column` on.
-            unsafe {
-                let observed = &mut *self.observed;
-                let two = used > LANES && S::TILE_VECTORS == 2;
-                match (two, used % LANES) {
-                    (true, 0) => strip.run::<S, 2, WHOLE>(s, pointers, rows, to, observed),
-                    (true, ..=8) => strip.run::<S, 2, HALF>(s, pointers, rows, to, observed),
-                    (true, _) => strip.run::<S, 2, PART>(s, pointers, rows, to, observed),
-                    (false, 0) => strip.run::<S, 1, WHOLE>(s, pointers, rows, to, observed),
-                    (false, ..=8) => strip.run::<S, 1, HALF>(s, pointers, rows, to, observed),
-                    (false, _) => strip.run::<S, 1, PART>(s, pointers, rows, to, observed),
-                }
-            }
+            unsafe { strip.run(isa, self.weights.arithmetic) };
         }
     }
 }

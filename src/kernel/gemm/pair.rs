@@ -72,7 +72,7 @@ const fn has_rows(vectors: usize, last: u8) -> bool {
     vectors == 2 || last != last::HALF
 }
 
-impl Strip {
+impl Strip<'_> {
     /// Whether two tiles can be computed at once that have these columns.
     #[inline(always)]
     pub(super) fn pairs<S: Simd, const NV: usize, const LAST: u8>(&self) -> bool {

@@ -3,12 +3,14 @@
 use std::ops::Range;
 
 use super::{Clamp, SUM_BLOCK, pair};
+use crate::arithmetic::Arithmetic;
+use crate::kernel::isa::{Isa, Task};
 use crate::kernel::minmax::Fold;
 use crate::kernel::simd::{LANES, Simd};
 use crate::observation::Observation;
 
 /// One panel of columns against the rows of a block.
-pub(super) struct Strip {
+pub(super) struct Strip<'a> {
     pub(super) panel: *const f32,
     pub(super) bias: *const f32,
     /// Weights that will be read next.
@@ -23,6 +25,13 @@ pub(super) struct Strip {
     pub(super) row_stride: usize,
     /// Rows of an image.
     pub(super) image_rows: usize,
+    /// Per tile of rows (the last may have fewer), `segments` times the tile's rows.
+    pub(super) pointers: *const *const f32,
+    /// Counted through all images.
+    pub(super) rows: Range<usize>,
+    /// The result of the first row and column.
+    pub(super) to: *mut f32,
+    pub(super) observed: &'a mut [Observation],
 }
 
 /// How much of a panel's last vector exists.
@@ -44,46 +53,59 @@ pub(super) struct Tile {
     pub(super) to: *mut f32,
 }
 
-impl Strip {
-    /// Computes the rows `block`, counted through all images. `LAST` is one of [`last`].
+/// A strip whose panel has `NV` vectors, of which `LAST`, one of [`last`], exists of the last one, and whose
+/// results are of many terms, which are summed block by block, or of few.
+///
+/// Every kind is a task of its own: all in one function take minutes to compile.
+struct Kind<'a, const NV: usize, const LAST: u8, const MANY: bool>(Strip<'a>);
+
+impl<const NV: usize, const LAST: u8, const MANY: bool> Task for Kind<'_, NV, LAST, MANY> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, s: S) {
+        // SAFETY: only `Strip::run` makes kinds, whose callers vouch for it.
+        unsafe { self.0.rows::<S, NV, LAST, MANY>(s) };
+    }
+}
+
+impl Strip<'_> {
+    /// Computes the rows.
     ///
     /// # Safety
-    /// `pointers` holds, per tile of `S::TILE_ROWS` rows (the last may have fewer), `segments` times
+    /// `pointers` holds, per tile of the instruction set's rows (the last may have fewer), `segments` times
     /// the tile's rows of pointers to `segment_len` readable values; `panel` and `bias` are readable
-    /// for whole vectors; `to` is writable for the block's rows of `used` values.
-    #[inline(always)]
-    pub(super) unsafe fn run<S: Simd, const NV: usize, const LAST: u8>(
-        &self,
-        s: S,
-        pointers: *const *const f32,
-        block: Range<usize>,
-        to: *mut f32,
-        observed: &mut [Observation],
-    ) {
-        // SAFETY: as for this function.
-        unsafe {
-            if self.segments * self.segment_len <= SUM_BLOCK {
-                self.rows::<S, NV, LAST, false>(s, pointers, block, to, observed);
-            } else {
-                self.rows::<S, NV, LAST, true>(s, pointers, block, to, observed);
-            }
+    /// for whole vectors; `to` is writable for all rows of `used` values.
+    pub(super) unsafe fn run(self, isa: Isa, arithmetic: Arithmetic) {
+        if isa.tile().1 == 2 && self.used > LANES {
+            self.run_of::<2>(isa, arithmetic);
+        } else {
+            self.run_of::<1>(isa, arithmetic);
         }
     }
 
-    /// The same for results of many terms, which are summed block by block, or of few.
-    ///
+    fn run_of<const NV: usize>(self, isa: Isa, arithmetic: Arithmetic) {
+        match self.used % LANES {
+            0 => self.run_kind::<NV, { last::WHOLE }>(isa, arithmetic),
+            1..=8 => self.run_kind::<NV, { last::HALF }>(isa, arithmetic),
+            _ => self.run_kind::<NV, { last::PART }>(isa, arithmetic),
+        }
+    }
+
+    fn run_kind<const NV: usize, const LAST: u8>(self, isa: Isa, arithmetic: Arithmetic) {
+        if self.segments * self.segment_len <= SUM_BLOCK {
+            isa.dispatch_products(arithmetic, Kind::<NV, LAST, false>(self));
+        } else {
+            isa.dispatch_products(arithmetic, Kind::<NV, LAST, true>(self));
+        }
+    }
+
     /// # Safety
     /// As for [`Strip::run`].
     #[inline(always)]
-    unsafe fn rows<S: Simd, const NV: usize, const LAST: u8, const MANY: bool>(
-        &self,
-        s: S,
-        pointers: *const *const f32,
-        block: Range<usize>,
-        to: *mut f32,
-        observed: &mut [Observation],
-    ) {
-        let mut tile = Tile { pointers, next: self.next, to };
+    unsafe fn rows<S: Simd, const NV: usize, const LAST: u8, const MANY: bool>(&mut self, s: S) {
+        let block = self.rows.clone();
+        let mut tile = Tile { pointers: self.pointers, next: self.next, to: self.to };
         let mut row = block.start;
         while row < block.end {
             let image = row / self.image_rows;
@@ -121,14 +143,15 @@ impl Strip {
                         for r in 0..rows {
                             let image = (row + r) / self.image_rows;
                             let to = tile.to.add(r * self.row_stride);
-                            observed[image] = observed[image].union(self.look::<S, NV>(s, to));
+                            self.observed[image] =
+                                self.observed[image].union(self.look::<S, NV>(s, to));
                         }
                     }
                     tile = self.advance(tile, rows);
                     row += rows;
                 }
             }
-            observed[image] = observed[image].union(self.finish(s, folds));
+            self.observed[image] = self.observed[image].union(self.finish(s, folds));
         }
     }
 
