@@ -1,6 +1,7 @@
 """Custom operators: detections, spectrograms, and those of MediaPipe, which LiteRT does not have.
 
-Left out: AudioSpectrogram of several channels, of which LiteRT takes the second with samples of the first;
+Left out: several classes per box with the regular TFLite_Detection_PostProcess, which leaves as many rows
+unwritten; AudioSpectrogram of several channels, of which LiteRT takes the second with samples of the first;
 classes and scores of boxes that were not found, which the fast TFLite_Detection_PostProcess leaves as they were;
 boxes with equal scores, whose order LiteRT leaves to the sorting.
 """
@@ -30,7 +31,7 @@ def custom(code, inputs, outputs, attributes, name, **more):
 
 def detections():
     for number, (regular, boxes, classes, background, per_box, most) in enumerate([
-            (True, 30, 3, 1, 1, 10), (True, 30, 4, 0, 1, 5), (True, 12, 2, 1, 1, 40), (True, 20, 3, 1, 2, 4),
+            (True, 30, 3, 1, 1, 10), (True, 30, 4, 0, 1, 5), (True, 12, 2, 1, 1, 40), (True, 20, 3, 1, 1, 4),
             (False, 30, 3, 1, 1, 10), (False, 30, 4, 0, 2, 5), (False, 40, 2, 1, 2, 3)]):
         scores = rng.permutation(boxes * (classes + background)).reshape(1, boxes, -1)
         scores = (scores / scores.size).astype("f4")

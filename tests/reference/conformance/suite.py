@@ -290,8 +290,10 @@ def write(path, cases):
             model, outputs = evaluate(case)
         except Exception as error:
             raise SystemExit(f"{path}: {name}: {error}") from error
+        computed = case.results if isinstance(case, Whole) else case.reference
         index.append({
             "name": name,
+            "reference": "LiteRT" if computed is None else "NumPy",
             "operator": case.custom_code or case.operator,
             "tolerance": list(case.tolerance),
             "model": put(model),
