@@ -329,7 +329,7 @@ fn elementwise(isa: Isa, _: f64) {
         let plan = ReducePlan::new(&shape, |axis| axis == 1 || axis == 2).unwrap();
         let mut means = vec![0.0; channels];
         show("MEAN h, w", &shape, bytes(a), &mut || {
-            reduce(isa, Reduction::Mean, &plan, a, &mut means);
+            reduce(isa, Arithmetic::Fast, Reduction::Mean, &plan, a, &mut means);
         });
         show("SOFTMAX", &shape, bytes(a) + bytes(output), &mut || {
             Softmax::Share { beta: 1.0 }.run(isa, channels, a, output);

@@ -15,8 +15,8 @@ pub enum Arithmetic {
     Fast,
     /// Every product of a convolution is computed and added, with one rounding for both.
     Direct,
-    /// Every product is computed, rounded, and then added, as LiteRT's kernels do on x86: slow, to
-    /// reproduce the ranges of tools that run them.
+    /// Every product is computed, rounded, and then added, as LiteRT's kernels do on x86, and the terms of
+    /// sums and means one after the other: slow, to reproduce the ranges of tools that run them.
     Reference,
 }
 

@@ -2,12 +2,14 @@
 //!
 //! Every result has one fixed order of additions: along a kept innermost axis, lanes run across the
 //! results and the terms come in ascending order; along a reduced innermost axis, sixteen partial
-//! sums take every sixteenth element each and are then added in halves.
+//! sums take every sixteenth element each and are then added in halves. [`Arithmetic::Reference`] has the
+//! terms in ascending order there too.
 
 use super::isa::{Isa, Task};
 use super::minmax::Fold;
 use super::odometer::{Loop, Odometer};
 use super::simd::{LANES, Simd};
+use crate::arithmetic::Arithmetic;
 use crate::observation::Observation;
 
 /// What elements are reduced to.
@@ -47,6 +49,12 @@ impl Reduction {
 
     fn is_extreme(self) -> bool {
         matches!(self, Self::Max | Self::Min)
+    }
+
+    /// The sum or the product.
+    #[inline(always)]
+    fn join_one(self, sum: f32, x: f32) -> f32 {
+        if self == Self::Product { sum * x } else { sum + x }
     }
 
     #[inline(always)]
@@ -150,16 +158,20 @@ pub fn fold<T: Copy, R: Copy>(
 /// If the lengths are not those of the plan.
 pub fn reduce(
     isa: Isa,
+    arithmetic: Arithmetic,
     reduction: Reduction,
     plan: &ReducePlan,
     input: &[f32],
     output: &mut [f32],
 ) -> Observation {
     assert_eq!((input.len(), output.len()), (plan.input_len, plan.output_len), "lengths");
-    isa.dispatch(ReduceTask { reduction, plan, input, output })
+    let in_order = arithmetic == Arithmetic::Reference;
+    isa.dispatch(ReduceTask { in_order, reduction, plan, input, output })
 }
 
 struct ReduceTask<'a> {
+    /// Whether terms are added one after the other.
+    in_order: bool,
     reduction: Reduction,
     plan: &'a ReducePlan,
     input: &'a [f32],
@@ -171,7 +183,7 @@ impl Task for ReduceTask<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> Observation {
-        let Self { reduction, plan, input, output } = self;
+        let Self { in_order, reduction, plan, input, output } = self;
         output.fill(match reduction {
             // Whatever is compared to NaN takes its place.
             Reduction::Max | Reduction::Min if plan.count > 0 => f32::NAN,
@@ -186,6 +198,8 @@ impl Task for ReduceTask<'_> {
                 let before = output[at];
                 output[at] = if reduction.is_extreme() {
                     extreme_of_run(s, reduction, before, run)
+                } else if in_order {
+                    run.iter().fold(before, |sum, &x| reduction.join_one(sum, x))
                 } else {
                     let reduced = s.splat(reduce_run(s, reduction, run));
                     s.to_array(reduction.join(s, s.splat(before), reduced))[0]
@@ -367,10 +381,14 @@ mod tests {
                     };
                     expected[at] = Some(joined);
                 }
-                let mut reference: Option<Vec<f32>> = None;
-                for isa in Isa::supported() {
+                let mut references = [const { None::<Vec<f32>> }; 2];
+                let kinds = [Arithmetic::Fast, Arithmetic::Reference].into_iter().enumerate();
+                for (isa, (kind, arithmetic)) in Isa::supported()
+                    .into_iter()
+                    .flat_map(|isa| kinds.clone().map(move |k| (isa, k)))
+                {
                     let mut output = vec![0.0; plan.output_len];
-                    let observed = reduce(isa, reduction, &plan, &input, &mut output);
+                    let observed = reduce(isa, arithmetic, reduction, &plan, &input, &mut output);
                     assert!(observed.same_bits(Observation::scan(&output)));
                     for (&result, expected) in output.iter().zip(&expected) {
                         let mut expected = expected.unwrap();
@@ -378,11 +396,12 @@ mod tests {
                             expected /= plan.count as f64;
                         }
                         assert!(
-                            (f64::from(result) - expected).abs() < 1.0e-4,
+                            (f64::from(result) - expected).abs() < [1.0e-4, 1.0e-3][kind],
                             "{isa} {reduction:?}"
                         );
                     }
-                    assert_eq!(&output, reference.get_or_insert_with(|| output.clone()), "{isa}");
+                    let reference = references[kind].get_or_insert_with(|| output.clone());
+                    assert_eq!(&output, reference, "{isa}");
                 }
             }
         }
@@ -401,7 +420,7 @@ mod tests {
                 fold(&plan, &input, &mut expected, f32::NAN, larger);
                 for isa in Isa::supported() {
                     let mut output = vec![0.0; plan.output_len];
-                    reduce(isa, Reduction::Max, &plan, &input, &mut output);
+                    reduce(isa, Arithmetic::Fast, Reduction::Max, &plan, &input, &mut output);
                     let bits = |v: &[f32]| v.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
                     assert_eq!(bits(&output), bits(&expected), "{isa} {mask} {at}");
                 }

@@ -109,9 +109,10 @@ impl Operator for Reduce {
         let plan = ReducePlan::new(shape, |axis| reduced[axis])
             .ok_or_else(|| Error::model(format!("shape {shape:?} is too large")))?;
         if let (Function::Of(reduction), DType::F32) = (self.function, dtype) {
+            let arithmetic = context.arithmetic;
             return Ok(Prepared::eval(Observe::Fused, move |context| {
                 let (isa, input) = (context.isa(), context.input::<f32>(0));
-                let observed = reduce(isa, reduction, &plan, input, context.output(0));
+                let observed = reduce(isa, arithmetic, reduction, &plan, input, context.output(0));
                 context.observe(0, observed);
                 Ok(())
             }));

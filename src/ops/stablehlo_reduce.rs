@@ -55,11 +55,11 @@ impl Operator for StablehloReduce {
         if let (DType::F32, Some(reduction)) = (dtype, reduction)
             && plan.count() > 0
         {
-            let join = combination.floats();
+            let (join, arithmetic) = (combination.floats(), context.arithmetic);
             return Ok(Prepared::eval(Observe::Scan, move |context| {
                 let (isa, start) = (context.isa(), context.input::<f32>(1)[0]);
                 let (input, output) = (context.input(0), context.output::<f32>(0));
-                reduce(isa, reduction, &plan, input, output);
+                reduce(isa, arithmetic, reduction, &plan, input, output);
                 for to in output {
                     *to = join(start, *to);
                 }
