@@ -45,8 +45,9 @@ pub fn run_model(bytes: &[u8]) {
             let open = 1 + usize::from(seed % 3);
             let shape: Vec<usize> =
                 input.input_type.shape.iter().map(|dim| dim.unwrap_or(open)).collect();
-            let elements: usize = shape.iter().product();
             let element = input.input_type.dtype.byte_len().unwrap_or(1);
+            let elements = shape.iter().try_fold(1_usize, |all, &n| all.checked_mul(n));
+            let Some(elements) = elements.filter(|&all| all <= MEMORY / element) else { return };
             let mut buffer = AlignedBuffer::zeroed(elements * element);
             fill(&mut buffer, input.input_type.dtype, seed);
             buffers.push(buffer);

@@ -1,21 +1,25 @@
 use super::model_file::Format;
+use super::slots;
 use super::wire::{Table, Wire};
 use crate::error::Result;
 use crate::graph::QuantizationDetails;
 use crate::schema::QuantizationParameters;
 
 /// The details of a quantization. The members of the union have other numbers in TFLite than in circle,
-/// so the generated accessors do not fit it.
+/// so neither the generated accessors nor what was verified fit it.
 pub(super) fn details(
     format: Format,
     parameters: QuantizationParameters<'_>,
 ) -> Result<QuantizationDetails> {
     let number = parameters.details_type().0;
-    let Some(table) = parameters.details().filter(|_| number != 0) else {
+    if number == 0 {
+        return Ok(QuantizationDetails::None);
+    }
+    let wire = Wire(parameters._tab.buf());
+    let parameters = wire.table(parameters._tab.loc())?;
+    let Some(table) = wire.child(parameters, slots::quantization::DETAILS)? else {
         return Ok(QuantizationDetails::None);
     };
-    let wire = Wire(table.buf());
-    let table = wire.table(table.loc())?;
     Ok(match (format, number) {
         (_, 1) => QuantizationDetails::Custom { byte_len: wire.vector_len(table, 0)? },
         (Format::Circle, 2) => QuantizationDetails::Mx { axis: number_in(wire, table, 0)? },
