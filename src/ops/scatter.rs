@@ -163,4 +163,28 @@ mod tests {
         assert_eq!(scatter(&[1, 2], &[0, 0], &[1], &[3]), ErrorKind::Model);
         assert_eq!(scatter(&[], &[0], &[], &[3]), ErrorKind::Model);
     }
+
+    #[test]
+    fn misfits_of_sparse_to_dense_are_errors() {
+        let scatter = |indices: &[usize], of: &[i32], values: &[usize], shape: &[i32]| {
+            let operands = [
+                Some(Operand::indices(indices, of)),
+                Some(Operand::indices(&[shape.len()], shape)),
+                Some(Operand::input(values, &vec![0.0; values.iter().product()])),
+                Some(Operand::input(&[], &[0.0])),
+            ];
+            let result = run(BuiltinOperator::SPARSE_TO_DENSE, BuiltinOptionsT::NONE, &operands);
+            result.map_err(|error| error.kind()).err()
+        };
+        assert_eq!(scatter(&[2, 1], &[0, 2], &[2], &[3]), None);
+        assert_eq!(scatter(&[], &[2], &[], &[3]), None);
+        // An index outside; negative ones are outside too.
+        assert_eq!(scatter(&[1], &[3], &[1], &[3]), Some(ErrorKind::Record));
+        assert_eq!(scatter(&[1], &[-1], &[1], &[3]), Some(ErrorKind::Record));
+        // A negative dimension, too many values, too few dimensions in an index, too many of indices.
+        assert_eq!(scatter(&[1], &[0], &[1], &[-3]), Some(ErrorKind::Model));
+        assert_eq!(scatter(&[1], &[0], &[2], &[3]), Some(ErrorKind::Model));
+        assert_eq!(scatter(&[1, 1], &[0], &[1], &[3, 3]), Some(ErrorKind::Model));
+        assert_eq!(scatter(&[1, 1, 1], &[0], &[1], &[3]), Some(ErrorKind::Model));
+    }
 }

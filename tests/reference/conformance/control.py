@@ -104,6 +104,51 @@ def variables():
     return Whole("READ_VARIABLE", pack(model), [F([1, 2])], "set once, read, set, read")
 
 
+def counted(dtype, rounds):
+    """Two variables: the body of a loop adds to one of them what is in the other."""
+    model = new_model()
+    main, init, cond, body = (Graph(model, name) for name in ["main", "init", "cond", "body"])
+    names = [options("VarHandleOptions", container="", sharedName=name) for name in ["step", "sum"]]
+    handle = lambda graph, k: graph.op("VAR_HANDLE", [], [("resource", [1])], names[k])
+    read = lambda graph, k: graph.op("READ_VARIABLE", [handle(graph, k)], [(dtype, [3])],
+                                     options("ReadVariableOptions"))
+    assign = lambda graph, k, value: graph.op("ASSIGN_VARIABLE", [handle(graph, k), value], [],
+                                              options("AssignVariableOptions"))
+    main.op("CALL_ONCE", [], [], options("CallOnceOptions", initSubgraphIndex=init.index))
+    i, step = main.input(I, [1]), main.input(dtype, [3])
+    assign(main, 0, step)
+    i = main.op("WHILE", [i], [(I, [1])], options(
+        "WhileOptions", condSubgraphIndex=cond.index, bodySubgraphIndex=body.index))
+    main.results(i, read(main, 1))
+    assign(init, 1, init.const(dtype([10, 20, 30])))
+    i = cond.input(I, [1])
+    cond.results(cond.op("LESS", [i, cond.const(I([rounds]))], [(bool, [1])], options("LessOptions")))
+    i = body.input(I, [1])
+    assign(body, 1, body.op("ADD", [read(body, 1), read(body, 0)], [(dtype, [3])], arithmetic()))
+    body.results(body.op("ADD", [i, body.const(I([1]))], [(I, [1])], arithmetic()))
+    return Whole("ASSIGN_VARIABLE", pack(model), [I([0]), dtype([1, -2, 3])],
+                 f"{rounds} rounds {dtype.__name__}")
+
+
+def different_shapes(condition):
+    """Branches whose results differ in shape, and an operator behind them."""
+    model = new_model()
+    main = Graph(model)
+    then, otherwise = Graph(model, "then"), Graph(model, "else")
+    flag, x = main.input(bool, []), main.input(F, [2, 3])
+    joined = main.op("IF", [flag, x], [(F, [-1, 3])], options(
+        "IfOptions", thenSubgraphIndex=then.index, elseSubgraphIndex=otherwise.index))
+    total = main.op("SUM", [joined, main.const(I([0]))], [(F, [3])], options("ReducerOptions"))
+    main.results(joined, total)
+    x = then.input(F, [2, 3])
+    then.results(then.op("CONCATENATION", [x, x, x], [(F, [6, 3])],
+                         options("ConcatenationOptions", axis=0)))
+    x = otherwise.input(F, [2, 3])
+    otherwise.results(otherwise.op("NEG", [x], [(F, [2, 3])]))
+    return Whole("IF", pack(model), [np.array(condition), F([[-1, 0, 1], [2, 3, 4]])],
+                 f"different shapes {condition}")
+
+
 def computed_shape(shape):
     """A RESHAPE whose shape comes with the record, and what follows."""
     model = new_model()
@@ -166,9 +211,11 @@ def composite(calls, shared, nested):
 
 def cases():
     yield from (branch(c, n) for c in [True, False] for n in [True, False])
-    yield from (loop(n, given, dtype) for n in [0, 1, 5] for given in [True, False] for dtype in [F])
-    yield from (growing(n, dtype) for n in [0, 1, 4] for dtype in [F])
+    yield from (loop(n, given, dtype) for n in [0, 1, 5] for given in [True, False] for dtype in [F, I])
+    yield from (growing(n, dtype) for n in [0, 1, 4] for dtype in [F, I])
     yield variables()
+    yield from (counted(dtype, rounds) for dtype in [F, I, np.int64] for rounds in [0, 1, 3])
+    yield from (different_shapes(c) for c in [True, False])
     yield from (composite(calls, shared, nested) for calls, shared, nested in [
         (1, False, False), (3, False, False), (3, True, False), (1, False, True), (2, True, True),
         (2, False, True)])
