@@ -224,7 +224,12 @@ impl<'a> Joiner<'a> {
         let node = &self.builder.subgraph.nodes[step.node];
         let function = step.prepared.pointwise?;
         let &[tensor] = &node.outputs[..] else { return None };
-        if self.float_len(tensor)? != len {
+        let operands = match function {
+            Pointwise::Unary(_) => 1,
+            Pointwise::Binary(..) => 2,
+        };
+        // Operators pass over operands that they do not have; a link could not.
+        if node.inputs.len() != operands || self.float_len(tensor)? != len {
             return None;
         }
         let mut operands = SmallVec::new();

@@ -66,7 +66,7 @@ impl Edge {
     }
 
     /// Where an element goes, if it is left.
-    fn position_of(self, element: usize) -> Option<usize> {
+    pub(super) fn position_of(self, element: usize) -> Option<usize> {
         let position = (element as i64).checked_mul(self.step)?.checked_add(self.low)?;
         usize::try_from(position).ok().filter(|&position| position < self.output)
     }

@@ -3,6 +3,8 @@
 //! What is beside and between the elements is the initial value, which every result begins with. Semantics:
 //! the StableHLO specification, and TFLite's `stablehlo_reduce_window.cc`; integers wrap.
 
+use std::collections::BTreeSet;
+
 use bytemuck::Pod;
 
 use super::attributes::attributes_2;
@@ -30,8 +32,11 @@ struct Attributes {
     padding: Vec<i64>,
 }
 
+/// Offsets in a window that may be looked at where those beside the elements count.
+const MOST_OFFSETS: u64 = 1 << 24;
+
 /// Windows along an axis.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Axis {
     edge: Edge,
     size: i64,
@@ -51,6 +56,31 @@ impl Axis {
         // Positions that windows look at are numbers.
         (output - 1).max(0).checked_mul(stride)?.checked_add(reach)?;
         Some(Self { edge, size, stride, dilation, output: output as usize })
+    }
+
+    /// The offsets in windows, in ascending order, where some window has an element.
+    fn offsets(&self) -> Vec<i64> {
+        let windows = 0..self.output as i64;
+        let element_at =
+            |i: i64, at: i64| self.edge.element_at(i * self.stride + at * self.dilation).is_some();
+        if self.size <= self.edge.len() as i64 {
+            return (0..self.size)
+                .filter(|&at| windows.clone().any(|i| element_at(i, at)))
+                .collect();
+        }
+        // Windows may have any size: those at the elements.
+        let mut offsets = BTreeSet::new();
+        for i in windows {
+            let start = i * self.stride;
+            for position in (0..self.edge.len()).filter_map(|it| self.edge.position_of(it)) {
+                let distance = position as i64 - start;
+                let at = distance / self.dilation;
+                if distance >= 0 && distance % self.dilation == 0 && at < self.size {
+                    offsets.insert(at);
+                }
+            }
+        }
+        offsets.into_iter().collect()
     }
 }
 
@@ -134,34 +164,62 @@ impl Operator for WindowReduction {
     fn prepare(&self, context: &PrepareContext<'_>) -> Result<Prepared> {
         let (axes, combination) = (self.axes(context.inputs)?, self.combination);
         let dtype = context.inputs.required(0)?.tensor_type.dtype;
+        let offsets: Vec<Vec<i64>> = axes.iter().map(Axis::offsets).collect();
         Ok(Prepared::eval(Observe::Scan, move |context| {
-            for_numbers!(dtype, combination, |join| reduce(&axes, context, join));
-            Ok(())
+            for_numbers!(dtype, combination, |join| reduce(&axes, &offsets, context, join))
         }))
     }
 }
 
-fn reduce<T: Pod>(axes: &[Axis], context: &mut EvalContext<'_>, join: fn(T, T) -> T) {
+/// Whether joining `x` again changes nothing: then what is beside the elements need not be looked at.
+fn is_neutral<T: Pod + PartialEq>(x: T, join: fn(T, T) -> T) -> bool {
+    let joined = join(x, x);
+    // Not NaN, and of zeros only that one.
+    joined == x && bytemuck::bytes_of(&joined) == bytemuck::bytes_of(&x)
+}
+
+/// `offsets` are those of [`Axis::offsets`].
+fn reduce<T: Pod + PartialEq>(
+    axes: &[Axis],
+    offsets: &[Vec<i64>],
+    context: &mut EvalContext<'_>,
+    join: fn(T, T) -> T,
+) -> Result<()> {
     let (input, start) = (context.input::<T>(0), context.input::<T>(1)[0]);
     let output = context.output::<T>(0);
     output.fill(start);
     if output.is_empty() {
-        return;
+        return Ok(());
+    }
+    let all: Vec<Vec<i64>>;
+    let offsets = if is_neutral(start, join) {
+        offsets
+    } else {
+        let count = axes.iter().try_fold(1, |all: u64, axis| all.checked_mul(axis.size as u64));
+        if count.is_none_or(|count| count > MOST_OFFSETS) {
+            let sizes: Vec<i64> = axes.iter().map(|axis| axis.size).collect();
+            return Err(Error::record(format!("windows of {sizes:?} are too large")));
+        }
+        all = axes.iter().map(|axis| (0..axis.size).collect()).collect();
+        &all
+    };
+    if offsets.iter().any(Vec::is_empty) {
+        return Ok(());
     }
     // The offsets within a window in ascending order, each for all windows.
-    let mut offset = vec![0; axes.len()];
+    let mut at = vec![0; axes.len()];
     loop {
-        let windows = Windows { start, join };
-        windows.join(axes, &offset, Some(input), output);
+        let offset: Vec<i64> = at.iter().zip(offsets).map(|(&at, offsets)| offsets[at]).collect();
+        Windows { start, join }.join(axes, &offset, Some(input), output);
         let mut axis = axes.len();
         loop {
-            let Some(last) = axis.checked_sub(1) else { return };
+            let Some(last) = axis.checked_sub(1) else { return Ok(()) };
             axis = last;
-            offset[axis] += 1;
-            if offset[axis] < axes[axis].size {
+            at[axis] += 1;
+            if at[axis] < offsets[axis].len() {
                 break;
             }
-            offset[axis] = 0;
+            at[axis] = 0;
         }
     }
 }
