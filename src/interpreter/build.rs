@@ -15,7 +15,7 @@ use crate::operator::{
     Prepared,
 };
 use crate::ops::registry;
-use crate::tensor::{AlignedBuffer, DType, InputType, TensorType, num_elements};
+use crate::tensor::{AlignedBuffer, DType, InputType, TensorType, is_countable, num_elements};
 
 /// What helps against the memory limit.
 pub(super) const MORE_MEMORY: &str = "--max-memory allows more";
@@ -359,6 +359,10 @@ impl<'a> Builder<'a> {
                     tensor.name
                 ))
             })?;
+            if !is_countable(&tensor_type.shape) {
+                let name = &tensor.name;
+                return Err(Error::model(format!("tensor `{name}`, {tensor_type}, is too large")));
+            }
             inputs.push(Some(InputInfo {
                 tensor_type,
                 constant: self.constants[i].clone(),
@@ -398,7 +402,7 @@ impl<'a> Builder<'a> {
 
     fn check_size(&self, tensor_type: &TensorType) -> Result<()> {
         let limit = self.options.memory_limit;
-        match tensor_type.byte_len() {
+        match tensor_type.byte_len().filter(|_| is_countable(&tensor_type.shape)) {
             Some(bytes) if bytes <= limit => Ok(()),
             Some(bytes) => Err(Error::model(format!(
                 "{tensor_type} takes {bytes} bytes, more than the limit of {limit}"

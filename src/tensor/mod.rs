@@ -94,6 +94,13 @@ impl std::fmt::Display for InputType {
     }
 }
 
+/// Whether the products of any of the dimensions, and bytes and offsets of as many elements, can be counted,
+/// even where another dimension is 0.
+pub fn is_countable(shape: &[usize]) -> bool {
+    let product = shape.iter().try_fold(1_usize, |n, &d| n.checked_mul(d.max(1)));
+    product.is_some_and(|n| n <= 1 << 48)
+}
+
 /// Product of the dimensions, or `None` on overflow. 1 for a scalar.
 pub fn num_elements(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1_usize, |n, &d| n.checked_mul(d))
