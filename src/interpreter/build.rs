@@ -359,7 +359,7 @@ impl<'a> Builder<'a> {
                     tensor.name
                 ))
             })?;
-            if !is_countable(&tensor_type.shape) {
+            if !is_countable(&tensor_type.shape, self.options.memory_limit) {
                 let name = &tensor.name;
                 return Err(Error::model(format!("tensor `{name}`, {tensor_type}, is too large")));
             }
@@ -402,7 +402,7 @@ impl<'a> Builder<'a> {
 
     fn check_size(&self, tensor_type: &TensorType) -> Result<()> {
         let limit = self.options.memory_limit;
-        match tensor_type.byte_len().filter(|_| is_countable(&tensor_type.shape)) {
+        match tensor_type.byte_len().filter(|_| is_countable(&tensor_type.shape, limit)) {
             Some(bytes) if bytes <= limit => Ok(()),
             Some(bytes) => Err(Error::model(format!(
                 "{tensor_type} takes {bytes} bytes, more than the limit of {limit}"

@@ -95,10 +95,12 @@ impl std::fmt::Display for InputType {
 }
 
 /// Whether the products of any of the dimensions, and bytes and offsets of as many elements, can be counted,
-/// even where another dimension is 0.
-pub fn is_countable(shape: &[usize]) -> bool {
+/// even where another dimension is 0. Without elements, the other dimensions may have up to `limit` together:
+/// somebody might count to it.
+pub fn is_countable(shape: &[usize], limit: usize) -> bool {
     let product = shape.iter().try_fold(1_usize, |n, &d| n.checked_mul(d.max(1)));
-    product.is_some_and(|n| n <= 1 << 48)
+    let limit = if shape.contains(&0) { limit } else { 1 << 48 };
+    product.is_some_and(|n| n <= limit)
 }
 
 /// Product of the dimensions, or `None` on overflow. 1 for a scalar.
