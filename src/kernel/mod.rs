@@ -7,6 +7,7 @@
 // Vector code must end up inside the function that enables its instructions: see `isa::Task`.
 #![allow(clippy::inline_always)]
 
+pub mod attention;
 pub mod broadcast;
 pub mod conv;
 pub mod cyclic;

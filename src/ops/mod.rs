@@ -9,6 +9,7 @@
 mod activation;
 mod add_n;
 mod arg_extreme;
+mod attention;
 mod attributes;
 mod audio;
 mod batch_matmul;

@@ -2,6 +2,7 @@
 
 use super::add_n::AddN;
 use super::arg_extreme::ArgExtreme;
+use super::attention::Attention;
 use super::audio::{AudioSpectrogram, Mfcc};
 use super::batch_matmul::BatchMatMul;
 use super::binary::BinaryOperator;
@@ -87,6 +88,7 @@ pub const BUILTIN: &[(Code, Constructor)] = &[
     (Code::ARG_MAX, ArgExtreme::max),
     (Code::ARG_MIN, ArgExtreme::min),
     (Code::ATAN2, BinaryOperator::atan2),
+    (Code::ATTENTION, Attention::from_node),
     (Code::AVERAGE_POOL_2D, Pool2d::average),
     (Code::BATCH_MATMUL, BatchMatMul::from_node),
     (Code::BATCH_TO_SPACE_ND, Batch::batch_to_space),
@@ -294,9 +296,6 @@ fn why_not(code: &OperatorCode) -> Option<&'static str> {
         }
         OperatorCode::Builtin(Code::BCQ_FULLY_CONNECTED | Code::BCQ_GATHER) => {
             Some("how its binary codes are to be read is not published")
-        }
-        OperatorCode::Builtin(Code::ATTENTION) => {
-            Some("what it computes is not settled; use a model without fused attention")
         }
         OperatorCode::Custom(name) if name.starts_with("Flex") => Some(
             "it is an operator of TensorFlow; convert the model with TensorFlow Lite's builtin operators only",

@@ -22,7 +22,7 @@ TYPES = {
 }
 
 # Operators and options tables that only circle has: codes, members of the union, and its package's tables.
-CIRCLE = {"GRU": -5, "INSTANCE_NORM": -2, "RMS_NORM": -6, "ROPE": -7}
+CIRCLE = {"ATTENTION": -9, "GRU": -5, "INSTANCE_NORM": -2, "RMS_NORM": -6, "ROPE": -7}
 CIRCLE_OPTIONS = {
     "RoPEOptions": 249, "RmsNormOptions": 250, "GRUOptions": 251, "InstanceNormOptions": 254,
 }
