@@ -310,12 +310,15 @@ impl Strip<'_> {
             let mut panel = self.panel;
             for segment in 0..self.segments {
                 let rows = pointers.add(segment * MR).cast::<[*const f32; MR]>().read();
-                for k in 0..self.segment_len {
-                    add_products::<S, MR, NV, LAST>(s, &mut sums, &rows, k, panel);
-                    panel = panel.add(NV * LANES);
-                    s.prefetch(next);
-                    next = next.wrapping_add(self.next_step);
-                }
+                add_run::<S, MR, NV, LAST>(
+                    s,
+                    &mut sums,
+                    &rows,
+                    self.segment_len,
+                    &mut panel,
+                    &mut next,
+                    self.next_step,
+                );
             }
             sums
         }
@@ -347,12 +350,15 @@ impl Strip<'_> {
                 let mut left = self.segment_len;
                 while left > 0 {
                     let run = left.min(left_in_block);
-                    for k in 0..run {
-                        add_products::<S, MR, NV, LAST>(s, &mut sums, &rows, k, panel);
-                        panel = panel.add(NV * LANES);
-                        s.prefetch(next);
-                        next = next.wrapping_add(self.next_step);
-                    }
+                    add_run::<S, MR, NV, LAST>(
+                        s,
+                        &mut sums,
+                        &rows,
+                        run,
+                        &mut panel,
+                        &mut next,
+                        self.next_step,
+                    );
                     left -= run;
                     left_in_block -= run;
                     if left_in_block == 0 {
@@ -367,6 +373,44 @@ impl Strip<'_> {
             }
             add_to(s, &mut totals, &sums);
             totals
+        }
+    }
+}
+
+/// Adds the products of `len` elements of every row and rows of the panel to the sums, and goes on in the
+/// panel and in what is fetched.
+///
+/// # Safety
+/// Each of `rows` must be readable for `len` elements, `panel` for as many times `NV` vectors.
+#[inline(always)]
+unsafe fn add_run<S: Simd, const MR: usize, const NV: usize, const LAST: u8>(
+    s: S,
+    sums: &mut [[S::V; NV]; MR],
+    rows: &[*const f32; MR],
+    len: usize,
+    panel: &mut *const f32,
+    next: &mut *const f32,
+    next_step: usize,
+) {
+    /// Terms of a round: counting takes the ports that multiply.
+    const UNROLL: usize = 4;
+    // SAFETY: as for this function.
+    unsafe {
+        let whole = len - len % UNROLL;
+        for k in (0..whole).step_by(UNROLL) {
+            for i in 0..UNROLL {
+                let panel = panel.add(i * NV * LANES);
+                add_products::<S, MR, NV, LAST>(s, sums, rows, k + i, panel);
+                s.prefetch(next.wrapping_add(i * next_step));
+            }
+            *panel = panel.add(UNROLL * NV * LANES);
+            *next = next.wrapping_add(UNROLL * next_step);
+        }
+        for k in whole..len {
+            add_products::<S, MR, NV, LAST>(s, sums, rows, k, *panel);
+            *panel = panel.add(NV * LANES);
+            s.prefetch(*next);
+            *next = next.wrapping_add(next_step);
         }
     }
 }
