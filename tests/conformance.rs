@@ -6,8 +6,10 @@
 //! shown by `cargo test --test conformance -- --nocapture`.
 #![allow(clippy::print_stdout)]
 
+#[path = "support/families.rs"]
+mod support;
+
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use record_minmax::Error;
@@ -18,78 +20,58 @@ use record_minmax::observation::RecordObservations;
 use record_minmax::ops::registry::BUILTIN;
 use record_minmax::tensor::AlignedBuffer;
 use serde_json::Value;
+use support::{Family, families};
 
-/// The bytes of a family's file, and where its cases are in them.
-struct Family {
-    bytes: Vec<u8>,
-    cases: Vec<Value>,
-}
-
-impl Family {
-    fn read(path: &Path) -> Self {
-        let file = hdf5::File::open(path).unwrap();
-        let read = |name: &str| file.dataset(name).unwrap().read_raw::<u8>().unwrap();
-        Self { bytes: read("bytes"), cases: serde_json::from_slice(&read("index")).unwrap() }
+/// Runs a case; says what is wrong with it.
+fn check(family: &Family, case: &Value, isa: Isa) -> Result<(), String> {
+    let name = case["name"].as_str().unwrap();
+    let file = ModelFile::from_bytes(name, family.at(&case["model"]).to_vec());
+    let graph = file.and_then(|file| file.graph()).map_err(|e| e.to_string())?;
+    let list = |key: &str| case[key].as_array().unwrap().iter();
+    let inputs: Vec<AlignedBuffer> =
+        list("inputs").map(|place| AlignedBuffer::copy_of(family.at(place))).collect();
+    let inputs: Vec<&[u8]> = inputs.iter().map(AlignedBuffer::bytes).collect();
+    let run = |scan_only: bool| {
+        let options = PlanOptions { isa, scan_only, ..PlanOptions::new() };
+        let mut interpreter = Interpreter::new(Arc::new(Plan::new(&graph, &options)?));
+        let mut observed = RecordObservations::default();
+        interpreter.run(&inputs, &mut observed)?;
+        Ok::<_, Error>((interpreter, observed))
+    };
+    let (_, scanned) = run(true).map_err(|e| e.to_string())?;
+    let (interpreter, observed) = run(false).map_err(|e| e.to_string())?;
+    let pairs = observed.single.iter().zip(&scanned.single);
+    if let Some((found, scan)) = pairs.into_iter().find(|(a, b)| !a.same_bits(**b)) {
+        return Err(format!("observed {found:?}, but a scan gives {scan:?}"));
     }
-
-    fn at(&self, place: &Value) -> &[u8] {
-        let number = |i: usize| usize::try_from(place[i].as_u64().unwrap()).unwrap();
-        &self.bytes[number(0)..number(0) + number(1)]
-    }
-
-    /// Runs a case; says what is wrong with it.
-    fn check(&self, case: &Value, isa: Isa) -> Result<(), String> {
-        let name = case["name"].as_str().unwrap();
-        let file = ModelFile::from_bytes(name, self.at(&case["model"]).to_vec());
-        let graph = file.and_then(|file| file.graph()).map_err(|e| e.to_string())?;
-        let list = |key: &str| case[key].as_array().unwrap().iter();
-        let inputs: Vec<AlignedBuffer> =
-            list("inputs").map(|place| AlignedBuffer::copy_of(self.at(place))).collect();
-        let inputs: Vec<&[u8]> = inputs.iter().map(AlignedBuffer::bytes).collect();
-        let run = |scan_only: bool| {
-            let options = PlanOptions { isa, scan_only, ..PlanOptions::new() };
-            let mut interpreter = Interpreter::new(Arc::new(Plan::new(&graph, &options)?));
-            let mut observed = RecordObservations::default();
-            interpreter.run(&inputs, &mut observed)?;
-            Ok::<_, Error>((interpreter, observed))
+    let tolerance = |i: usize| case["tolerance"][i].as_f64().unwrap();
+    for (i, output) in list("outputs").enumerate() {
+        let expected = family.at(&output["bytes"]);
+        let found = interpreter.output(i, &inputs).ok_or("an output is missing")?;
+        let found_type = interpreter.output_type(i).ok_or("an output has no type")?.to_string();
+        let expected_type = type_name(output);
+        if found_type != expected_type || found.len() != expected.len() {
+            return Err(format!("output {i} is {found_type}, not {expected_type}"));
+        }
+        // Complex numbers are pairs of floats.
+        if output["dtype"] != "FLOAT32" && output["dtype"] != "COMPLEX64" {
+            if found != expected {
+                return Err(format!("output {i} is {found:?}, not {expected:?}"));
+            }
+            continue;
+        }
+        let floats = |bytes: &[u8]| -> Vec<f32> {
+            bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
         };
-        let (_, scanned) = run(true).map_err(|e| e.to_string())?;
-        let (interpreter, observed) = run(false).map_err(|e| e.to_string())?;
-        let pairs = observed.single.iter().zip(&scanned.single);
-        if let Some((found, scan)) = pairs.into_iter().find(|(a, b)| !a.same_bits(**b)) {
-            return Err(format!("observed {found:?}, but a scan gives {scan:?}"));
-        }
-        let tolerance = |i: usize| case["tolerance"][i].as_f64().unwrap();
-        for (i, output) in list("outputs").enumerate() {
-            let expected = self.at(&output["bytes"]);
-            let found = interpreter.output(i, &inputs).ok_or("an output is missing")?;
-            let found_type = interpreter.output_type(i).ok_or("an output has no type")?.to_string();
-            let expected_type = type_name(output);
-            if found_type != expected_type || found.len() != expected.len() {
-                return Err(format!("output {i} is {found_type}, not {expected_type}"));
-            }
-            // Complex numbers are pairs of floats.
-            if output["dtype"] != "FLOAT32" && output["dtype"] != "COMPLEX64" {
-                if found != expected {
-                    return Err(format!("output {i} is {found:?}, not {expected:?}"));
-                }
-                continue;
-            }
-            let floats = |bytes: &[u8]| -> Vec<f32> {
-                bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
-            };
-            for (at, (found, expected)) in
-                floats(found).into_iter().zip(floats(expected)).enumerate()
-            {
-                let (x, y) = (f64::from(found), f64::from(expected));
-                let close = (x - y).abs() <= tolerance(0) * y.abs() + tolerance(1);
-                if !(close || x == y || (x.is_nan() && y.is_nan())) {
-                    return Err(format!("output {i}, element {at} is {found}, not {expected}"));
-                }
+        for (at, (found, expected)) in floats(found).into_iter().zip(floats(expected)).enumerate() {
+            let (x, y) = (f64::from(found), f64::from(expected));
+            let close = (x - y).abs() <= tolerance(0) * y.abs() + tolerance(1);
+            if !(close || x == y || (x.is_nan() && y.is_nan())) {
+                return Err(format!("output {i}, element {at} is {found}, not {expected}"));
             }
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// Type and shape of an expected output, as the interpreter writes them.
@@ -100,14 +82,9 @@ fn type_name(output: &Value) -> String {
 
 #[test]
 fn operators_compute_what_litert_computes() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/conformance");
-    let mut paths: Vec<_> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
     let mut table = BTreeMap::<String, (usize, usize)>::new();
     let mut failures = Vec::new();
-    for path in paths {
-        let family = Family::read(&path);
+    for family in families() {
         for case in &family.cases {
             // Records that cannot have a range are refused.
             let is_refused = |error: &String| {
@@ -115,7 +92,7 @@ fn operators_compute_what_litert_computes() {
             };
             let failed: Vec<String> = Isa::supported()
                 .into_iter()
-                .filter_map(|isa| family.check(case, isa).err().map(|error| (isa, error)))
+                .filter_map(|isa| check(&family, case, isa).err().map(|error| (isa, error)))
                 .filter(|(_, error)| !is_refused(error))
                 .map(|(isa, error)| format!("{isa}: {error}"))
                 .collect();

@@ -4,12 +4,14 @@
 
 #[path = "../fuzz/src/lib.rs"]
 mod record_minmax_fuzz;
+#[path = "support/families.rs"]
+mod support;
 
 use std::fs;
 use std::path::Path;
 
 use record_minmax_fuzz::{read_model, run_model};
-use serde_json::Value;
+use support::families;
 
 fn testdata(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name)
@@ -24,27 +26,15 @@ fn inputs_that_once_failed() {
     }
 }
 
-/// Models of single operators, from one file of the conformance suite.
-fn models(family: &Path) -> Vec<Vec<u8>> {
-    let file = hdf5::File::open(family).unwrap();
-    let read = |name: &str| file.dataset(name).unwrap().read_raw::<u8>().unwrap();
-    let (bytes, index) = (read("bytes"), read("index"));
-    let cases: Vec<Value> = serde_json::from_slice(&index).unwrap();
-    let model = |case: &Value| {
-        let number = |i: usize| usize::try_from(case["model"][i].as_u64().unwrap()).unwrap();
-        bytes[number(0)..][..number(1)].to_vec()
-    };
-    cases.iter().map(model).collect()
-}
-
 #[test]
 fn changed_words_of_single_operators() {
     let words = [0_u32, 1, 2, 3, 7, 0x7fff_ffff, 0x8000_0000, u32::MAX, u32::MAX - 1, 0x0001_0000];
-    for entry in fs::read_dir(testdata("conformance")).unwrap() {
-        for (number, model) in models(&entry.unwrap().path()).into_iter().enumerate() {
+    for family in families() {
+        for (number, case) in family.cases.iter().enumerate() {
+            let model = family.at(&case["model"]);
             // Every word meets every value in some of the many models.
             for at in (number % 11..model.len() / 4).step_by(11) {
-                let mut changed = model.clone();
+                let mut changed = model.to_vec();
                 let word = words[(number + at) % words.len()];
                 changed[at * 4..][..4].copy_from_slice(&word.to_le_bytes());
                 run_model(&changed);

@@ -2,6 +2,9 @@
 //! what of them is compared with LiteRT. `UPDATE_DOCS=1 cargo test --test operators` writes it.
 #![forbid(unsafe_code)]
 
+#[path = "support/families.rs"]
+mod support;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,7 +15,8 @@ use record_minmax::interpreter::{CONTROL, Plan, PlanOptions};
 use record_minmax::operator::Observe;
 use record_minmax::ops::registry;
 use record_minmax::tensor::DType;
-use serde_json::Value;
+
+use support::families;
 
 /// What the suite says of an operator.
 #[derive(Default)]
@@ -32,20 +36,17 @@ fn path(name: &str) -> PathBuf {
 fn tested() -> BTreeMap<String, Tested> {
     let mut own = BTreeMap::<String, Tested>::new();
     let mut others = BTreeMap::<String, Tested>::new();
-    for entry in std::fs::read_dir(path("testdata/conformance")).unwrap() {
-        let file = hdf5::File::open(entry.unwrap().path()).unwrap();
-        let read = |name: &str| file.dataset(name).unwrap().read_raw::<u8>().unwrap();
-        let (bytes, index) = (read("bytes"), read("index"));
-        let cases: Vec<Value> = serde_json::from_slice(&index).unwrap();
-        for case in &cases {
-            let place = |i: usize| usize::try_from(case["model"][i].as_u64().unwrap()).unwrap();
-            let model = bytes[place(0)..][..place(1)].to_vec();
+    for family in families() {
+        for case in &family.cases {
+            let model = family.at(&case["model"]).to_vec();
             let graph = ModelFile::from_bytes("case", model).unwrap().graph().unwrap();
             let operator = case["operator"].as_str().unwrap();
             let reference = case["reference"].as_str().unwrap();
             own.entry(operator.to_owned()).or_default().add(operator, reference, &graph);
             let nodes = graph.subgraphs.iter().flat_map(|it| &it.nodes);
-            for other in nodes.map(|node| name(&node.code)).collect::<BTreeSet<_>>() {
+            let mut names: BTreeSet<_> = nodes.map(|node| name(&node.code)).collect();
+            names.remove(operator);
+            for other in names {
                 others.entry(other.clone()).or_default().add(&other, reference, &graph);
             }
         }
@@ -124,12 +125,18 @@ fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
     items.into_iter().map(|it| it.to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// The lines between the marks in the page.
-fn generated(tested: &BTreeMap<String, Tested>) -> String {
+/// Every operator that runs, in alphabetical order.
+fn operators() -> Vec<String> {
     let builtin = registry::BUILTIN.iter().map(|(code, _)| *code).chain(CONTROL.iter().copied());
     let mut names: Vec<String> = builtin.map(|code| name(&OperatorCode::Builtin(code))).collect();
     names.extend(registry::CUSTOM.iter().map(|(name, _)| (*name).to_owned()));
     names.sort();
+    names
+}
+
+/// The lines between the marks in the page.
+fn generated(tested: &BTreeMap<String, Tested>) -> String {
+    let names = operators();
     let mut text = format!("{} operators:\n\n", names.len());
     text += "| operator | element types | attributes | observed | cases |\n";
     text += "|---|---|---|---|---|\n";
@@ -169,11 +176,7 @@ fn the_page_of_operators_is_current() {
 #[test]
 fn every_operator_is_compared_with_another_implementation() {
     let tested = tested();
-    let builtin = registry::BUILTIN.iter().map(|(code, _)| *code).chain(CONTROL.iter().copied());
-    let missing: Vec<String> = builtin
-        .map(|code| name(&OperatorCode::Builtin(code)))
-        .chain(registry::CUSTOM.iter().map(|(name, _)| (*name).to_owned()))
-        .filter(|name| !tested.contains_key(name))
-        .collect();
+    let missing: Vec<String> =
+        operators().into_iter().filter(|name| !tested.contains_key(name)).collect();
     assert!(missing.is_empty(), "no cases of {}", missing.join(", "));
 }

@@ -7,9 +7,9 @@ use crate::error::{ErrorKind, Result};
 use crate::graph::{Constant, Model, Node, OperatorCode, Place, Subgraph, Tensor};
 use crate::kernel::Isa;
 use crate::observation::{Observation, RecordObservations};
+use crate::ops::testing::node_of;
 use crate::schema::{
-    BuiltinOperator as Code, BuiltinOptions2T, BuiltinOptionsT, Conv2DOptionsT,
-    DepthwiseConv2DOptionsT,
+    BuiltinOperator as Code, BuiltinOptionsT, Conv2DOptionsT, DepthwiseConv2DOptionsT,
 };
 use crate::tensor::{AlignedBuffer, DType};
 
@@ -33,19 +33,8 @@ fn constant(name: &str, values: &[f32]) -> Tensor {
 }
 
 fn node(code: Code, inputs: &[usize], output: usize) -> Node {
-    Node {
-        place: Place::default(),
-        code: OperatorCode::Builtin(code),
-        version: 1,
-        inputs: inputs.iter().map(|&i| Some(i)).collect(),
-        outputs: vec![output],
-        intermediates: Vec::new(),
-        options: BuiltinOptionsT::NONE,
-        options_2: BuiltinOptions2T::NONE,
-        custom_options: Vec::new(),
-        decomposition: None,
-        body: None,
-    }
+    let inputs = inputs.iter().map(|&i| Some(i)).collect();
+    Node { inputs, outputs: vec![output], ..node_of(code) }
 }
 
 /// Gives operators and tensors their places in the subgraph.

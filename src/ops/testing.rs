@@ -124,19 +124,7 @@ pub(crate) fn model_of(
         tensors.push(tensor(format!("out{i}"), &TensorType::new(dtype, [])));
     }
     let outputs: Vec<usize> = (first..tensors.len()).collect();
-    let node = Node {
-        place: Place::default(),
-        code: OperatorCode::Builtin(code),
-        version: 1,
-        inputs: node_inputs,
-        outputs: outputs.clone(),
-        intermediates: Vec::new(),
-        options,
-        options_2: BuiltinOptions2T::NONE,
-        custom_options: Vec::new(),
-        decomposition: None,
-        body: None,
-    };
+    let node = Node { inputs: node_inputs, outputs: outputs.clone(), options, ..node_of(code) };
     let subgraph = Subgraph {
         name: "main".to_owned(),
         tensors,
