@@ -422,12 +422,7 @@ impl<'a> Builder<'a> {
                 }
             }
             Compute::Eval(eval) => {
-                let given =
-                    node.inputs.iter().map(|it| it.and_then(|it| self.constants[it].as_ref()));
-                let given: Vec<_> = given.collect();
-                let values = Packs::default().folded(&(node.place, outputs), &given, || {
-                    self.evaluate_constant(node, outputs, eval, prepared.scratch)
-                })?;
+                let values = self.evaluate_constant(node, outputs, eval, prepared.scratch)?;
                 for (&output, value) in node.outputs.iter().zip(values) {
                     self.constants[output] = Some(value);
                 }

@@ -95,6 +95,11 @@ pub struct WeightLayout {
 }
 
 impl WeightLayout {
+    /// Of a matrix `[n, k]` whose rows are the columns' weights, as fully connected layers have it.
+    pub fn of_rows(n: usize, k: usize) -> Self {
+        Self { n, segments: 1, segment_len: k, column_stride: k, k_stride: 1 }
+    }
+
     /// Elements of a left row.
     fn k(&self) -> usize {
         self.segments * self.segment_len

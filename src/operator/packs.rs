@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::graph::{Constant, Model};
 
-/// Packed weights and folded constants, made once for all plans of a model whose shapes depend on the
-/// record. The default keeps nothing: a model with one plan needs each of them once.
+/// Packed weights, made once for all plans of a model whose shapes depend on the record. The default keeps
+/// nothing: a model with one plan needs each of them once.
 #[derive(Clone, Default)]
 pub struct Packs(Option<Arc<Mutex<Kept>>>);
 
@@ -17,8 +17,7 @@ type Key = (String, Vec<Option<usize>>);
 
 #[derive(Default)]
 struct Kept {
-    /// Addresses of the constants of the model, and of those that follow from them: they stay as they are,
-    /// and where they are.
+    /// Addresses of the constants of the model: they stay as they are, and where they are.
     lasting: HashSet<usize>,
     /// By purpose and addresses.
     made: HashMap<Key, Arc<dyn Any + Send + Sync>>,
@@ -45,33 +44,6 @@ impl Packs {
         constants: &[Option<&Constant>],
         make: impl FnOnce() -> T,
     ) -> Arc<T> {
-        self.get_with(purpose, constants, make, |_| Vec::new())
-    }
-
-    /// As [`get`](Self::get), for constants that follow from others.
-    pub(crate) fn folded<E>(
-        &self,
-        purpose: &dyn Debug,
-        constants: &[Option<&Constant>],
-        make: impl FnOnce() -> Result<Vec<Constant>, E>,
-    ) -> Result<Vec<Constant>, E> {
-        let mut error = None;
-        let made = self.get_with(
-            purpose,
-            constants,
-            || make().map_err(|e| error = Some(e)).unwrap_or_default(),
-            |made: &Vec<Constant>| made.iter().map(address).collect(),
-        );
-        error.map_or_else(|| Ok(made.as_ref().clone()), Err)
-    }
-
-    fn get_with<T: Any + Send + Sync>(
-        &self,
-        purpose: &dyn Debug,
-        constants: &[Option<&Constant>],
-        make: impl FnOnce() -> T,
-        lasting: impl FnOnce(&T) -> Vec<usize>,
-    ) -> Arc<T> {
         let Some(kept) = &self.0 else { return Arc::new(make()) };
         let lock = || kept.lock().unwrap_or_else(PoisonError::into_inner);
         let addresses: Vec<_> = constants.iter().map(|it| it.map(address)).collect();
@@ -87,9 +59,7 @@ impl Packs {
         let made = Arc::new(make());
         let mut kept = lock();
         let first = kept.made.entry(key).or_insert_with(|| Arc::clone(&made) as _);
-        let Ok(first) = Arc::clone(first).downcast::<T>() else { return made };
-        kept.lasting.extend(lasting(&first));
-        first
+        Arc::clone(first).downcast().unwrap_or(made)
     }
 }
 
@@ -128,11 +98,5 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &make(&packs, "a", &weights)));
         assert!(!Arc::ptr_eq(&first, &make(&packs, "b", &weights)));
         assert!(!Arc::ptr_eq(&make(&packs, "a", &other), &make(&packs, "a", &other)));
-        // What follows from what lasts, lasts.
-        let fold = || packs.folded(&"fold", &[Some(&weights)], || Ok::<_, ()>(vec![constant(3.0)]));
-        let folded = fold().unwrap().remove(0);
-        assert_eq!(address(&folded), address(&fold().unwrap()[0]));
-        assert!(Arc::ptr_eq(&make(&packs, "a", &folded), &make(&packs, "a", &folded)));
-        assert!(packs.folded(&"wrong", &[Some(&other)], || Err::<Vec<Constant>, _>(1)).is_err());
     }
 }

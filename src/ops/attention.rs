@@ -14,6 +14,7 @@ use super::weights::Weights;
 use crate::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
 use crate::graph::Node;
+use crate::kernel::Isa;
 use crate::kernel::attention::{StridedRows, scores, weighted_sum};
 use crate::kernel::broadcast::Broadcast;
 use crate::kernel::gemm::{
@@ -96,12 +97,11 @@ impl Sizes {
     }
 
     fn layout(self) -> WeightLayout {
-        let Self { d, .. } = self;
-        WeightLayout { n: d, segments: 1, segment_len: d, column_stride: d, k_stride: 1 }
+        WeightLayout::of_rows(self.d, self.d)
     }
 
     /// Bytes of scratch memory of products.
-    fn product_len(self, isa: crate::kernel::Isa) -> usize {
+    fn product_len(self, isa: Isa) -> usize {
         self.layout().scratch_len(isa, 1, self.d * size_of::<f32>()).next_multiple_of(64)
     }
 }

@@ -128,7 +128,7 @@ impl Operator for FullyConnected {
         let activation = self.activation;
         let sizes = self.sizes(inputs)?;
         let Sizes { k, n, .. } = sizes;
-        let layout = WeightLayout { n, segments: 1, segment_len: k, column_stride: k, k_stride: 1 };
+        let layout = WeightLayout::of_rows(n, k);
         let scratch =
             move |records| layout.scratch_len(isa, records * sizes.rows, k * size_of::<f32>());
         let multiply_adds = sizes.rows * k * n;

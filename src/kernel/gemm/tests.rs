@@ -155,7 +155,7 @@ fn nan_and_infinity_pass_through_the_clamp() {
 fn images_together_are_as_images_alone() {
     let (n, k) = (37, 21);
     let (weights, bias) = (ramp(n * k, 2), ramp(n, 3));
-    let layout = WeightLayout { n, segments: 1, segment_len: k, column_stride: k, k_stride: 1 };
+    let layout = WeightLayout::of_rows(n, k);
     for (isa, arithmetic) in kinds() {
         let packed = PackedWeights::new(isa, arithmetic, layout, &weights, Some(&bias));
         for (lines, images) in
@@ -235,8 +235,7 @@ fn packing_into_used_memory_of_either_layout() {
     for (isa, arithmetic) in kinds() {
         for (m, n, k) in [(5, 33, 70), (2, 16, 1), (7, 3, 129), (3, 5, 0)] {
             let (input, weights) = (ramp(m * k, 1), ramp(n * k, 2));
-            let layout =
-                WeightLayout { n, segments: 1, segment_len: k, column_stride: k, k_stride: 1 };
+            let layout = WeightLayout::of_rows(n, k);
             // The same matrix with the columns side by side.
             let turned: Vec<f32> = (0..n * k).map(|i| weights[i % n * k + i / n]).collect();
             let sideways = WeightLayout { column_stride: 1, k_stride: n, ..layout };

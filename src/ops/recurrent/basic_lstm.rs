@@ -57,7 +57,7 @@ impl Sizes {
 
     fn layout(self) -> WeightLayout {
         let (n, k) = (self.gates(), self.joined());
-        WeightLayout { n, segments: 1, segment_len: k, column_stride: k, k_stride: 1 }
+        WeightLayout::of_rows(n, k)
     }
 
     fn pointers_len(self, isa: Isa) -> usize {

@@ -53,8 +53,7 @@ impl Sizes {
     }
 
     pub(super) fn layouts(&self) -> Layouts {
-        let layout =
-            |n, k| WeightLayout { n, segments: 1, segment_len: k, column_stride: k, k_stride: 1 };
+        let layout = WeightLayout::of_rows;
         Layouts {
             input: layout(self.gates, self.input),
             auxiliary: self.auxiliary.map(|k| layout(self.gates, k)),
