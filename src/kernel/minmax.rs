@@ -29,6 +29,15 @@ impl<S: Simd> Fold<S> {
         self.max = s.max(v, self.max);
     }
 
+    /// Sees sixteen values whose least does not matter.
+    #[inline(always)]
+    pub(crate) fn push_max(&mut self, s: S, v: S::V) {
+        if cfg!(feature = "unobserved") {
+            return;
+        }
+        self.max = s.max(v, self.max);
+    }
+
     /// Sees what another has seen.
     #[inline(always)]
     pub(crate) fn join(&mut self, s: S, other: Self) {

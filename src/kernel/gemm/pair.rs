@@ -1,16 +1,19 @@
-//! Two tiles at once, where one has too few columns to keep all registers busy.
+//! Two tiles at once.
 //!
-//! With up to 16 columns, two tiles of seven rows have as many sums as one tile of 32 columns. With eight
+//! Where registers suffice for both, half as many weights are loaded: their panel is larger than the
+//! first-level cache in most products. Where a tile has too few columns to keep all registers busy, two do:
+//! with up to 16 columns, two tiles of seven rows have as many sums as one tile of 32 columns. With eight
 //! columns in the last vector, a register holds those of a row of the first tile and, in its upper half,
 //! those of the same row of the second.
 
-use super::strip::{Strip, Tile, last};
+use super::strip::{Ending, Strip, Tile, add_to, last};
 use super::{Clamp, SUM_BLOCK};
 use crate::kernel::minmax::Fold;
+use crate::kernel::simd::pair::{PAIR_ROWS, PairRun, PairSums};
 use crate::kernel::simd::{LANES, Simd};
 
 /// Rows of a tile.
-pub(super) const ROWS: usize = 7;
+const ROWS: usize = PAIR_ROWS;
 
 /// What the columns of both tiles are folded to.
 #[derive(Clone, Copy)]
@@ -72,10 +75,86 @@ const fn has_rows(vectors: usize, last: u8) -> bool {
     vectors == 2 || last != last::HALF
 }
 
+/// Terms from which on two tiles of two vectors are faster at once: with fewer, the results of one are stored
+/// while the next is summed.
+const WIDE_FROM: usize = 64;
+
+/// Whether two tiles of so many vectors are computed at once for as many terms.
+#[inline(always)]
+pub(super) fn wide_pairs<S: Simd>(vectors: usize, terms: usize) -> bool {
+    S::PAIRS && S::TILE_ROWS == ROWS && vectors == 2 && terms >= WIDE_FROM
+}
+
 impl Strip<'_> {
-    /// Whether two tiles can be computed at once that have these columns.
+    /// Two tiles of both vectors; as [`Strip::tile`].
+    ///
+    /// # Safety
+    /// As for [`Strip::pair`].
     #[inline(always)]
-    pub(super) fn pairs<S: Simd, const NV: usize, const LAST: u8>(&self) -> bool {
+    pub(super) unsafe fn wide_pair<S: Simd, const LAST: u8, const MANY: bool>(
+        &self,
+        s: S,
+        Tile { pointers, next, to }: Tile,
+        (apart, ending): (usize, Ending),
+        folds: [Fold<S>; 2],
+    ) -> [Fold<S>; 2] {
+        // SAFETY: as for this function.
+        unsafe {
+            let sums = self.wide_sums::<S, MANY>(s, pointers, apart, next);
+            self.end::<S, { 2 * ROWS }, 2, LAST>(s, sums, to, ending, folds)
+        }
+    }
+
+    /// # Safety
+    /// As for [`Strip::pair`].
+    #[inline(always)]
+    unsafe fn wide_sums<S: Simd, const MANY: bool>(
+        &self,
+        s: S,
+        pointers: *const *const f32,
+        apart: usize,
+        mut next: *const f32,
+    ) -> PairSums<S::V> {
+        // SAFETY: as for this function.
+        unsafe {
+            let mut totals: PairSums<S::V> = [[s.splat(-0.0); 2]; 2 * ROWS];
+            let mut sums: PairSums<S::V> = [[s.splat(0.0); 2]; 2 * ROWS];
+            let mut panel = self.panel;
+            let mut left_in_block = SUM_BLOCK;
+            for segment in 0..self.segments {
+                let mut rows = pointers.add(segment * ROWS).cast::<[*const f32; ROWS]>().read();
+                let mut left = self.segment_len;
+                while left > 0 {
+                    let len = if MANY { left.min(left_in_block) } else { left };
+                    let next_step = self.next_step;
+                    sums = s.add_pair(sums, PairRun { rows, apart, len, panel, next, next_step });
+                    panel = panel.add(len * 2 * LANES);
+                    next = next.wrapping_add(len * 2 * next_step);
+                    left -= len;
+                    if MANY {
+                        left_in_block -= len;
+                        if left_in_block == 0 {
+                            add_to(s, &mut totals, &sums);
+                            sums = [[s.splat(0.0); 2]; 2 * ROWS];
+                            left_in_block = SUM_BLOCK;
+                            for row in &mut rows {
+                                *row = row.add(len);
+                            }
+                        }
+                    }
+                }
+            }
+            if MANY {
+                add_to(s, &mut totals, &sums);
+                return totals;
+            }
+            sums
+        }
+    }
+
+    /// Whether two tiles can be computed at once that have too few columns.
+    #[inline(always)]
+    pub(super) fn narrow_pairs<S: Simd, const NV: usize, const LAST: u8>(&self) -> bool {
         let eight = self.used % LANES == LANES / 2;
         S::TILE_ROWS == ROWS && if LAST == last::HALF { eight } else { NV == 1 }
     }

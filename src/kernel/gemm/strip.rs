@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{Clamp, SUM_BLOCK, pair};
+use super::pair::{self, wide_pairs};
+use super::{Clamp, SUM_BLOCK};
 use crate::arithmetic::Arithmetic;
 use crate::kernel::isa::{Isa, Task};
 use crate::kernel::minmax::Fold;
@@ -42,6 +43,36 @@ pub(super) mod last {
     pub(in crate::kernel::gemm) const HALF: u8 = 1;
     /// More than half.
     pub(in crate::kernel::gemm) const PART: u8 = 2;
+}
+
+/// What becomes of sums: all of it takes the ports that multiply.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// They are folded.
+    Plain,
+    /// They are folded and clamped.
+    Clamped,
+    /// The least of them is known to be the lower bound: only the largest is folded.
+    LowKnown,
+    /// The same without an upper bound.
+    LowKnownOnly,
+}
+
+impl Ending {
+    /// What has to be done for an image of which `observed` is known.
+    #[inline(always)]
+    fn new(clamp: Clamp, observed: Observation) -> Self {
+        match clamp {
+            Clamp::NONE => Self::Plain,
+            Clamp { low, .. } if low == f32::NEG_INFINITY || observed.min > low => Self::Clamped,
+            Clamp { high: f32::INFINITY, .. } => Self::LowKnownOnly,
+            Clamp { .. } => Self::LowKnown,
+        }
+    }
+
+    fn is_low_known(self) -> bool {
+        matches!(self, Self::LowKnown | Self::LowKnownOnly)
+    }
 }
 
 /// What a tile reads and writes.
@@ -111,9 +142,10 @@ impl Strip<'_> {
             let image = row / self.image_rows;
             let end = block.end.min((image + 1) * self.image_rows);
             let mut folds = [Fold::new(s); NV];
+            let ending = Ending::new(self.clamp, self.observed[image]);
             // SAFETY: as for this function; all tiles are inside the block.
             unsafe {
-                if self.pairs::<S, NV, LAST>() {
+                if self.narrow_pairs::<S, NV, LAST>() {
                     let mut pairs = pair::Folds::<S>::new(s);
                     while end - row >= 2 * S::TILE_ROWS {
                         let Some(apart) = self.apart(tile.pointers) else { break };
@@ -122,12 +154,26 @@ impl Strip<'_> {
                         row += 2 * S::TILE_ROWS;
                     }
                     pairs.unite(s, &mut folds);
+                } else if LAST != last::HALF
+                    && wide_pairs::<S>(NV, self.segments * self.segment_len)
+                {
+                    while end - row >= 2 * S::TILE_ROWS {
+                        let Some(apart) = self.apart(tile.pointers) else { break };
+                        [folds[0], folds[NV - 1]] = self.wide_pair::<S, LAST, MANY>(
+                            s,
+                            tile,
+                            (apart, ending),
+                            [folds[0], folds[NV - 1]],
+                        );
+                        tile = self.advance(self.advance(tile, S::TILE_ROWS), S::TILE_ROWS);
+                        row += 2 * S::TILE_ROWS;
+                    }
                 }
                 while end - row >= S::TILE_ROWS {
                     match S::TILE_ROWS {
-                        4 => folds = self.tile::<S, 4, NV, LAST, MANY>(s, tile, folds),
-                        6 => folds = self.tile::<S, 6, NV, LAST, MANY>(s, tile, folds),
-                        7 => folds = self.tile::<S, 7, NV, LAST, MANY>(s, tile, folds),
+                        4 => folds = self.tile::<S, 4, NV, LAST, MANY>(s, tile, ending, folds),
+                        6 => folds = self.tile::<S, 6, NV, LAST, MANY>(s, tile, ending, folds),
+                        7 => folds = self.tile::<S, 7, NV, LAST, MANY>(s, tile, ending, folds),
                         _ => unreachable!("the rows of a tile"),
                     }
                     tile = self.advance(tile, S::TILE_ROWS);
@@ -135,7 +181,7 @@ impl Strip<'_> {
                 }
                 let rows = (block.end - row).min(S::TILE_ROWS);
                 if row < end {
-                    let folded = self.any_tile::<S, NV, LAST, MANY>(s, rows, tile, folds);
+                    let folded = self.any_tile::<S, NV, LAST, MANY>(s, rows, tile, ending, folds);
                     if row + rows <= end {
                         folds = folded;
                     } else {
@@ -151,7 +197,7 @@ impl Strip<'_> {
                     row += rows;
                 }
             }
-            self.observed[image] = self.observed[image].union(self.finish(s, folds));
+            self.observed[image] = self.observed[image].union(self.finish(s, ending, folds));
         }
     }
 
@@ -167,12 +213,19 @@ impl Strip<'_> {
 
     /// The extremes of results that were folded before they were clamped.
     #[inline(always)]
-    fn finish<S: Simd, const NV: usize>(&self, s: S, folds: [Fold<S>; NV]) -> Observation {
+    fn finish<S: Simd, const NV: usize>(
+        &self,
+        s: S,
+        ending: Ending,
+        folds: [Fold<S>; NV],
+    ) -> Observation {
         let mut observed = Observation::EMPTY;
         for (j, fold) in folds.into_iter().enumerate() {
             observed = observed.union(fold.finish_first(s, self.used.saturating_sub(j * LANES)));
         }
-        if observed.is_empty() {
+        if ending.is_low_known() {
+            observed.min = self.clamp.low;
+        } else if observed.is_empty() {
             return observed;
         }
         let bound = |value: f32| value.max(self.clamp.low).min(self.clamp.high);
@@ -203,18 +256,19 @@ impl Strip<'_> {
         s: S,
         rows: usize,
         tile: Tile,
+        ending: Ending,
         folds: [Fold<S>; NV],
     ) -> [Fold<S>; NV] {
         // SAFETY: as for this function.
         unsafe {
             match rows {
-                1 => self.tile::<S, 1, NV, LAST, MANY>(s, tile, folds),
-                2 => self.tile::<S, 2, NV, LAST, MANY>(s, tile, folds),
-                3 => self.tile::<S, 3, NV, LAST, MANY>(s, tile, folds),
-                4 => self.tile::<S, 4, NV, LAST, MANY>(s, tile, folds),
-                5 if S::TILE_ROWS >= 5 => self.tile::<S, 5, NV, LAST, MANY>(s, tile, folds),
-                6 if S::TILE_ROWS >= 6 => self.tile::<S, 6, NV, LAST, MANY>(s, tile, folds),
-                7 if S::TILE_ROWS >= 7 => self.tile::<S, 7, NV, LAST, MANY>(s, tile, folds),
+                1 => self.tile::<S, 1, NV, LAST, MANY>(s, tile, ending, folds),
+                2 => self.tile::<S, 2, NV, LAST, MANY>(s, tile, ending, folds),
+                3 => self.tile::<S, 3, NV, LAST, MANY>(s, tile, ending, folds),
+                4 => self.tile::<S, 4, NV, LAST, MANY>(s, tile, ending, folds),
+                5 if S::TILE_ROWS >= 5 => self.tile::<S, 5, NV, LAST, MANY>(s, tile, ending, folds),
+                6 if S::TILE_ROWS >= 6 => self.tile::<S, 6, NV, LAST, MANY>(s, tile, ending, folds),
+                7 if S::TILE_ROWS >= 7 => self.tile::<S, 7, NV, LAST, MANY>(s, tile, ending, folds),
                 _ => unreachable!("no tile has {rows} rows"),
             }
         }
@@ -231,6 +285,7 @@ impl Strip<'_> {
         &self,
         s: S,
         Tile { pointers, next, to }: Tile,
+        ending: Ending,
         folds: [Fold<S>; NV],
     ) -> [Fold<S>; NV] {
         // SAFETY: as for this function.
@@ -240,26 +295,42 @@ impl Strip<'_> {
             } else {
                 self.sum_block::<S, MR, NV, LAST>(s, pointers, next)
             };
-            if self.clamp == Clamp::NONE {
-                self.store::<S, MR, NV, LAST, false>(s, sums, to, folds)
-            } else {
-                self.store::<S, MR, NV, LAST, true>(s, sums, to, folds)
-            }
+            self.end::<S, MR, NV, LAST>(s, sums, to, ending, folds)
         }
     }
 
-    /// Adds the bias, folds, clamps and stores, row by row: the last term of the first row comes first.
+    /// Adds the bias, folds, clamps and stores.
     ///
     /// # Safety
     /// As for [`Strip::run`], with `MR` rows.
     #[inline(always)]
-    unsafe fn store<
-        S: Simd,
-        const MR: usize,
-        const NV: usize,
-        const LAST: u8,
-        const CLAMP: bool,
-    >(
+    pub(super) unsafe fn end<S: Simd, const MR: usize, const NV: usize, const LAST: u8>(
+        &self,
+        s: S,
+        sums: [[S::V; NV]; MR],
+        to: *mut f32,
+        ending: Ending,
+        folds: [Fold<S>; NV],
+    ) -> [Fold<S>; NV] {
+        macro_rules! store {
+            ($($ending:ident),*) => {
+                match ending {
+                    $(Ending::$ending => {
+                        self.store::<S, MR, NV, LAST, { Ending::$ending as u8 }>(s, sums, to, folds)
+                    })*
+                }
+            };
+        }
+        // SAFETY: as for this function.
+        unsafe { store!(Plain, Clamped, LowKnown, LowKnownOnly) }
+    }
+
+    /// [`Strip::end`], row by row: the last term of the first row comes first.
+    ///
+    /// # Safety
+    /// As for [`Strip::run`], with `MR` rows.
+    #[inline(always)]
+    unsafe fn store<S: Simd, const MR: usize, const NV: usize, const LAST: u8, const ENDING: u8>(
         &self,
         s: S,
         sums: [[S::V; NV]; MR],
@@ -277,8 +348,18 @@ impl Strip<'_> {
                 let to = to.add(r * self.row_stride);
                 for (j, sum) in row.into_iter().enumerate() {
                     let result = s.add(sum, bias[j]);
-                    folds[j].push(s, result);
-                    let result = if CLAMP { self.clamp.apply(s, result) } else { result };
+                    if ENDING >= Ending::LowKnown as u8 {
+                        folds[j].push_max(s, result);
+                    } else {
+                        folds[j].push(s, result);
+                    }
+                    let result = if ENDING == Ending::Plain as u8 {
+                        result
+                    } else if ENDING == Ending::LowKnownOnly as u8 {
+                        s.max(s.splat(self.clamp.low), result)
+                    } else {
+                        self.clamp.apply(s, result)
+                    };
                     let to = to.add(j * LANES);
                     if LAST == last::WHOLE || j < NV - 1 {
                         s.store_ptr(result, to);
@@ -448,7 +529,7 @@ unsafe fn add_products<S: Simd, const MR: usize, const NV: usize, const LAST: u8
 
 /// Adds the sums of a block to the totals.
 #[inline(always)]
-fn add_to<S: Simd, const MR: usize, const NV: usize>(
+pub(super) fn add_to<S: Simd, const MR: usize, const NV: usize>(
     s: S,
     totals: &mut [[S::V; NV]; MR],
     sums: &[[S::V; NV]; MR],

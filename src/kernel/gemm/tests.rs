@@ -133,6 +133,29 @@ fn every_tile_shape_on_every_instruction_set() {
 }
 
 #[test]
+fn two_tiles_at_once_with_every_activation() {
+    let clamps = [
+        Clamp::NONE,
+        Clamp { low: 0.0, high: f32::INFINITY },
+        Clamp { low: 0.0, high: 6.0 },
+        // Bounds that no result reaches.
+        Clamp { low: -1.0e9, high: f32::INFINITY },
+        Clamp { low: f32::NEG_INFINITY, high: 1.0 },
+    ];
+    for kind in kinds() {
+        for (m, n) in [(14, 32), (28, 40), (41, 70)] {
+            for (segments, segment_len) in [(1, 64), (2, 35), (1, 323), (3, 300)] {
+                for clamp in clamps {
+                    Case { m, n, segments, segment_len }.check(kind, clamp, None);
+                }
+            }
+        }
+        let relu = Clamp { low: 0.0, high: f32::INFINITY };
+        Case { m: 60, n: 64, segments: 1, segment_len: 65 }.check(kind, relu, Some(f32::NAN));
+    }
+}
+
+#[test]
 fn more_rows_than_a_block() {
     for kind in kinds() {
         Case { m: 150, n: 40, segments: 2, segment_len: 700 }.check(kind, Clamp::NONE, None);

@@ -12,7 +12,8 @@ use std::arch::x86_64::{
     _mm512_zextps256_ps512,
 };
 
-use super::{LANES, Simd, avx2};
+use super::pair::{PairRun, PairSums};
+use super::{LANES, Simd, avx2, avx512_pair};
 
 /// The CPU has AVX-512 F, VL, BW and DQ, AVX2 and FMA.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +53,7 @@ impl Simd for Avx512 {
 
     const TILE_ROWS: usize = 7;
     const TILE_VECTORS: usize = 2;
+    const PAIRS: bool = true;
     const REGISTER_LANES: usize = LANES;
 
     #[inline(always)]
@@ -100,6 +102,11 @@ impl Simd for Avx512 {
             asm!("/* {0} */", inout(reg) x, options(pure, nomem, nostack, preserves_flags));
         }
         x
+    }
+    #[inline(always)]
+    unsafe fn add_pair(self, sums: PairSums<Self::V>, run: PairRun) -> PairSums<Self::V> {
+        // SAFETY: the caller's promise is the same; AVX-512 was detected.
+        unsafe { avx512_pair::add(sums, run) }
     }
     #[inline(always)]
     unsafe fn store_upper_half(self, v: Self::V, to: *mut f32) {

@@ -4,14 +4,18 @@
 //! instruction sets compute the same results: `fma` rounds once, `min` and `max` return their
 //! second operand when either is NaN or both are zeros (as x86 does).
 
+use self::pair::{PairRun, PairSums};
 use super::transpose::turn_plainly;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx512_pair;
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod neon;
+pub(crate) mod pair;
 pub(crate) mod portable;
 pub(crate) mod separate;
 
@@ -42,6 +46,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     const TILE_ROWS: usize;
     /// Vectors across a GEMM tile.
     const TILE_VECTORS: usize;
+    /// Whether [`Simd::add_pair`] is faster than one tile after the other.
+    const PAIRS: bool = false;
     /// Lanes of a register; they divide 16.
     const REGISTER_LANES: usize;
 
@@ -72,6 +78,18 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// that. Any pointer will do.
     fn prefetch(self, from: *const f32) {
         let _ = from;
+    }
+
+    /// Adds `run.len` terms to the sums of two tiles, each by [`Simd::fma`] of a row's element, a vector of
+    /// weights and the sum, and fetches what comes next.
+    ///
+    /// # Safety
+    /// `run.rows`, and what is `run.apart` bytes behind them, must be valid for reads of `run.len` `f32`,
+    /// `run.panel` for as many times 32.
+    #[inline(always)]
+    unsafe fn add_pair(self, sums: PairSums<Self::V>, run: PairRun) -> PairSums<Self::V> {
+        // SAFETY: the caller's promise is the same.
+        unsafe { pair::add_plainly(self, sums, run) }
     }
 
     /// [`Simd::fma`] of the first 8 lanes; the others are any numbers. Half the work where a machine does

@@ -121,6 +121,39 @@ fn all_instruction_sets_agree_to_the_bit() {
 }
 
 #[test]
+fn two_tiles_are_summed_alike() {
+    struct Pair<'a>(&'a [f32], &'a [f32], usize);
+    impl Task for Pair<'_> {
+        type Output = Vec<f32>;
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> Vec<f32> {
+            let Self(elements, panel, len) = self;
+            let sums = [[s.splat(0.5), s.splat(-2.0)]; 14];
+            let run = PairRun {
+                rows: std::array::from_fn(|r| elements[r * 13..].as_ptr()),
+                apart: 100 * size_of::<f32>(),
+                len,
+                panel: panel.as_ptr(),
+                next: panel.as_ptr(),
+                next_step: 3,
+            };
+            assert!(elements.len() >= 100 + 6 * 13 + len && panel.len() >= 32 * len);
+            // SAFETY: as many elements and weights were just found.
+            let sums = unsafe { s.add_pair(sums, run) };
+            sums.iter().flatten().flat_map(|&v| s.to_array(v)).collect()
+        }
+    }
+    let elements: Vec<f32> = (0..220).map(|i| (i * 37 % 101) as f32 / 7.0 - 6.0).collect();
+    let panel: Vec<f32> = (0..32 * 11).map(|i| (i * 53 % 97) as f32 / 9.0 - 5.0).collect();
+    for len in [0, 1, 3, 4, 8, 11] {
+        let expected = Pair(&elements, &panel, len).run(portable::Portable);
+        for isa in Isa::supported() {
+            assert_eq!(isa.dispatch(Pair(&elements, &panel, len)), expected, "{isa} {len}");
+        }
+    }
+}
+
+#[test]
 fn minimum_keeps_the_accumulator_when_the_new_value_is_nan() {
     struct Keep;
     impl Task for Keep {
