@@ -9,11 +9,12 @@ use crate::dataset::DataFormat;
 use crate::error::{Error, Result};
 use crate::interpreter::Groups;
 use crate::kernel::Isa;
-use crate::pipeline::{BadRecord, Options};
+use crate::pipeline::{BadRecord, Options, Part};
 use crate::stats::{Estimator, MovingAverageSettings};
 
 use super::args::{
     ArithmeticArg, DataFormatArg, InputShape, MemoryArg, OnBadRecord, Progress, RecordArgs,
+    RecordRange,
 };
 
 /// More threads than any machine has cores; a guard against typing errors.
@@ -104,6 +105,14 @@ impl RecordConfig {
             }
             (Some(arithmetic), _) => arithmetic.into(),
         };
+        let part = part(&args)?;
+        let max_bad_records = match (args.max_bad_records, args.on_bad_record) {
+            (Some(_), OnBadRecord::Stop) => {
+                return Err(Error::usage("--max-bad-records counts records that are left out")
+                    .with_hint("leave them out with --on-bad-record skip"));
+            }
+            (most, _) => most.unwrap_or(u64::MAX),
+        };
         files.check()?;
         Ok(Self {
             model: files.model,
@@ -138,9 +147,24 @@ impl RecordConfig {
                     OnBadRecord::Stop => BadRecord::Stop,
                     OnBadRecord::Skip => BadRecord::Skip,
                 },
+                max_bad_records,
+                part,
             },
             progress: args.progress,
         })
+    }
+}
+
+/// The part of the dataset that is asked for.
+fn part(args: &RecordArgs) -> Result<Part> {
+    match (args.shard_index, args.num_shards, args.records) {
+        (Some(index), Some(of), _) if index < of => Ok(Part::Share { index, of }),
+        (Some(index), Some(of), _) => Err(Error::usage(format!(
+            "--shard-index must be less than --num-shards {of}, not {index}"
+        ))
+        .with_hint("parts are counted from 0")),
+        (.., Some(RecordRange { start, end })) => Ok(Part::Records { start, end }),
+        _ => Ok(Part::All),
     }
 }
 
@@ -340,6 +364,8 @@ mod tests {
             ("--mode percentile --min-percentile 101", "100"),
             ("--moving-avg-batch 0", "batch"),
             ("--generate_profile_data", "not supported"),
+            ("--shard-index 3 --num-shards 3", "less than --num-shards 3, not 3"),
+            ("--max-bad-records 3", "--on-bad-record skip"),
         ] {
             let text = refusal(&format!("--input-model m -o DIR/o.circle {options}"));
             assert!(text.contains(expected), "{options}: {text}");

@@ -134,6 +134,9 @@ impl<'a> Aggregator<'a> {
                 if reason.kind() == ErrorKind::Record
                     && self.options.on_bad_record == BadRecord::Skip =>
             {
+                if self.sink.skipped() >= self.options.max_bad_records {
+                    return Ok(Some(End::Failed(self.too_many(reason))));
+                }
                 let shard = self.enter(slot.segment)?;
                 self.sink.skip(&reason.to_string())?;
                 self.outcome.skipped += 1;
@@ -153,6 +156,14 @@ impl<'a> Aggregator<'a> {
         Ok(None)
     }
 
+    /// The error of the unusable record that is one too many.
+    fn too_many(&self, reason: Error) -> Error {
+        let most = self.options.max_bad_records;
+        reason
+            .context(format!("more than {most} unusable records (--max-bad-records), the last one"))
+            .with_hint("mend the dataset, or allow more; --resume goes on at this record")
+    }
+
     /// Makes the shard of `segment` the sink's current one, if it is not.
     fn enter(&mut self, segment: usize) -> Result<&'a ShardInfo> {
         let found = self.schedule.segments.get(segment);
@@ -162,7 +173,7 @@ impl<'a> Aggregator<'a> {
         if self.segment != Some(segment) {
             match it.recorded {
                 Some(recorded) => self.sink.continue_shard(recorded, shard)?,
-                None => self.sink.begin_shard(shard)?,
+                None => self.sink.begin_shard(shard, it.records.start)?,
             }
             self.segment = Some(segment);
             let (index, of) = (it.source, self.shards.len());

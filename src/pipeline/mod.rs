@@ -26,7 +26,9 @@
 mod aggregator;
 mod cancel;
 mod event;
+mod matching;
 mod observer;
+mod part;
 mod reader;
 mod reorder;
 mod schedule;
@@ -53,8 +55,10 @@ use self::slot::Slot;
 
 pub use self::cancel::Cancel;
 pub use self::event::Event;
+pub use self::matching::HashSample;
 pub use self::observer::{Observed, Observer};
-pub use self::schedule::{HashSample, Note, Schedule, Segment, schedule};
+pub use self::part::Part;
+pub use self::schedule::{Note, Schedule, Segment, schedule};
 pub use self::sink::Sink;
 
 /// The inputs of the planned model as the dataset wants to know them.
@@ -83,11 +87,20 @@ pub struct Options {
     pub checkpoint_interval: Duration,
     /// What to do about a record that cannot be used.
     pub on_bad_record: BadRecord,
+    /// Most records that are left out, earlier runs of the recording included; one more ends the run.
+    pub max_bad_records: u64,
+    /// Which records are wanted.
+    pub part: Part,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { checkpoint_interval: Duration::from_secs(10), on_bad_record: BadRecord::Stop }
+        Self {
+            checkpoint_interval: Duration::from_secs(10),
+            on_bad_record: BadRecord::Stop,
+            max_bad_records: u64::MAX,
+            part: Part::All,
+        }
     }
 }
 
@@ -135,7 +148,7 @@ pub fn run(
 ) -> Result<Outcome> {
     let Job { mut source, inputs, observers, options } = job;
     let shards = source.shards().to_vec();
-    let schedule = schedule(&shards, sink.shards(), &mut |shard, positions| {
+    let schedule = schedule(&shards, sink.shards(), options.part, &mut |shard, positions| {
         source.hash_sample(shard, positions)
     })?;
     events(Event::Scheduled(&schedule));

@@ -3,35 +3,30 @@
 //! | a shard of the dataset | what happens |
 //! |---|---|
 //! | has the identity of a completely recorded one | nothing: it is known |
-//! | has the identity of a partly recorded one | it is continued |
-//! | starts with all records of a recorded one and has more | it is continued: it has grown |
+//! | has the identity of a partly recorded one | records that are missing are added |
+//! | starts with the records of a recorded one and has more | it has grown: records that are missing are added |
 //! | has the identity of an earlier shard of the same dataset | nothing: it counts once |
 //! | has only the name of a recorded one that the dataset lacks | error: its content changed |
 //! | none of these | it is new |
 //!
-//! Identity is content, so a shard that was renamed or moved is the same shard.
+//! Identity is content, so a shard that was renamed or moved is the same shard. Of all this only the
+//! records of the [`Part`] that is asked for are read.
 
-use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::recording::RecordedShard;
-use crate::shard::{ShardIdentity, ShardInfo};
+use crate::shard::ShardInfo;
 
-/// How many samples are hashed at most to find shards that have grown *and* changed their name. A
-/// shard that has grown under its own name is always found.
-const RENAMED_SAMPLES: usize = 64;
-
-/// Gives the hash of some records (ascending positions) of a shard of the dataset, as in
-/// [`ShardIdentity::hash`].
-pub type HashSample<'a> = dyn FnMut(usize, &[u64]) -> Result<[u8; 32]> + 'a;
+use super::matching::{HashSample, Match, Matches};
+use super::part::Part;
 
 /// Consecutive records of one shard that are to be recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
     /// Position of the shard in the dataset.
     pub source: usize,
-    /// Position of the shard in the recording; `None` if it is new.
+    /// Position in the recording of the shard that goes on; `None` if one begins.
     pub recorded: Option<usize>,
     /// Numbers of the records in the shard; never empty.
     pub records: Range<u64>,
@@ -79,8 +74,12 @@ pub struct Schedule {
     pub segments: Vec<Segment>,
     /// What is worth saying, in the order of the dataset.
     pub notes: Vec<Note>,
-    /// Records of the dataset that are recorded already (or were left out as unusable).
+    /// Wanted records that are recorded already (or were left out as unusable).
     pub known: u64,
+    /// Records of the dataset that are wanted, by their position in it.
+    pub wanted: Range<u64>,
+    /// Records of the dataset. A shard that is there twice counts once.
+    pub total: u64,
 }
 
 impl Schedule {
@@ -93,201 +92,98 @@ impl Schedule {
 /// Compares the shards of a dataset with those of a recording.
 ///
 /// # Errors
-/// [`Dataset`](crate::error::ErrorKind::Dataset) if the content of recorded shards has changed; all
-/// of them are listed. Errors of `hash_sample`.
+/// [`Dataset`](crate::error::ErrorKind::Dataset) if the content of recorded shards has changed (all
+/// of them are listed) and for a part that the dataset does not have. Errors of `hash_sample`.
 pub fn schedule(
     dataset: &[ShardInfo],
     recorded: &[RecordedShard],
+    part: Part,
     hash_sample: &mut HashSample<'_>,
 ) -> Result<Schedule> {
     let mut matches = Matches::by_identity(dataset, recorded);
     matches.find_grown(dataset, recorded, hash_sample)?;
     matches.refuse_changed(dataset, recorded)?;
-    Ok(build(dataset, recorded, &matches))
-}
 
-/// What is known of each shard of the dataset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Match {
-    /// Not in the recording, nor earlier in the dataset.
-    New,
-    /// An earlier shard of the dataset has the same identity.
-    Repeats(usize),
-    /// The recording has it.
-    Same(usize),
-    /// The recording has its first records.
-    Grown(usize),
-}
-
-struct Matches {
-    /// One entry per shard of the dataset.
-    of: Vec<Match>,
-    /// Recorded shards that a shard of the dataset stands for.
-    claimed: HashSet<usize>,
-}
-
-impl Matches {
-    fn by_identity(dataset: &[ShardInfo], recorded: &[RecordedShard]) -> Self {
-        let mut known: HashMap<[u8; 32], Vec<usize>> = HashMap::new();
-        for (position, shard) in recorded.iter().enumerate() {
-            known.entry(shard.info.identity.hash).or_default().push(position);
-        }
-        let mut seen: HashMap<[u8; 32], Vec<usize>> = HashMap::new();
-        let mut claimed = HashSet::new();
-        let of = dataset.iter().enumerate().map(|(position, shard)| {
-            let identity = &shard.identity;
-            let same_hash = |all: &HashMap<[u8; 32], Vec<usize>>| {
-                all.get(&identity.hash).cloned().unwrap_or_default()
-            };
-            let earlier = same_hash(&seen)
-                .into_iter()
-                .find(|&it| dataset.get(it).is_some_and(|it| it.identity == *identity));
-            if let Some(earlier) = earlier {
-                return Match::Repeats(earlier);
-            }
-            seen.entry(identity.hash).or_default().push(position);
-            let same = same_hash(&known)
-                .into_iter()
-                .filter(|&it| recorded.get(it).is_some_and(|it| it.info.identity == *identity));
-            // A merged recording may hold a shard twice; the copy that is furthest counts.
-            let same = same.max_by_key(|&it| recorded.get(it).map_or(0, |it| it.done));
-            same.map_or(Match::New, |same| {
-                claimed.insert(same);
-                Match::Same(same)
-            })
-        });
-        let of = of.collect();
-        Self { of, claimed }
-    }
-
-    /// Looks for recorded shards whose records are the first ones of shards that are new so far.
-    fn find_grown(
-        &mut self,
-        dataset: &[ShardInfo],
-        recorded: &[RecordedShard],
-        hash_sample: &mut HashSample<'_>,
-    ) -> Result<()> {
-        let mut budget = RENAMED_SAMPLES;
-        for (position, shard) in dataset.iter().enumerate() {
-            if self.of.get(position) != Some(&Match::New) {
-                continue;
-            }
-            let mut candidates: Vec<usize> = (0..recorded.len())
-                .filter(|it| !self.claimed.contains(it))
-                .filter(|&it| {
-                    recorded.get(it).is_some_and(|it| may_be_start(&it.info.identity, shard))
-                })
-                .collect();
-            let renamed =
-                |it: &usize| recorded.get(*it).is_some_and(|it| it.info.name != shard.name);
-            candidates.sort_by_key(renamed);
-
-            // Shards of equal length are sampled at the same positions: hash those once.
-            let mut hashes: HashMap<&[u64], [u8; 32]> = HashMap::new();
-            for candidate in candidates {
-                let Some(old) = recorded.get(candidate).map(|it| &it.info.identity) else {
-                    continue;
-                };
-                let hash = match hashes.get(&old.sample[..]) {
-                    Some(hash) => *hash,
-                    None if renamed(&candidate) && budget == 0 => continue,
-                    None => {
-                        budget -= usize::from(renamed(&candidate));
-                        let hash = hash_sample(position, &old.sample)?;
-                        hashes.insert(&old.sample, hash);
-                        hash
-                    }
-                };
-                if hash == old.hash {
-                    self.claimed.insert(candidate);
-                    if let Some(it) = self.of.get_mut(position) {
-                        *it = Match::Grown(candidate);
-                    }
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A new shard with the name of a recorded shard that no other shard stands for is most likely
-    /// that shard with other content. Recording it as well would count its records twice.
-    fn refuse_changed(&self, dataset: &[ShardInfo], recorded: &[RecordedShard]) -> Result<()> {
-        let missing: HashMap<&str, &RecordedShard> = recorded
-            .iter()
-            .enumerate()
-            .filter(|(position, _)| !self.claimed.contains(position))
-            .map(|(_, shard)| (shard.info.name.as_str(), shard))
-            .collect();
-        let new = dataset.iter().zip(&self.of).filter(|(_, it)| **it == Match::New);
-        let changed: Vec<String> = new
-            .filter_map(|(shard, _)| {
-                let old = missing.get(shard.name.as_str())?;
-                let (then, now) = (old.info.identity.records, shard.identity.records);
-                Some(format!("{} ({then} records then, {now} now)", shard.name))
-            })
-            .collect();
-        if changed.is_empty() {
-            return Ok(());
-        }
-        Err(Error::dataset(format!(
-            "the content of shards changed since they were recorded: {}",
-            changed.join(", ")
-        ))
-        .with_hint(
-            "restore them, or record anew with --overwrite; if they are other shards of the same \
-             name, rename them",
-        ))
-    }
-}
-
-/// Whether a recorded shard can be the first part of `shard`, as far as numbers tell.
-fn may_be_start(old: &ShardIdentity, shard: &ShardInfo) -> bool {
-    let now = &shard.identity;
-    old.records > 0 && old.records < now.records && old.inputs == now.inputs
-}
-
-fn build(dataset: &[ShardInfo], recorded: &[RecordedShard], matches: &Matches) -> Schedule {
-    let mut schedule = Schedule::default();
+    let distinct = dataset.iter().zip(&matches.of).filter(|(_, it)| it.repeats.is_none());
+    let total = distinct.map(|(shard, _)| shard.identity.records).sum();
+    let mut schedule = Schedule { total, wanted: part.of(total)?, ..Schedule::default() };
+    let mut first = 0;
     for (source, (shard, found)) in dataset.iter().zip(&matches.of).enumerate() {
         let name = shard.name.clone();
-        let records = shard.identity.records;
-        let (position, note) = match *found {
-            Match::New => (None, None),
-            Match::Repeats(earlier) => {
-                let first = dataset.get(earlier).map_or_else(String::new, |it| it.name.clone());
-                schedule.notes.push(Note::Repeated { name, first });
-                continue;
-            }
-            Match::Same(position) => {
-                let done = recorded.get(position).map_or(0, |it| it.done);
-                let note = if done >= records {
-                    Note::Known { name }
-                } else {
-                    Note::Continued { name, done, records }
-                };
-                (Some(position), Some(note))
-            }
-            Match::Grown(position) => {
-                let before = recorded.get(position).map_or(0, |it| it.info.identity.records);
-                (Some(position), Some(Note::Grown { name, before, records }))
-            }
-        };
-        let done = position.and_then(|it| recorded.get(it)).map_or(0, |it| it.done.min(records));
-        schedule.notes.extend(note);
-        schedule.known += done;
-        if done < records {
-            schedule.segments.push(Segment { source, recorded: position, records: done..records });
+        if let Some(earlier) = found.repeats {
+            let earlier = dataset.get(earlier).map_or_else(String::new, |it| it.name.clone());
+            schedule.notes.push(Note::Repeated { name, first: earlier });
+            continue;
         }
+        let next = first + shard.identity.records;
+        let wanted = first.max(schedule.wanted.start)..next.min(schedule.wanted.end);
+        if !wanted.is_empty() {
+            schedule.add(source, shard, wanted.start - first..wanted.end - first, found, recorded);
+        }
+        first = next;
     }
-    schedule
+    Ok(schedule)
+}
+
+impl Schedule {
+    /// Adds what is missing of the wanted records of one shard.
+    fn add(
+        &mut self,
+        source: usize,
+        shard: &ShardInfo,
+        wanted: Range<u64>,
+        found: &Match,
+        recorded: &[RecordedShard],
+    ) {
+        let missing = missing(&wanted, found, recorded);
+        let left: u64 = missing.iter().map(|(_, it)| it.end - it.start).sum();
+        let (name, records) = (shard.name.clone(), wanted.end - wanted.start);
+        let done = records - left;
+        let note = match found.grown_from {
+            _ if left == 0 => Some(Note::Known { name }),
+            Some(before) => Some(Note::Grown { name, before, records: shard.identity.records }),
+            None if done > 0 => Some(Note::Continued { name, done, records }),
+            None => None,
+        };
+        self.notes.extend(note);
+        self.known += done;
+        let segment = |(recorded, records)| Segment { source, recorded, records };
+        self.segments.extend(missing.into_iter().map(segment));
+    }
+}
+
+/// The wanted records of a shard that the recording lacks, and the position of what they continue.
+fn missing(
+    wanted: &Range<u64>,
+    found: &Match,
+    recorded: &[RecordedShard],
+) -> Vec<(Option<usize>, Range<u64>)> {
+    let entries = found.recorded.iter().filter_map(|&at| Some((at, &recorded.get(at)?.records)));
+    let mut entries: Vec<(usize, &Range<u64>)> = entries.collect();
+    entries.sort_by_key(|(_, records)| (records.start, records.end));
+    let mut missing = Vec::new();
+    let mut next = wanted.start;
+    let mut gap = |next: u64, end: u64| {
+        let end = end.min(wanted.end);
+        if next < end {
+            let before = entries.iter().find(|(_, records)| records.end == next);
+            missing.push((before.map(|(at, _)| *at), next..end));
+        }
+    };
+    for (_, records) in entries.iter().filter(|(_, records)| !records.is_empty()) {
+        gap(next, records.start);
+        next = next.max(records.end);
+    }
+    gap(next, wanted.end);
+    missing
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::matching::RENAMED_SAMPLES;
     use super::*;
     use crate::error::ErrorKind;
-    use crate::shard::sample_positions;
+    use crate::shard::{ShardIdentity, sample_positions};
     use crate::tensor::DType;
 
     /// A shard whose record `i` is `content[i]`; its hash is a sum that depends on the positions.
@@ -309,12 +205,24 @@ mod tests {
     }
 
     fn recorded(info: ShardInfo, done: u64) -> RecordedShard {
-        RecordedShard { info, done }
+        RecordedShard { info, records: 0..done }
     }
 
     fn plan(dataset: &[(&str, &[u8])], recorded: &[RecordedShard]) -> Result<Schedule> {
         let shards: Vec<_> = dataset.iter().map(|(name, content)| shard(name, content)).collect();
-        schedule(&shards, recorded, &mut |shard, positions| Ok(hash(dataset[shard].1, positions)))
+        let mut hashed = |shard: usize, positions: &[u64]| Ok(hash(dataset[shard].1, positions));
+        schedule(&shards, recorded, Part::All, &mut hashed)
+    }
+
+    fn plan_part(
+        dataset: &[(&str, &[u8])],
+        recorded: &[RecordedShard],
+        records: Range<u64>,
+    ) -> Result<Schedule> {
+        let shards: Vec<_> = dataset.iter().map(|(name, content)| shard(name, content)).collect();
+        let part = Part::Records { start: records.start, end: Some(records.end) };
+        let mut hashed = |shard: usize, positions: &[u64]| Ok(hash(dataset[shard].1, positions));
+        schedule(&shards, recorded, part, &mut hashed)
     }
 
     fn segment(source: usize, recorded: Option<usize>, records: Range<u64>) -> Segment {
@@ -396,11 +304,52 @@ mod tests {
             (1..=100).map(|n| recorded(shard("old", &vec![7; n]), n as u64)).collect();
         let shards: Vec<_> = (0..50_u8).map(|n| shard(&n.to_string(), &[n + 8; 200])).collect();
         let mut hashed = 0;
-        let schedule = schedule(&shards, &old, &mut |shard, positions| {
+        let schedule = schedule(&shards, &old, Part::All, &mut |shard, positions| {
             hashed += 1;
             Ok(hash(&[shard as u8 + 8; 200], positions))
         });
         assert_eq!(schedule.unwrap().segments.len(), 50);
         assert_eq!(hashed, RENAMED_SAMPLES);
+    }
+
+    #[test]
+    fn a_part_begins_and_ends_inside_shards() {
+        let dataset: [(&str, &[u8]); 3] = [("a", &[1, 2, 3]), ("copy", &[1, 2, 3]), ("b", &[4; 5])];
+        let all = plan_part(&dataset, &[], 0..8).unwrap();
+        assert_eq!(all.segments, plan(&dataset, &[]).unwrap().segments);
+        let part = plan_part(&dataset, &[], 2..6).unwrap();
+        assert_eq!(part.segments, [segment(0, None, 2..3), segment(2, None, 0..3)]);
+        assert_eq!((part.records(), part.known, part.wanted, part.total), (4, 0, 2..6, 8));
+        let part = plan_part(&dataset, &[], 7..100).unwrap();
+        assert_eq!(part.segments, [segment(2, None, 4..5)]);
+        assert_eq!(part.wanted, 7..8);
+    }
+
+    #[test]
+    fn what_is_missing_between_parts_is_added() {
+        let it = |records: Range<u64>| RecordedShard { info: shard("a", &[7; 20]), records };
+        let old = [it(12..15), it(2..6)];
+        let schedule = plan(&[("a", &[7; 20])], &old).unwrap();
+        let expected =
+            [segment(0, None, 0..2), segment(0, Some(1), 6..12), segment(0, Some(0), 15..20)];
+        assert_eq!(schedule.segments, expected);
+        assert_eq!(schedule.known, 7);
+        let part = plan_part(&[("a", &[7; 20])], &old, 4..13).unwrap();
+        assert_eq!(part.segments, [segment(0, Some(1), 6..12)]);
+        assert_eq!(part.known, 3);
+        let note = Note::Continued { name: "a".to_owned(), done: 3, records: 9 };
+        assert_eq!(part.notes, [note]);
+        assert_eq!(plan_part(&[("a", &[7; 20])], &old, 3..6).unwrap().records(), 0);
+    }
+
+    #[test]
+    fn a_shard_that_grew_between_two_parts_is_one_shard() {
+        let content: Vec<u8> = (0..40).collect();
+        let part =
+            |len: usize, records| RecordedShard { info: shard("a", &content[..len]), records };
+        let old = [part(20, 0..10), part(40, 30..40)];
+        let schedule = plan(&[("a", &content)], &old).unwrap();
+        assert_eq!(schedule.segments, [segment(0, Some(0), 10..30)]);
+        assert_eq!(schedule.known, 20);
     }
 }

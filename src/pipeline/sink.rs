@@ -8,10 +8,13 @@ pub trait Sink {
     /// What it has already.
     fn shards(&self) -> &[RecordedShard];
 
-    /// Makes a new shard the current one.
-    fn begin_shard(&mut self, info: &ShardInfo) -> Result<()>;
+    /// Records left out so far, earlier runs included.
+    fn skipped(&self) -> u64;
 
-    /// Makes the known shard at position `shard` the current one; it goes on at its `done`.
+    /// Makes a shard the current one, from one of its records on.
+    fn begin_shard(&mut self, info: &ShardInfo, first_record: u64) -> Result<()>;
+
+    /// Makes the known shard at position `shard` the current one; it goes on after its records.
     fn continue_shard(&mut self, shard: usize, info: &ShardInfo) -> Result<()>;
 
     /// Adds the next record of the current shard.
@@ -29,8 +32,12 @@ impl Sink for Writer {
         self.shards()
     }
 
-    fn begin_shard(&mut self, info: &ShardInfo) -> Result<()> {
-        self.begin_shard(info).map(drop)
+    fn skipped(&self) -> u64 {
+        self.skipped()
+    }
+
+    fn begin_shard(&mut self, info: &ShardInfo, first_record: u64) -> Result<()> {
+        self.begin_shard(info, first_record).map(drop)
     }
 
     fn continue_shard(&mut self, shard: usize, info: &ShardInfo) -> Result<()> {

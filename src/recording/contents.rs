@@ -197,7 +197,7 @@ fn follow(log: &Log, commit: &CommitFrame, segments: Vec<Segment>) -> Result<Sha
             .and_then(|shard| advance(shard, next_record))
             .map_err(|problem| log.damaged(offset, problem))?;
     }
-    let total = shards.iter().map(|it| u128::from(it.done)).sum::<u128>();
+    let total = shards.iter().map(|it| u128::from(it.done())).sum::<u128>();
     if shards.len() != commit.shards as usize
         || total != u128::from(commit.records) + u128::from(commit.skipped)
     {
@@ -213,11 +213,15 @@ pub(super) fn start_segment<'a>(
 ) -> Result<&'a mut RecordedShard, &'static str> {
     let position = frame.shard as usize;
     if position == shards.len() {
-        shards.push(RecordedShard { info: frame.info.clone(), done: 0 });
+        let first = frame.first_record;
+        shards.push(RecordedShard { info: frame.info.clone(), records: first..first });
     }
     let shard = shards.get_mut(position).ok_or("a shard is missing")?;
-    if frame.first_record != shard.done {
+    if frame.first_record != shard.records.end {
         return Err("a shard does not go on where it stopped");
+    }
+    if frame.first_record > frame.info.identity.records {
+        return Err("a shard begins after its last record");
     }
     shard.info.clone_from(&frame.info);
     Ok(shard)
@@ -225,9 +229,9 @@ pub(super) fn start_segment<'a>(
 
 /// Moves a shard's end to `next_record`.
 pub(super) fn advance(shard: &mut RecordedShard, next_record: u64) -> Result<(), &'static str> {
-    if next_record < shard.done || next_record > shard.info.identity.records {
+    if next_record < shard.records.end || next_record > shard.info.identity.records {
         return Err("more records than the shard has");
     }
-    shard.done = next_record;
+    shard.records.end = next_record;
     Ok(())
 }

@@ -12,7 +12,8 @@
 //! - `block`: observations of many records as columns;
 //! - `contents`: the last commit, found from the end of the file;
 //! - `walk`: all frames in order, each checked against those before it;
-//! - `estimate`: ranges from the blocks.
+//! - `estimate`: ranges from the blocks;
+//! - `overlap`: records that several recordings have.
 #![forbid(unsafe_code)]
 
 mod block;
@@ -21,6 +22,7 @@ mod contents;
 mod estimate;
 mod frame;
 mod merge;
+mod overlap;
 mod place;
 mod reader;
 mod storage;
@@ -30,10 +32,12 @@ mod walk;
 mod writer;
 
 pub use block::{Block, Column};
-pub use merge::{MergeSummary, merge};
+pub use merge::{MergeSummary, OnOverlap, merge};
 pub use reader::{Blocks, Reader, Summary};
 pub use storage::{MemoryStorage, Storage};
 pub use writer::{MEMORY_BUDGET, Writer};
+
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -108,12 +112,22 @@ impl Header {
 }
 
 /// A shard and how much of it is recorded.
+///
+/// One shard may be there several times with different records: a recording of a part of a dataset
+/// need not begin with a shard's first record, and parts are merged in any order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedShard {
     /// The shard as it was when it was last recorded.
     pub info: ShardInfo,
-    /// Records observed or left out so far; they are the first ones.
-    pub done: u64,
+    /// Records observed or left out so far.
+    pub records: Range<u64>,
+}
+
+impl RecordedShard {
+    /// Number of records observed or left out.
+    pub fn done(&self) -> u64 {
+        self.records.end.saturating_sub(self.records.start)
+    }
 }
 
 /// A record that was left out.

@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::block::{Block, ColumnBuffer};
 use super::codec;
@@ -187,11 +187,6 @@ impl Reader {
     pub(super) fn identities(&self) -> impl Iterator<Item = (usize, &ShardIdentity)> {
         let now = self.shards().iter().map(|it| &it.info.identity).enumerate();
         now.chain(self.contents.former.iter().map(|(position, identity)| (*position, identity)))
-    }
-
-    /// For messages.
-    pub(super) fn name(&self) -> PathBuf {
-        self.log.name().to_owned()
     }
 }
 

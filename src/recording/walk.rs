@@ -119,7 +119,7 @@ impl<'a> Walk<'a> {
     /// The last Shard frame, and where its records go on.
     fn segment(&self) -> Option<PreviousSegment> {
         let (offset, shard) = self.segment?;
-        let next_record = self.shards.get(shard as usize)?.done;
+        let next_record = self.shards.get(shard as usize)?.records.end;
         Some(PreviousSegment { offset, next_record })
     }
 
@@ -131,7 +131,7 @@ impl<'a> Walk<'a> {
         }
         let shard = self.shards.get_mut(frame.shard as usize);
         let shard = shard.ok_or_else(|| damaged("a block of an unknown shard"))?;
-        if frame.first_record != shard.done {
+        if frame.first_record != shard.records.end {
             return Err(damaged("a block does not go on where the one before it stopped"));
         }
         advance(shard, frame.first_record + block.records()).map_err(damaged)?;

@@ -33,6 +33,8 @@ pub struct Writer {
     known: HashMap<[u8; 32], Vec<(ShardIdentity, usize)>>,
     /// Offset of the last Shard frame, and the position of its shard.
     segment: Option<(u64, usize)>,
+    /// First record after the current shard's that is recorded already, or its number of records.
+    limit: u64,
     records: u64,
     skipped: u64,
     blocks: u64,
@@ -123,6 +125,7 @@ impl Writer {
             shards: Vec::new(),
             known: HashMap::new(),
             segment: None,
+            limit: 0,
             records: 0,
             skipped: 0,
             blocks: 0,
@@ -164,6 +167,7 @@ impl Writer {
             shards: Vec::new(),
             known: HashMap::new(),
             segment: commit.segment.map(|it| it.offset).zip(current),
+            limit: 0,
             records: commit.records,
             skipped: commit.skipped,
             blocks: commit.blocks,
@@ -179,12 +183,30 @@ impl Writer {
             writer.remember(identity, *position);
         }
         writer.shards = shards;
+        writer.limit = current.map_or(0, |shard| writer.limit_of(shard));
         Ok(Some(writer))
     }
 
     fn remember(&mut self, identity: &ShardIdentity, position: usize) {
         let known = self.known.entry(identity.hash).or_default();
         known.push((identity.clone(), position));
+    }
+
+    /// Positions of what is recorded of a shard that has or had an identity.
+    pub(super) fn recorded_as<'a>(
+        &'a self,
+        identity: &'a ShardIdentity,
+    ) -> impl Iterator<Item = usize> + 'a {
+        let known = self.known.get(&identity.hash).into_iter().flatten();
+        known.filter(move |(it, _)| it == identity).map(|(_, position)| *position)
+    }
+
+    /// Where records of the shard at a position must end because what follows is recorded already.
+    fn limit_of(&self, shard: usize) -> u64 {
+        let Some(RecordedShard { info, records }) = self.shards.get(shard) else { return 0 };
+        let others = self.recorded_as(&info.identity).filter_map(|it| self.shards.get(it));
+        let starts = others.map(|it| it.records.start).filter(|&start| start > records.start);
+        starts.fold(info.identity.records, u64::min)
     }
 
     /// What the recording is about.
@@ -222,15 +244,25 @@ impl Writer {
         self.recovered
     }
 
-    /// Makes a new shard the current one and gives its position.
+    /// Makes a shard the current one, from one of its records on, and gives its position in the
+    /// list of shards.
     ///
     /// # Errors
-    /// [`Recording`](crate::error::ErrorKind::Recording) if it is in the recording already,
+    /// [`Recording`](crate::error::ErrorKind::Recording) if that record is in the recording already
+    /// or is the next of a shard that could be continued,
+    /// [`Internal`](crate::error::ErrorKind::Internal) if the shard has no such record,
     /// [`Io`](crate::error::ErrorKind::Io) if the recording cannot be written.
-    pub fn begin_shard(&mut self, info: &ShardInfo) -> Result<usize> {
-        let mut known = self.known.get(&info.identity.hash).into_iter().flatten();
-        let same = known.find(|(identity, _)| *identity == info.identity);
-        if let Some(same) = same.and_then(|&(_, position)| self.shards.get(position)) {
+    pub fn begin_shard(&mut self, info: &ShardInfo, first_record: u64) -> Result<usize> {
+        if first_record > info.identity.records {
+            return Err(Error::internal(format!(
+                "shard {} is to begin at record {first_record}, and has {}",
+                info.name, info.identity.records
+            )));
+        }
+        let is_there =
+            |it: &&RecordedShard| (it.records.start..=it.records.end).contains(&first_record);
+        let same = self.recorded_as(&info.identity).filter_map(|it| self.shards.get(it));
+        if let Some(same) = { same }.find(is_there) {
             return Err(Error::recording(format!(
                 "{}: shard {} has the content of shard {}, which is recorded already",
                 self.log.name().display(),
@@ -240,14 +272,16 @@ impl Writer {
             .with_hint("give each shard once"));
         }
         let shard = self.shards.len();
-        self.start_segment(shard, 0, info)?;
-        self.shards.push(RecordedShard { info: info.clone(), done: 0 });
+        self.start_segment(shard, first_record, info)?;
+        let records = first_record..first_record;
+        self.shards.push(RecordedShard { info: info.clone(), records });
         self.remember(&info.identity, shard);
+        self.limit = self.limit_of(shard);
         Ok(shard)
     }
 
-    /// Makes the shard at a position the current one; it goes on after its
-    /// [`done`](RecordedShard::done) records. `info` may say that it has grown, which the caller
+    /// Makes the shard at a position the current one; it goes on after its recorded
+    /// [`records`](RecordedShard::records). `info` may say that it has grown, which the caller
     /// has checked.
     ///
     /// # Errors
@@ -273,7 +307,7 @@ impl Writer {
         if recorded.info == *info && self.segment.is_some_and(|(_, current)| current == shard) {
             return Ok(());
         }
-        self.start_segment(shard, recorded.done, info)?;
+        self.start_segment(shard, recorded.records.end, info)?;
         if let Some(recorded) = self.shards.get_mut(shard) {
             let grown = recorded.info.identity != info.identity;
             recorded.info.clone_from(info);
@@ -281,6 +315,7 @@ impl Writer {
                 self.remember(&info.identity, shard);
             }
         }
+        self.limit = self.limit_of(shard);
         Ok(())
     }
 
@@ -301,7 +336,7 @@ impl Writer {
 
     fn previous_segment(&self) -> Option<PreviousSegment> {
         let (offset, shard) = self.segment?;
-        let next_record = self.shards.get(shard)?.done;
+        let next_record = self.shards.get(shard)?.records.end;
         Some(PreviousSegment { offset, next_record })
     }
 
@@ -337,16 +372,17 @@ impl Writer {
         self.check_usable()?;
         let shard = self.segment.and_then(|(_, shard)| self.shards.get_mut(shard));
         let shard = shard.ok_or_else(|| Error::internal("a record without a shard"))?;
-        if shard.done >= shard.info.identity.records {
+        let next = &mut shard.records.end;
+        if *next >= self.limit {
             return Err(Error::internal(format!(
-                "shard {} has only {} records, and one more is to be recorded",
-                shard.info.name, shard.info.identity.records
+                "shard {} ends before record {next}, or has it already, and it is to be recorded",
+                shard.info.name
             )));
         }
         if self.pending.is_empty() {
-            self.pending.start(shard.done);
+            self.pending.start(*next);
         }
-        shard.done += 1;
+        *next += 1;
         self.uncommitted = true;
         Ok(())
     }

@@ -4,6 +4,7 @@ mod errors;
 mod help;
 mod interrupt;
 mod large;
+mod parts;
 mod record;
 mod results;
 #[path = "../support/mod.rs"]

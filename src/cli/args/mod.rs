@@ -12,7 +12,7 @@ pub(super) use self::estimator::EstimatorArgs;
 pub(super) use self::record::{
     ArithmeticArg, DataFormatArg, MemoryArg, OnBadRecord, Progress, RecordArgs,
 };
-pub(super) use self::value::InputShape;
+pub(super) use self::value::{InputShape, RecordRange};
 
 /// Calibration recorder for post-training quantization
 ///
@@ -103,6 +103,19 @@ pub(super) struct MergeArgs {
     /// Replace the output if it exists
     #[arg(long)]
     pub overwrite: bool,
+    /// What to do about records that several of the recordings have
+    #[arg(long, value_enum, value_name = "POLICY", default_value_t)]
+    pub on_overlap: OnOverlapArg,
+}
+
+/// What to do about records that several recordings have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum OnOverlapArg {
+    /// Name them and fail
+    #[default]
+    Stop,
+    /// Take them from the first recording that has them
+    Skip,
 }
 
 #[derive(Args, Debug)]
@@ -197,6 +210,8 @@ mod tests {
         assert!(cli.talk.verbose);
         let Some(Command::Merge(merge)) = cli.command else { panic!("not merge") };
         assert_eq!((merge.inputs.len(), merge.overwrite), (2, false));
+        assert_eq!(merge.on_overlap, OnOverlapArg::Stop);
+        assert!(parse("rm merge a.rmm b.rmm -o c.rmm --on-overlap skip").is_ok());
         assert!(parse("rm merge a.rmm -o c.rmm").is_err());
         assert!(parse("rm inspect a.circle --json").is_ok());
         assert!(parse("rm verify --model a.circle --recording a.rmm --mode minmax").is_ok());

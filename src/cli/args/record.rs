@@ -7,7 +7,7 @@ use crate::arithmetic::Arithmetic;
 use crate::interpreter::DEFAULT_ROUNDS;
 
 use super::estimator::EstimatorArgs;
-use super::value::{self, InputShape, duration};
+use super::value::{self, InputShape, RecordRange, duration};
 
 /// What recording needs to know.
 #[derive(Args, Debug)]
@@ -23,6 +23,25 @@ pub(in crate::cli) struct RecordArgs {
     /// Dataset: a file, a folder of shards, or a pattern; repeatable. Without it, 3 random records
     #[arg(long, alias = "input_data", value_name = "PATH", help_heading = "Files")]
     pub input_data: Vec<String>,
+
+    /// Take part I of the --num-shards parts of the dataset, counted from 0: for job arrays, whose
+    /// recordings are merged
+    #[arg(long, value_name = "I", requires = "num_shards", help_heading = "Files")]
+    pub shard_index: Option<u64>,
+
+    /// Number of parts of the dataset
+    #[arg(long, value_name = "N", requires = "shard_index", help_heading = "Files")]
+    pub num_shards: Option<u64>,
+
+    /// Take records A to B-1 of the dataset, counted from 0 through all shards (0..500, 500..)
+    #[arg(
+        long,
+        value_name = "A..B",
+        value_parser = RecordRange::parse,
+        conflicts_with = "shard_index",
+        help_heading = "Files"
+    )]
+    pub records: Option<RecordRange>,
 
     /// How the dataset is stored
     #[arg(
@@ -64,6 +83,11 @@ pub(in crate::cli) struct RecordArgs {
     /// What to do about a record that cannot be used
     #[arg(long, value_enum, value_name = "POLICY", default_value_t, help_heading = "Recording")]
     pub on_bad_record: OnBadRecord,
+
+    /// Most records to leave out, counting those of earlier runs; one more is an error [default: any
+    /// number]
+    #[arg(long, value_name = "N", help_heading = "Recording")]
+    pub max_bad_records: Option<u64>,
 
     #[command(flatten)]
     pub estimator: EstimatorArgs,
@@ -254,6 +278,25 @@ mod tests {
         assert!(parse("--resume --overwrite").unwrap_err().contains("cannot be used with"));
         assert!(parse("--checkpoint-interval soon").is_err());
         assert!(parse("--on-bad-record ignore").is_err());
+    }
+
+    #[test]
+    fn a_part_of_the_dataset() {
+        let args = parse("--shard-index 2 --num-shards 8").unwrap();
+        assert_eq!((args.shard_index, args.num_shards), (Some(2), Some(8)));
+        let range = |line: &str| parse(line).map(|it| it.records.map(|it| (it.start, it.end)));
+        assert_eq!(range("--records 5..9"), Ok(Some((5, Some(9)))));
+        assert_eq!(range("--records ..9"), Ok(Some((0, Some(9)))));
+        assert_eq!(range("--records 5.."), Ok(Some((5, None))));
+        for bad in ["9..5", "5..5", "5", "a..b", "..", "1..2..3"] {
+            assert!(range(&format!("--records {bad}")).is_err(), "{bad}");
+        }
+        for bad in
+            ["--shard-index 1", "--num-shards 1", "--records 1.. --shard-index 0 --num-shards 2"]
+        {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+        assert_eq!(parse("--max-bad-records 0").unwrap().max_bad_records, Some(0));
     }
 
     #[test]

@@ -35,6 +35,38 @@ fn dimension(text: &str) -> Result<Option<usize>, String> {
     }
 }
 
+/// Consecutive records of a dataset, given as `A..B`, `A..` or `..B`; never none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct RecordRange {
+    /// The first.
+    pub start: u64,
+    /// The one after the last, if not all that follow are meant.
+    pub end: Option<u64>,
+}
+
+impl RecordRange {
+    /// Parses it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (start, end) =
+            text.split_once("..").ok_or("expected A..B, for instance 0..500 or 500..")?;
+        let number = |text: &str| match text.trim() {
+            "" => Ok(None),
+            text => {
+                text.parse().map(Some).map_err(|_| format!("`{text}` is not a record's number"))
+            }
+        };
+        let (start, end) = (number(start)?, number(end)?);
+        if start.is_none() && end.is_none() {
+            return Err("neither a first record nor an end".to_owned());
+        }
+        let start = start.unwrap_or(0);
+        if end.is_some_and(|end| end <= start) {
+            return Err("holds no record: the end is the number after the last one".to_owned());
+        }
+        Ok(Self { start, end })
+    }
+}
+
 /// Parses `512M`, `1.5G`, or a number of bytes; units are powers of 1024.
 pub(super) fn size(text: &str) -> Result<usize, String> {
     let unit_at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());

@@ -1,10 +1,10 @@
 use indicatif::HumanBytes;
 
 use crate::error::Result;
-use crate::recording::{MergeSummary, merge};
+use crate::recording::{MergeSummary, OnOverlap, merge};
 
 use super::super::ExitStatus;
-use super::super::args::MergeArgs;
+use super::super::args::{MergeArgs, OnOverlapArg};
 use super::super::config::check_writable;
 use super::super::printer::Printer;
 use super::super::text;
@@ -12,8 +12,21 @@ use super::super::text;
 /// Joins recordings in the given order.
 pub(in crate::cli) fn run(args: &MergeArgs, printer: &Printer) -> Result<ExitStatus> {
     check_writable(&args.output)?;
-    let MergeSummary { records, skipped, shards, byte_len, same_names } =
-        merge(&args.inputs, &args.output, args.overwrite)?;
+    let on_overlap = match args.on_overlap {
+        OnOverlapArg::Stop => OnOverlap::Stop,
+        OnOverlapArg::Skip => OnOverlap::Skip,
+    };
+    let summary = merge(&args.inputs, &args.output, args.overwrite, on_overlap)?;
+    let MergeSummary { records, skipped, shards, byte_len, doubles, overlaps, same_names } =
+        summary;
+    if doubles > 0 {
+        let overlaps: Vec<&str> = overlaps.iter().map(String::as_str).collect();
+        printer.warn(format_args!(
+            "not taken again: {} of {}",
+            text::count(doubles, "record"),
+            text::list(&overlaps)
+        ));
+    }
     for name in same_names {
         printer.warn(format_args!(
             "several inputs have a shard `{name}`, with different content; if one is the other \

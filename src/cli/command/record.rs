@@ -8,7 +8,7 @@ use crate::circle::{ModelFile, check_splice, source_fingerprint, splice};
 use crate::dataset::{self, BadRecords, DEFAULT_RANDOM_RECORDS, InputSpec, RecordSource};
 use crate::error::Result;
 use crate::interpreter::{Interpreter, Plan, PlanOptions};
-use crate::pipeline::{self, BadRecord, Job, Observer, Outcome};
+use crate::pipeline::{self, BadRecord, Job, Observer, Outcome, Part};
 use crate::recording::{Header, Writer};
 use crate::stats::Estimator;
 
@@ -72,7 +72,7 @@ pub(in crate::cli) fn run(
     let result = pipeline::run(job, &mut writer, signals.cancel(), &mut |event| {
         progress.show(&event);
     });
-    let elapsed = progress.finish();
+    let (elapsed, left_out) = progress.finish();
 
     let kept = text::count(writer.records(), "record");
     let outcome = match result {
@@ -87,9 +87,13 @@ pub(in crate::cli) fn run(
             return Ok(ExitStatus::Failure);
         }
     };
-    say_outcome(&outcome, elapsed, printer);
+    say_outcome(&outcome, elapsed, &left_out, printer);
+    let skipped = match writer.skipped() {
+        0 => String::new(),
+        skipped => format!(", {skipped} left out (`inspect` names them)"),
+    };
     printer.say(format_args!(
-        "{}: {kept} of {}, {}",
+        "{}: {kept} of {}{skipped}, {}",
         config.recording.display(),
         text::count(header.tensors.len() as u64, "tensor"),
         HumanBytes(writer.byte_len()),
@@ -102,6 +106,11 @@ pub(in crate::cli) fn run(
     }
 
     let Some(output) = &config.output else { return Ok(ExitStatus::Success) };
+    if config.options.part != Part::All {
+        printer.warn(
+            "a part of the dataset was asked for: the model's ranges are those of the recording",
+        );
+    }
     note_short_memory(&config.estimator, writer.records(), printer);
     write_model(&model, &mut writer, &header, &config.estimator, output, printer)?;
     Ok(ExitStatus::Success)
@@ -197,7 +206,12 @@ fn write_model(
     Ok(())
 }
 
-fn say_outcome(outcome: &Outcome, elapsed: std::time::Duration, printer: &Printer) {
+fn say_outcome(
+    outcome: &Outcome,
+    elapsed: std::time::Duration,
+    left_out: &[String],
+    printer: &Printer,
+) {
     let Outcome { recorded, skipped, .. } = *outcome;
     if recorded + skipped == 0 {
         printer.say("everything is recorded already");
@@ -210,7 +224,12 @@ fn say_outcome(outcome: &Outcome, elapsed: std::time::Duration, printer: &Printe
         text::duration(elapsed)
     ));
     if skipped > 0 {
-        printer.warn(format_args!("left out: {}", text::count(skipped, "unusable record")));
+        let more = match skipped.saturating_sub(left_out.len() as u64) {
+            0 => String::new(),
+            more => format!("; and {more} more"),
+        };
+        let (count, names) = (text::count(skipped, "unusable record"), left_out.join("; "));
+        printer.warn(format_args!("left out: {count}: {names}{more}"));
     }
 }
 

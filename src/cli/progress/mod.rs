@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::HumanCount;
 
-use crate::pipeline::{Event, Note};
+use crate::pipeline::{Event, Note, Schedule};
 
 use super::args::Progress as Style;
 use super::printer::{Printer, is_capable_terminal};
@@ -103,6 +103,8 @@ pub(super) struct Progress {
     view: Option<Box<dyn View>>,
     status: Status,
     printer: Printer,
+    /// The first records that were left out.
+    left_out: Vec<String>,
 }
 
 impl Progress {
@@ -118,7 +120,7 @@ impl Progress {
             Style::Json => Some(Box::new(json::Json::new(printer.clone()))),
             Style::None => None,
         };
-        Self { view, status: Status::new(), printer: printer.clone() }
+        Self { view, status: Status::new(), printer: printer.clone(), left_out: Vec::new() }
     }
 
     /// Shows one event.
@@ -127,6 +129,9 @@ impl Progress {
             Event::Scheduled(schedule) => {
                 for note in &schedule.notes {
                     self.note(note);
+                }
+                if schedule.wanted != (0..schedule.total) {
+                    self.printer.say(part(schedule));
                 }
                 self.status.started = Instant::now();
                 self.status.known = schedule.known;
@@ -145,11 +150,12 @@ impl Progress {
                 self.status.done += 1;
                 Change::Record
             }
-            Event::Skipped { reason, .. } => {
+            Event::Skipped { shard, record, reason } => {
                 self.status.done += 1;
                 self.status.skipped += 1;
                 if self.status.skipped <= WARNED_RECORDS {
                     self.printer.warn(format_args!("left out: {reason}"));
+                    self.left_out.push(format!("{}, record {record}", shard.name));
                 }
                 if self.status.skipped == WARNED_RECORDS {
                     self.printer.warn("more unusable records are left out without a word");
@@ -167,12 +173,12 @@ impl Progress {
         }
     }
 
-    /// Ends the display, and tells how long the run took.
-    pub fn finish(mut self) -> Duration {
+    /// Ends the display, and tells how long the run took and which records were left out first.
+    pub fn finish(mut self) -> (Duration, Vec<String>) {
         if let Some(view) = &mut self.view {
             view.finish(&self.status);
         }
-        self.status.started.elapsed()
+        (self.status.started.elapsed(), self.left_out)
     }
 
     fn note(&self, note: &Note) {
@@ -191,6 +197,18 @@ impl Progress {
             Note::Repeated { name, first } => printer
                 .warn(format_args!("{name} has the same records as {first} and is counted once")),
         }
+    }
+}
+
+/// For instance `part of the dataset: records 100 to 199 of 1,000`.
+fn part(schedule: &Schedule) -> String {
+    let (wanted, total) = (&schedule.wanted, HumanCount(schedule.total));
+    match wanted.end.checked_sub(1) {
+        Some(last) if last >= wanted.start => {
+            let (first, last) = (HumanCount(wanted.start), HumanCount(last));
+            format!("part of the dataset: records {first} to {last} of {total}, counted from 0")
+        }
+        _ => format!("this part of the dataset is empty: it has only {total} records"),
     }
 }
 

@@ -299,7 +299,7 @@ fn failing_storage_stops_the_writer_and_keeps_commits() {
             left.store(1000, Ordering::Relaxed);
             let len = storage.live().len();
             assert!(writer.commit().is_err());
-            assert!(writer.begin_shard(&shard(77, 4)).is_err());
+            assert!(writer.begin_shard(&shard(77, 4), 0).is_err());
             assert_eq!(storage.live().len(), len);
             drop(writer);
             for bytes in [storage.live(), storage.durable()] {
@@ -317,13 +317,14 @@ fn failing_storage_stops_the_writer_and_keeps_commits() {
 
 /// Does what is missing of [`sample_ops`].
 fn finish(writer: &mut Writer) {
-    let done = |writer: &Writer, shard: usize| writer.shards().get(shard).map_or(0, |it| it.done);
+    let done =
+        |writer: &Writer, shard: usize| writer.shards().get(shard).map_or(0, |it| it.records.end);
     let step = |writer: &mut Writer, position: usize, seed, records, until, skipped: &[u64]| {
         if done(writer, position) >= until {
             return;
         }
         if writer.shards().len() == position {
-            writer.begin_shard(&shard(seed, records)).unwrap();
+            writer.begin_shard(&shard(seed, records), 0).unwrap();
         }
         writer.continue_shard(position, &shard(seed, records)).unwrap();
         while done(writer, position) < until {

@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::super::{Reader, Writer, merge};
+use super::super::{OnOverlap, Reader, Writer, merge};
 use super::support::*;
 use crate::error::ErrorKind;
 
@@ -42,7 +42,7 @@ fn a_merge_equals_one_recording() {
     whole.extend(third);
     let whole = Reader::open(&write(&at("whole"), &whole)).unwrap();
 
-    let summary = merge(&inputs, &at("merged"), false).unwrap();
+    let summary = merge(&inputs, &at("merged"), false, OnOverlap::Stop).unwrap();
     let merged = Reader::open(&at("merged")).unwrap();
     assert_eq!(content(&merged), content(&whole));
     assert_eq!(summary.records, 35);
@@ -52,7 +52,7 @@ fn a_merge_equals_one_recording() {
     assert_eq!(merged.check().unwrap().commits, 2);
 
     // The output may be an input, and can be gone on with.
-    merge(&[at("merged")], &at("merged"), true).unwrap();
+    merge(&[at("merged")], &at("merged"), true, OnOverlap::Stop).unwrap();
     assert_eq!(content(&Reader::open(&at("merged")).unwrap()), content(&whole));
     let mut writer = Writer::resume(&at("merged"), &header(), SETTINGS).unwrap();
     apply(&mut writer, &[Op::Continue(3, 4, 30), Op::Push(2), Op::Commit]).unwrap();
@@ -65,7 +65,7 @@ fn what_does_not_belong_together_is_refused() {
     let at = |name: &str| folder.path().join(name);
     let first = write(&at("1"), &sample_ops());
     let refused = |inputs: &[PathBuf]| {
-        let error = merge(inputs, &at("out"), true).unwrap_err();
+        let error = merge(inputs, &at("out"), true, OnOverlap::Stop).unwrap_err();
         assert!(!at("out").exists());
         error
     };
@@ -73,7 +73,7 @@ fn what_does_not_belong_together_is_refused() {
 
     let same = write(&at("2"), &[Op::Begin(3, 8), Op::Push(1)]);
     let message = refused(&[first.clone(), same]).to_string();
-    assert!(message.contains("3.h5 of") && message.contains("recorded twice"), "{message}");
+    assert!(message.contains("3.h5 of") && message.contains("in two recordings"), "{message}");
     // The other has the shard as it was before it grew.
     let grown = write(&at("3"), &[Op::Begin(1, 9), Op::Push(1)]);
     let message = refused(&[grown, first.clone()]).to_string();
@@ -92,9 +92,9 @@ fn what_does_not_belong_together_is_refused() {
     assert!(refused(&[at("5")]).to_string().contains("damaged"));
 
     let named = write(&at("6"), &[Op::Begin(3, 7), Op::Push(1)]);
-    let summary = merge(&[first.clone(), named], &at("out"), false).unwrap();
+    let summary = merge(&[first.clone(), named], &at("out"), false, OnOverlap::Stop).unwrap();
     assert_eq!(summary.same_names, ["3.h5"]);
-    let error = merge(&[first], &at("out"), false).unwrap_err();
+    let error = merge(&[first], &at("out"), false, OnOverlap::Stop).unwrap_err();
     assert!(error.to_string().contains("exists already"), "{error}");
 }
 
@@ -105,7 +105,7 @@ fn settings_of_the_first_input_hold() {
     let first = write(&at("1"), &[Op::Begin(1, 9), Op::Push(4)]);
     let mut writer = Writer::create(&at("2"), header(), OTHER_SETTINGS).unwrap();
     apply(&mut writer, &[Op::Begin(2, 9), Op::Push(4), Op::Commit]).unwrap();
-    merge(&[at("2"), first], &at("out"), false).unwrap();
+    merge(&[at("2"), first], &at("out"), false, OnOverlap::Stop).unwrap();
     let merged = Reader::open(&at("out")).unwrap();
     assert_eq!(merged.settings(), OTHER_SETTINGS);
     merged.check().unwrap();

@@ -4,6 +4,7 @@
 mod faults;
 mod merging;
 mod model;
+mod parts;
 mod support;
 
 use std::path::Path;
@@ -34,7 +35,7 @@ fn a_reader_sees_what_was_committed() {
     assert_eq!(reader.header(), &header());
     assert_eq!(reader.settings(), SETTINGS);
     assert_eq!(reader.shards(), writer.shards());
-    let done: Vec<u64> = reader.shards().iter().map(|it| it.done).collect();
+    let done: Vec<u64> = reader.shards().iter().map(|it| it.records.end).collect();
     assert_eq!(done, [10, 4, 5]);
     assert_eq!(reader.shards()[0].info, shard(1, 12));
     let skipped = reader.skipped_records().unwrap();
@@ -54,7 +55,7 @@ fn ranges_are_those_of_the_observations_in_order() {
     let storage = MemoryStorage::default();
     let mut writer = create(&storage);
     let mut state = Accumulator::new(TENSORS, OTHER_SETTINGS);
-    writer.begin_shard(&shard(1, 100)).unwrap();
+    writer.begin_shard(&shard(1, 100), 0).unwrap();
     for number in 0..50 {
         writer.push(&record(1, number)).unwrap();
         state.observe_record(&record(1, number));
@@ -73,7 +74,7 @@ fn ranges_are_those_of_the_observations_in_order() {
 fn percentiles_do_not_depend_on_the_memory_budget() {
     let storage = MemoryStorage::default();
     let mut writer = create(&storage);
-    writer.begin_shard(&shard(1, 100)).unwrap();
+    writer.begin_shard(&shard(1, 100), 0).unwrap();
     for number in 0..60 {
         writer.push(&record(1, number)).unwrap();
         if number % 7 == 0 {
@@ -95,15 +96,15 @@ fn percentiles_do_not_depend_on_the_memory_budget() {
 fn resuming_after_every_record_changes_nothing() {
     let whole = MemoryStorage::default();
     let mut writer = create(&whole);
-    writer.begin_shard(&shard(1, 40)).unwrap();
+    writer.begin_shard(&shard(1, 40), 0).unwrap();
     let stepwise = MemoryStorage::default();
     let mut other = create(&stepwise);
-    other.begin_shard(&shard(1, 40)).unwrap();
+    other.begin_shard(&shard(1, 40), 0).unwrap();
     other.commit().unwrap();
     for number in 0..35 {
         writer.push(&record(1, number)).unwrap();
         let mut resumed = resume(&stepwise).unwrap().unwrap();
-        assert_eq!(resumed.shards()[0].done, number);
+        assert_eq!(resumed.shards()[0].records.end, number);
         assert_eq!(resumed.recovered() > 0, number > 0);
         resumed.push(&record(1, number)).unwrap();
         resumed.commit().unwrap();
@@ -172,7 +173,7 @@ fn wrong_use_is_an_error_and_changes_nothing() {
     let good = record(1, 0);
     assert_eq!(writer.push(&good).unwrap_err().kind(), ErrorKind::Internal);
     assert_eq!(writer.skip("x").unwrap_err().kind(), ErrorKind::Internal);
-    writer.begin_shard(&shard(1, 2)).unwrap();
+    writer.begin_shard(&shard(1, 2), 0).unwrap();
     let mut bad = vec![good.clone(), good.clone(), good.clone(), good.clone(), good.clone()];
     bad[0].single.pop();
     bad[1].single[0] = Observation::EMPTY;
@@ -182,7 +183,7 @@ fn wrong_use_is_an_error_and_changes_nothing() {
     for bad in &bad {
         assert_eq!(writer.push(bad).unwrap_err().kind(), ErrorKind::Internal, "{bad:?}");
     }
-    let twice = writer.begin_shard(&shard(1, 2)).unwrap_err();
+    let twice = writer.begin_shard(&shard(1, 2), 0).unwrap_err();
     assert_eq!(twice.kind(), ErrorKind::Recording);
     assert!(writer.continue_shard(1, &shard(2, 2)).is_err());
     assert!(writer.continue_shard(0, &shard(2, 2)).is_err());
@@ -192,13 +193,13 @@ fn wrong_use_is_an_error_and_changes_nothing() {
     assert_eq!(writer.push(&good).unwrap_err().kind(), ErrorKind::Internal);
     writer.continue_shard(0, &shard(1, 3)).unwrap();
     // What it was before it grew is recorded as well.
-    assert!(writer.begin_shard(&shard(1, 2)).is_err());
+    assert!(writer.begin_shard(&shard(1, 2), 0).is_err());
     writer.push(&record(1, 2)).unwrap();
     writer.commit().unwrap();
     drop(writer);
     let mut writer = resume(&storage).unwrap().unwrap();
-    assert!(writer.begin_shard(&shard(1, 2)).is_err());
-    assert!(writer.begin_shard(&shard(1, 3)).is_err());
+    assert!(writer.begin_shard(&shard(1, 2), 0).is_err());
+    assert!(writer.begin_shard(&shard(1, 3), 0).is_err());
     assert_eq!(open(&storage).unwrap().records(), 3);
     open(&storage).unwrap().check().unwrap();
     for settings in [(0, 0.1), (1, 1.5), (1, -0.1), (1, f32::NAN)] {
@@ -213,7 +214,7 @@ fn wrong_use_is_an_error_and_changes_nothing() {
 fn infinities_are_ranges_or_errors_that_name_the_tensor() {
     let storage = MemoryStorage::default();
     let mut writer = create(&storage);
-    writer.begin_shard(&shard(1, 4)).unwrap();
+    writer.begin_shard(&shard(1, 4), 0).unwrap();
     for min in [f32::NEG_INFINITY, -1.0, -1.0] {
         let mut record = record(1, 0);
         record.single[3] = observation(min, 1.0);
@@ -234,7 +235,7 @@ fn infinities_are_ranges_or_errors_that_name_the_tensor() {
 fn blocks_are_bounded_and_reasons_too() {
     let storage = MemoryStorage::default();
     let mut writer = create(&storage);
-    writer.begin_shard(&shard(1, 50_000)).unwrap();
+    writer.begin_shard(&shard(1, 50_000), 0).unwrap();
     let long = "\u{e9}".repeat(10_000);
     for number in 0..20_000 {
         if number % 1000 == 0 { writer.skip(&long) } else { writer.push(&record(1, number % 50)) }
@@ -263,7 +264,7 @@ fn many_shards_are_resumed_and_commits_stay_small() {
     let mut lens = Vec::new();
     for number in 0..10_000_u64 {
         identity.identity.hash[8..16].copy_from_slice(&number.to_le_bytes());
-        writer.begin_shard(&identity).unwrap();
+        writer.begin_shard(&identity, 0).unwrap();
         writer.push(&record(1, number)).unwrap();
         if number % 100 == 0 {
             let before = writer.byte_len();
@@ -285,7 +286,7 @@ fn a_model_without_observed_tensors() {
     none.tensors.clear();
     let path = Path::new(NAME);
     let mut writer = Writer::create_in(Box::new(storage.clone()), path, none, SETTINGS).unwrap();
-    writer.begin_shard(&shard(1, 4)).unwrap();
+    writer.begin_shard(&shard(1, 4), 0).unwrap();
     writer.push(&RecordObservations::default()).unwrap();
     writer.commit().unwrap();
     let reader = open(&storage).unwrap();

@@ -88,7 +88,7 @@ proptest! {
             match step {
                 Step::Begin => {
                     let (seed, records) = (model.shards.len() as u8, 25);
-                    writer.begin_shard(&shard(seed, records)).unwrap();
+                    writer.begin_shard(&shard(seed, records), 0).unwrap();
                     model.current = Some(model.shards.len());
                     model.shards.push((seed, records, 0));
                 }
@@ -137,7 +137,7 @@ proptest! {
             }
             prop_assert_eq!(writer.records(), model.records.len() as u64);
             prop_assert_eq!(writer.skipped(), model.skipped);
-            let done = writer.shards().iter().map(|it| it.done);
+            let done = writer.shards().iter().map(|it| it.records.end);
             prop_assert!(done.eq(model.shards.iter().map(|it| it.2)));
         }
         writer.commit().unwrap();

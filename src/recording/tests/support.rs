@@ -92,6 +92,8 @@ pub fn record(seed: u8, record: u64) -> RecordObservations {
 pub enum Op {
     /// Begins a shard of a seed and length.
     Begin(u8, u64),
+    /// The same, from a record on.
+    BeginAt(u8, u64, u64),
     /// Goes on with the shard at a position, which is of a seed and has a length by now.
     Continue(usize, u8, u64),
     /// Records of the current shard.
@@ -124,7 +126,10 @@ pub fn sample_ops() -> Vec<Op> {
 pub fn apply(writer: &mut Writer, ops: &[Op]) -> crate::error::Result<()> {
     for op in ops {
         match *op {
-            Op::Begin(seed, records) => drop(writer.begin_shard(&shard(seed, records))?),
+            Op::Begin(seed, records) => drop(writer.begin_shard(&shard(seed, records), 0)?),
+            Op::BeginAt(seed, records, first) => {
+                writer.begin_shard(&shard(seed, records), first)?;
+            }
             Op::Continue(position, seed, records) => {
                 writer.continue_shard(position, &shard(seed, records))?;
             }
@@ -145,7 +150,7 @@ pub fn apply(writer: &mut Writer, ops: &[Op]) -> crate::error::Result<()> {
 fn current(writer: &Writer) -> (u8, u64) {
     let position = writer.current_shard().expect("a shard was begun");
     let shard = &writer.shards()[position];
-    (shard.info.name.trim_end_matches(".h5").parse().expect("a seed"), shard.done)
+    (shard.info.name.trim_end_matches(".h5").parse().expect("a seed"), shard.records.end)
 }
 
 pub const NAME: &str = "memory.rmm";

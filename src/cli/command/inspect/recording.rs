@@ -49,7 +49,9 @@ struct ShardListing {
     name: String,
     kind: String,
     records: u64,
-    /// Records that are recorded or left out.
+    /// Number of the first record that is recorded or left out.
+    first: u64,
+    /// How many are.
     done: u64,
 }
 
@@ -125,7 +127,8 @@ impl RecordingListing {
                     name: it.info.name.clone(),
                     kind: it.info.kind.clone(),
                     records: it.info.identity.records,
-                    done: it.done,
+                    first: it.records.start,
+                    done: it.done(),
                 })
                 .collect(),
             mode: text::estimator(estimator),
@@ -174,7 +177,11 @@ impl RecordingListing {
         writeln!(out, "\nshards ({})", self.shards.len())?;
         for shard in &self.shards {
             let (done, records) = (HumanCount(shard.done), HumanCount(shard.records));
-            writeln!(out, "  {} ({}): {done} of {records}", shard.name, shard.kind)?;
+            write!(out, "  {} ({}): {done} of {records}", shard.name, shard.kind)?;
+            match shard.first {
+                0 => writeln!(out)?,
+                first => writeln!(out, ", from record {} on", HumanCount(first))?,
+            }
         }
         if !self.skipped.is_empty() {
             writeln!(out, "\nrecords left out ({})", self.skipped.len())?;

@@ -1,6 +1,8 @@
 //! Runs with made-up sources, observers and sinks: every run is compared with what one thread
 //! without a pipeline would have done.
 
+mod parts;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -182,9 +184,10 @@ impl FakeSink {
 
     fn add(&mut self, observed: bool) -> u64 {
         let shard = &mut self.shards[self.current];
-        self.entries.push((shard.info.name.clone(), shard.done, observed));
-        shard.done += 1;
-        shard.done - 1
+        let number = shard.records.end;
+        self.entries.push((shard.info.name.clone(), number, observed));
+        shard.records.end += 1;
+        number
     }
 
     /// Only what was committed remains, as after a crash.
@@ -192,9 +195,9 @@ impl FakeSink {
         self.entries.truncate(self.committed);
         for shard in &mut self.shards {
             let entries = self.entries.iter().filter(|it| it.0 == shard.info.name);
-            shard.done = entries.count() as u64;
+            shard.records.end = shard.records.start + entries.count() as u64;
         }
-        self.shards.retain(|it| it.done > 0);
+        self.shards.retain(|it| !it.records.is_empty());
         self.operations_left = None;
         self
     }
@@ -205,10 +208,14 @@ impl Sink for FakeSink {
         &self.shards
     }
 
-    fn begin_shard(&mut self, info: &ShardInfo) -> Result<()> {
+    fn skipped(&self) -> u64 {
+        self.entries.iter().filter(|it| !it.2).count() as u64
+    }
+
+    fn begin_shard(&mut self, info: &ShardInfo, first_record: u64) -> Result<()> {
         self.operate()?;
         self.current = self.shards.len();
-        self.shards.push(RecordedShard { info: info.clone(), done: 0 });
+        self.shards.push(RecordedShard { info: info.clone(), records: first_record..first_record });
         Ok(())
     }
 
@@ -311,7 +318,11 @@ fn random_world(random: &mut Random) -> World {
 fn random_options(random: &mut Random) -> Options {
     let micros = [0, 50, 10_000_000][random.below(3) as usize];
     let on_bad_record = if random.one_in(2) { BadRecord::Stop } else { BadRecord::Skip };
-    Options { checkpoint_interval: Duration::from_micros(micros), on_bad_record }
+    Options {
+        checkpoint_interval: Duration::from_micros(micros),
+        on_bad_record,
+        ..Options::default()
+    }
 }
 
 #[test]
