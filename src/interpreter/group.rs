@@ -26,7 +26,7 @@ fn activation_rate(bytes: usize) -> f64 {
     if bytes <= CACHE {
         100.0
     } else if bytes <= SHARE {
-        25.0
+        16.0
     } else {
         12.0
     }

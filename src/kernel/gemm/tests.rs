@@ -143,8 +143,8 @@ fn two_tiles_at_once_with_every_activation() {
         Clamp { low: f32::NEG_INFINITY, high: 1.0 },
     ];
     for kind in kinds() {
-        for (m, n) in [(14, 32), (28, 40), (41, 70)] {
-            for (segments, segment_len) in [(1, 64), (2, 35), (1, 323), (3, 300)] {
+        for (m, n) in [(14, 32), (29, 40)] {
+            for (segments, segment_len) in [(2, 35), (1, 64), (1, 323)] {
                 for clamp in clamps {
                     Case { m, n, segments, segment_len }.check(kind, clamp, None);
                 }
