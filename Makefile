@@ -50,8 +50,20 @@ check: lint test ## Everything that must pass before a change is done
 large: setup ## Record and write a model of more than 2 GB
 	cargo test --release --test cli large -- --ignored
 
+.PHONY: kill
+kill: setup ## Kill the program KILLS=200 times at random moments, and resume it each time
+	KILLS=$(or $(KILLS),200) cargo test --release --test cli kills -- --nocapture
+
+.PHONY: stress
+stress: setup ## Run the pipeline STRESS=20000 times with random delays, errors and stops
+	STRESS=$(or $(STRESS),20000) cargo test --release --lib pipeline::tests::delays
+
+.PHONY: scale
+scale: setup ## Write, recover and estimate RECORDS=10000000 records of 300 tensors (24 GB) in FOLDER
+	cargo bench --bench scale -- $(or $(RECORDS),10000000) $(FOLDER)
+
 .PHONY: fuzz
-fuzz: setup ## Fuzz TARGET (model or run) for SECONDS; needs cargo-fuzz
+fuzz: setup ## Fuzz TARGET (model, recording or run) for SECONDS; needs cargo-fuzz
 	mkdir -p fuzz/corpus/$(TARGET)
 	cd fuzz && RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir . --sanitizer none $(TARGET) corpus/$(TARGET) \
 	    -- -timeout=20 -max_total_time=$(or $(SECONDS),1800)

@@ -1,5 +1,6 @@
 //! What the fuzz targets do, over inputs that once made them fail (`testdata/fuzz`), and over the models
-//! of the conformance suite with some words changed: shapes, indices, options, axes.
+//! of the conformance suite with some words changed (shapes, indices, options, axes), and over changed
+//! recordings.
 #![forbid(unsafe_code)]
 
 #[path = "../fuzz/src/lib.rs"]
@@ -10,7 +11,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use record_minmax_fuzz::{read_model, run_model};
+use record_minmax_fuzz::{read_model, read_recording, run_model};
 use support::families;
 
 fn testdata(name: &str) -> std::path::PathBuf {
@@ -23,6 +24,22 @@ fn inputs_that_once_failed() {
         let bytes = fs::read(entry.unwrap().path()).unwrap();
         read_model(&bytes);
         run_model(&bytes);
+        read_recording(&bytes);
+    }
+}
+
+/// Bytes of small recordings in turn, behind checksums that fit: read, checked and estimated from,
+/// or refused, and gone on with.
+#[test]
+fn changed_bytes_of_recordings() {
+    for name in ["whole", "interrupted", "skipped", "pieces", "branches"] {
+        let bytes = fs::read(testdata(&format!("recordings/v1/{name}.rmm"))).unwrap();
+        read_recording(&bytes);
+        for at in (0..bytes.len()).step_by(bytes.len() / 40 + 1) {
+            let mut changed = bytes.clone();
+            changed[at] ^= [1, 0x80, 0xff][at % 3];
+            read_recording(&changed);
+        }
     }
 }
 

@@ -1,12 +1,16 @@
 //! What is done with untrusted bytes; whatever they are, it must end soon, without a panic.
 //! The fuzz targets call it, and `tests/fuzzing.rs`.
 
+mod recording;
+
 use std::sync::Arc;
 
 use record_minmax::circle::{ModelFile, listing, ranges};
 use record_minmax::interpreter::{Groups, Interpreter, Plan, PlanOptions};
 use record_minmax::observation::RecordObservations;
 use record_minmax::tensor::{AlignedBuffer, DType};
+
+pub use recording::read_recording;
 
 /// Bytes of a tensor, and of all of an interpreter.
 const MEMORY: usize = 1 << 18;

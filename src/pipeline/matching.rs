@@ -38,6 +38,15 @@ pub(super) struct Matches {
 }
 
 impl Matches {
+    /// Recorded shards that no shard of the dataset stands for.
+    pub fn absent<'a>(
+        &'a self,
+        recorded: &'a [RecordedShard],
+    ) -> impl Iterator<Item = &'a RecordedShard> {
+        let all = recorded.iter().enumerate();
+        all.filter(|(position, _)| !self.claimed.contains(position)).map(|(_, shard)| shard)
+    }
+
     /// Finds shards that are as they were.
     pub fn by_identity(dataset: &[ShardInfo], recorded: &[RecordedShard]) -> Self {
         let mut known: HashMap<[u8; 32], Vec<usize>> = HashMap::new();
@@ -126,12 +135,8 @@ impl Matches {
     /// # Errors
     /// [`Dataset`](crate::error::ErrorKind::Dataset) with all such shards.
     pub fn refuse_changed(&self, dataset: &[ShardInfo], recorded: &[RecordedShard]) -> Result<()> {
-        let missing: HashMap<&str, &RecordedShard> = recorded
-            .iter()
-            .enumerate()
-            .filter(|(position, _)| !self.claimed.contains(position))
-            .map(|(_, shard)| (shard.info.name.as_str(), shard))
-            .collect();
+        let missing: HashMap<&str, &RecordedShard> =
+            self.absent(recorded).map(|shard| (shard.info.name.as_str(), shard)).collect();
         let new = dataset.iter().zip(&self.of).filter(|(_, it)| it.is_new());
         let changed: Vec<String> = new
             .filter_map(|(shard, _)| {

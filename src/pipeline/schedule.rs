@@ -6,12 +6,14 @@
 //! | has the identity of a partly recorded one | records that are missing are added |
 //! | starts with the records of a recorded one and has more | it has grown: records that are missing are added |
 //! | has the identity of an earlier shard of the same dataset | nothing: it counts once |
+//! | (in the recording only) | what is recorded counts; said if it is not complete |
 //! | has only the name of a recorded one that the dataset lacks | error: its content changed |
 //! | none of these | it is new |
 //!
 //! Identity is content, so a shard that was renamed or moved is the same shard. Of all this only the
 //! records of the [`Part`] that is asked for are read.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::error::Result;
@@ -56,6 +58,15 @@ pub enum Note {
         /// Number of records then.
         before: u64,
         /// Number of records now.
+        records: u64,
+    },
+    /// It is in the recording, not all of it, and not in the dataset.
+    Absent {
+        /// Name of the shard.
+        name: String,
+        /// Records that are recorded.
+        done: u64,
+        /// Records in the shard.
         records: u64,
     },
     /// It has the same content as an earlier shard of the dataset.
@@ -122,10 +133,27 @@ pub fn schedule(
         }
         first = next;
     }
+    schedule.note_unfinished(&matches.absent(recorded).collect::<Vec<_>>());
     Ok(schedule)
 }
 
 impl Schedule {
+    /// Mentions shards that were begun and cannot be gone on with. A shard may be there in pieces.
+    fn note_unfinished(&mut self, absent: &[&RecordedShard]) {
+        let mut pieces: HashMap<[u8; 32], u64> = HashMap::new();
+        for shard in absent {
+            *pieces.entry(shard.info.identity.hash).or_default() += shard.done();
+        }
+        for shard in absent {
+            let ShardInfo { name, identity, .. } = &shard.info;
+            let done = pieces.remove(&identity.hash).unwrap_or(identity.records);
+            if done < identity.records {
+                let (name, records) = (name.clone(), identity.records);
+                self.notes.push(Note::Absent { name, done, records });
+            }
+        }
+    }
+
     /// Adds what is missing of the wanted records of one shard.
     fn add(
         &mut self,
@@ -340,6 +368,16 @@ mod tests {
         let note = Note::Continued { name: "a".to_owned(), done: 3, records: 9 };
         assert_eq!(part.notes, [note]);
         assert_eq!(plan_part(&[("a", &[7; 20])], &old, 3..6).unwrap().records(), 0);
+    }
+
+    #[test]
+    fn shards_that_are_gone_count_and_are_mentioned_if_unfinished() {
+        let it = |name, records| RecordedShard { info: shard(name, &[7; 20]), records };
+        let old = [it("gone", 0..5), it("gone", 8..10), recorded(shard("done", &[1, 2]), 2)];
+        let schedule = plan(&[("new", &[6])], &old).unwrap();
+        assert_eq!(schedule.segments, [segment(0, None, 0..1)]);
+        let note = Note::Absent { name: "gone".to_owned(), done: 7, records: 20 };
+        assert_eq!(schedule.notes, [note]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::codec;
 use super::storage::Storage;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// First bytes of a recording, in the style of PNG: transfers that drop the eighth bit, change line
 /// ends or stop at a control character are found at once.
@@ -260,7 +260,18 @@ impl Log {
 
     /// Makes everything so far durable.
     pub fn sync(&mut self) -> Result<()> {
-        self.storage.sync().map_err(|error| Error::io("sync", &self.name, error))
+        self.storage.sync().map_err(|error| Error::io("sync", &self.name, error))?;
+        if self.storage.is_removed() {
+            let name = self.name.display();
+            return Err(Error::new(
+                ErrorKind::Io,
+                format!("{name}: was deleted or replaced while it was written"),
+            )
+            .with_hint(
+                "what was recorded is gone with it: record again, and leave the file alone",
+            ));
+        }
+        Ok(())
     }
 
     /// Cuts what is after `end`, durably, and gives the number of bytes cut. Must be durable before

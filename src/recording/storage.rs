@@ -36,6 +36,11 @@ pub trait Storage: Send {
     /// # Errors
     /// What the operating system says; then nothing written since the last success is certain.
     fn sync(&mut self) -> io::Result<()>;
+
+    /// Whether nobody will find the bytes any more: the file was deleted or replaced.
+    fn is_removed(&self) -> bool {
+        false
+    }
 }
 
 impl Storage for File {
@@ -75,6 +80,12 @@ impl Storage for File {
     fn sync(&mut self) -> io::Result<()> {
         // fdatasync: it includes the length, and nothing else of the metadata matters.
         self.sync_data()
+    }
+
+    #[cfg(unix)]
+    fn is_removed(&self) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        self.metadata().is_ok_and(|it| it.nlink() == 0)
     }
 }
 

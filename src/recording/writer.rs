@@ -39,6 +39,8 @@ pub struct Writer {
     skipped: u64,
     blocks: u64,
     last_commit: Option<u64>,
+    /// Records observed up to the last commit.
+    committed: u64,
     /// Whether there is anything that the last commit does not hold.
     uncommitted: bool,
     /// Whether an error left the file in an unknown condition.
@@ -130,6 +132,7 @@ impl Writer {
             skipped: 0,
             blocks: 0,
             last_commit: None,
+            committed: 0,
             uncommitted: true,
             failed: false,
             recovered: 0,
@@ -172,6 +175,7 @@ impl Writer {
             skipped: commit.skipped,
             blocks: commit.blocks,
             last_commit: Some(offset),
+            committed: commit.records,
             uncommitted: !same,
             failed: false,
             recovered,
@@ -227,6 +231,11 @@ impl Writer {
     /// Records observed, from the beginning of the recording.
     pub fn records(&self) -> u64 {
         self.records
+    }
+
+    /// Records observed that are durable.
+    pub fn committed(&self) -> u64 {
+        self.committed
     }
 
     /// Records left out, from the beginning of the recording.
@@ -423,6 +432,7 @@ impl Writer {
             let offset = self.append(Kind::Commit, &frame, &trailer(self.log.end()))?;
             self.sync()?;
             self.last_commit = Some(offset);
+            self.committed = self.records;
             self.uncommitted = false;
         }
         Ok(Commit { records: self.records, byte_len: self.log.end() })
@@ -478,6 +488,9 @@ impl Writer {
 }
 
 fn with_resume_hint(error: Error) -> Error {
+    if error.hint().is_some() {
+        return error;
+    }
     error.with_hint("what was committed is safe: make room or repair the disk, then --resume")
 }
 

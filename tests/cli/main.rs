@@ -1,8 +1,14 @@
 //! Runs the program as a person or a script would.
 
+mod compatibility;
 mod errors;
+#[cfg(unix)]
+mod faults;
+mod growth;
 mod help;
 mod interrupt;
+#[cfg(unix)]
+mod kills;
 mod large;
 mod parts;
 mod record;

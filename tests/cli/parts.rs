@@ -1,7 +1,6 @@
 //! Parts of one dataset, recorded apart and merged.
 
 use std::fmt::Write;
-use std::process::Command;
 
 use crate::support::Folder;
 
@@ -116,7 +115,6 @@ fn more_jobs_than_records() {
     folder.run(&line(3)).exits_with(2).says("--shard-index must be less than --num-shards 3");
 }
 
-/// With few files open and little memory.
 #[cfg(unix)]
 #[test]
 fn many_recordings_are_merged_with_few_files_open() {
@@ -127,13 +125,6 @@ fn many_recordings_are_merged_with_few_files_open() {
         folder.run(&format!("{line} --records {record}..{}", record + 1)).succeeds();
         write!(parts, " {record}.rmm").unwrap();
     }
-    let program = env!("CARGO_BIN_EXE_record-minmax");
-    let line = format!("ulimit -n 24; exec {program} merge {parts} -o merged.rmm");
-    let merged = Command::new("sh")
-        .args(["-c", &line])
-        .current_dir(folder.path("."))
-        .output()
-        .expect("a shell");
-    assert!(merged.status.success(), "{}", String::from_utf8_lossy(&merged.stderr));
+    folder.shell(&format!("ulimit -n 24; exec $RM merge {parts} -o merged.rmm")).succeeds();
     assert_is_whole(&folder, "merged.rmm");
 }

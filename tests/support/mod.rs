@@ -66,6 +66,20 @@ impl Folder {
         command
     }
 
+    /// Runs a script of `sh` in the folder; `$RM` is the program.
+    pub fn shell(&self, script: &str) -> Run {
+        let program = env!("CARGO_BIN_EXE_record-minmax");
+        let runner = env::var("TEST_RUNNER").unwrap_or_default();
+        let output = Command::new("sh")
+            .args(["-c", script])
+            .current_dir(self.0.path())
+            .env("RM", format!("{runner} {program}"))
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .output();
+        Run::new(script, &output.expect("a shell"))
+    }
+
     /// Runs the program to its end.
     pub fn run(&self, line: &str) -> Run {
         Run::new(line, &self.command(line).output().expect("the program runs"))
@@ -105,6 +119,12 @@ impl Started {
     pub fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().expect("a shell").success());
+    }
+
+    /// Closes what its output goes to, as a terminal does that is closed.
+    pub fn close_output(&mut self) {
+        self.child.stdout = None;
+        self.child.stderr = None;
     }
 
     /// Reads everything it still says, and waits for its end.

@@ -74,16 +74,18 @@ pub(in crate::cli) fn run(
     });
     let (elapsed, left_out) = progress.finish();
 
-    let kept = text::count(writer.records(), "record");
+    let kept = text::count(writer.committed(), "record");
     let outcome = match result {
         Ok(outcome) => outcome,
         Err(error) => {
             printer.error(&error);
-            printer.hint(format_args!(
-                "{} keeps {kept}; go on with: {}",
-                config.recording.display(),
-                resume_command()
-            ));
+            if config.recording.exists() {
+                printer.hint(format_args!(
+                    "{} keeps {kept}; go on with: {}",
+                    config.recording.display(),
+                    resume_command()
+                ));
+            }
             return Ok(ExitStatus::Failure);
         }
     };

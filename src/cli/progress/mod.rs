@@ -194,6 +194,10 @@ impl Progress {
             Note::Grown { name, before, records } => printer.say(format_args!(
                 "{name}: has grown from {before} to {records} records; recording the new ones"
             )),
+            Note::Absent { name, done, records } => printer.warn(format_args!(
+                "{name} is not in the dataset: the {done} of its {records} records that are recorded \
+                 count, the others are missing"
+            )),
             Note::Repeated { name, first } => printer
                 .warn(format_args!("{name} has the same records as {first} and is counted once")),
         }

@@ -1,6 +1,7 @@
 //! Runs with made-up sources, observers and sinks: every run is compared with what one thread
 //! without a pipeline would have done.
 
+mod delays;
 mod parts;
 
 use std::collections::BTreeSet;

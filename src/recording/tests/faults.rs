@@ -269,6 +269,45 @@ impl Storage for Failing {
 }
 
 #[test]
+fn storage_that_fails_during_creation() {
+    for operations in 0..5 {
+        let left = Arc::new(AtomicU64::new(operations));
+        let inner = MemoryStorage::default();
+        let failing = Failing { inner: inner.clone(), left, partial: 10, cuts: false };
+        let path = Path::new(NAME);
+        let created = Writer::create_in(Box::new(failing), path, header(), SETTINGS);
+        assert_eq!(created.err().expect("it fails").kind(), ErrorKind::Io, "{operations}");
+        // Such a file never gets a name; and if it did, it would be begun again.
+        let begun = resume(&inner).unwrap();
+        assert!(begun.is_none_or(|it| it.records() == 0), "{operations}");
+    }
+}
+
+#[test]
+fn storage_that_cannot_be_read_or_cut() {
+    let (mut bytes, _) = sample();
+    bytes.extend([1; 9]);
+    let failing = |operations| Failing {
+        inner: MemoryStorage::new(bytes.clone()),
+        left: Arc::new(AtomicU64::new(operations)),
+        partial: 0,
+        cuts: operations > 0,
+    };
+    for operations in [0, 1] {
+        let storage = failing(operations);
+        let inner = storage.inner.clone();
+        let path = Path::new(NAME);
+        let result = Writer::resume_in(Box::new(storage), path, &header(), SETTINGS);
+        match operations {
+            // Cutting fails, and so nothing is written behind what could not be cut.
+            0 => assert_eq!(result.err().expect("it fails").kind(), ErrorKind::Io),
+            _ => assert_eq!(result.unwrap().unwrap().recovered(), 9),
+        }
+        assert_eq!(open(&inner).unwrap().records(), 17);
+    }
+}
+
+#[test]
 fn failing_storage_stops_the_writer_and_keeps_commits() {
     let (whole, _) = sample();
     let expected = everything(&open(&MemoryStorage::new(whole)).unwrap());

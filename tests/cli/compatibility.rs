@@ -1,0 +1,72 @@
+//! Recordings that earlier versions wrote (`testdata/recordings`) stay readable. How the files were made is
+//! said there; a format that is released never changes, so they are never made again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::Folder;
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/recordings/v1").join(name)
+}
+
+/// A folder with a copy of a recording.
+fn folder_with(name: &str) -> Folder {
+    let folder = Folder::new();
+    fs::copy(fixture(name), folder.path(name)).unwrap();
+    folder
+}
+
+#[test]
+fn version_1_is_read() {
+    for name in ["whole", "interrupted", "skipped", "pieces", "branches"] {
+        let file = format!("{name}.rmm");
+        let folder = folder_with(&file);
+        for mode in ["moving_average --moving-avg-batch 4", "percentile", "minmax"] {
+            let listing = folder.run(&format!("inspect {file} --mode {mode}")).succeeds().stdout;
+            let mode = mode.split(' ').next().unwrap();
+            insta::assert_snapshot!(format!("v1-{name}-{mode}"), listing);
+        }
+        assert_eq!(folder.read(&file), fs::read(fixture(&file)).unwrap());
+    }
+}
+
+#[test]
+fn version_1_is_gone_on_with() {
+    let folder = folder_with("interrupted.rmm");
+    let data = crate::support::sample_data();
+    let line = format!("--input-model model.tflite --input-data {} --resume", data.display());
+    folder
+        .run(&format!("{line} --checkpoint interrupted.rmm -o a.circle --verbose"))
+        .succeeds()
+        .says("interrupted.rmm: dropped ")
+        .says("recorded 24 records");
+    folder.run(&format!("{line} -o b.circle")).succeeds();
+    assert_eq!(folder.read("a.circle"), folder.read("b.circle"));
+    let folder = folder_with("whole.rmm");
+    fs::copy(fixture("skipped.rmm"), folder.path("skipped.rmm")).unwrap();
+    folder.run("merge whole.rmm skipped.rmm -o all.rmm --on-overlap skip").succeeds();
+}
+
+#[test]
+fn a_newer_version_is_refused() {
+    let folder = folder_with("whole.rmm");
+    let mut bytes = folder.read("whole.rmm");
+    bytes[8] = 2;
+    let checksum = crc32fast::hash(&bytes[..20]);
+    bytes[20..24].copy_from_slice(&checksum.to_le_bytes());
+    fs::write(folder.path("newer.rmm"), &bytes).unwrap();
+    for line in [
+        "inspect newer.rmm",
+        "embed --input-model model.tflite --recording newer.rmm -o out.circle",
+        "merge whole.rmm newer.rmm -o all.rmm",
+        "--input-model model.tflite --checkpoint newer.rmm -o out.circle --resume",
+    ] {
+        folder
+            .run(line)
+            .exits_with(1)
+            .says("newer.rmm: a recording of format version 2, and this program knows version 1")
+            .says("hint: use the version of record-minmax that made it, or a newer one");
+    }
+    assert_eq!(folder.read("newer.rmm"), bytes);
+}
