@@ -56,6 +56,12 @@ fn no_file_may_become_longer() {
         let place = format!("limit of {limit} blocks");
         assert_failed_well(&folder, &run, &place);
         let error = run.stderr.lines().find(|line| line.starts_with("error: ")).unwrap();
+        // What is said to be kept is what is there.
+        if let Some((_, kept)) = run.stderr.split_once("hint: out.rmm keeps ") {
+            let kept = kept.split(' ').next().unwrap();
+            let listing = folder.run("inspect out.rmm").succeeds().stdout;
+            assert!(listing.contains(&format!("\nrecords        {kept}\n")), "{place}: {listing}");
+        }
         if error.contains("out.circle") {
             in_model += 1;
         } else {

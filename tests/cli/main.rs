@@ -1,5 +1,6 @@
 //! Runs the program as a person or a script would.
 
+mod bad_records;
 mod compatibility;
 mod errors;
 #[cfg(unix)]
