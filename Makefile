@@ -52,11 +52,11 @@ large: setup ## Record and write a model of more than 2 GB
 
 .PHONY: kill
 kill: setup ## Kill the program KILLS=200 times at random moments, and resume it each time
-	KILLS=$(or $(KILLS),200) cargo test --release --test cli kills -- --nocapture
+	KILLS=$(or $(KILLS),200) cargo test --test cli kills -- --nocapture
 
 .PHONY: stress
 stress: setup ## Run the pipeline STRESS=20000 times with random delays, errors and stops
-	STRESS=$(or $(STRESS),20000) cargo test --release --lib pipeline::tests::delays
+	STRESS=$(or $(STRESS),20000) cargo test --lib pipeline::tests::delays
 
 .PHONY: scale
 scale: setup ## Write, recover and estimate RECORDS=10000000 records of 300 tensors (24 GB) in FOLDER

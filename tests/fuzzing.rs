@@ -26,6 +26,9 @@ fn inputs_that_once_failed() {
         run_model(&bytes);
         read_recording(&bytes);
     }
+    for entry in fs::read_dir(testdata("recordings/damaged")).unwrap() {
+        read_recording(&fs::read(entry.unwrap().path()).unwrap());
+    }
 }
 
 /// Bytes of small recordings in turn, behind checksums that fit: read, checked and estimated from,

@@ -1,5 +1,7 @@
 //! What a recording holds, from its header and its last commit.
 
+use std::ops::Range;
+
 use super::codec::{self, CommitFrame, HeaderFrame, PreviousSegment, ShardFrame};
 use super::frame::{HEAD_LEN, Head, Kind, Log, PREAMBLE_LEN, TRAILER_LEN, TRAILER_MAGIC, trailer};
 use super::{Header, RecordedShard};
@@ -30,7 +32,7 @@ impl Contents {
     /// commit was complete, so that it never held anything.
     pub fn read(log: &Log) -> Result<Option<Self>> {
         let Some((header, first)) = read_header(log)? else { return Ok(None) };
-        let Some((head, commit)) = find_last_commit(log, &header)? else {
+        let Some((head, commit)) = find_last_commit(log, &header, first)? else {
             // The first commit is written together with the header. A file that ends inside it is
             // a creation that did not finish; a longer one has lost what it had.
             if log.end() - first < first_commit_len(header.tensors.len()) {
@@ -38,7 +40,7 @@ impl Contents {
             }
             return Err(log.damaged(first, "there is no valid commit"));
         };
-        let segments = read_segments(log, &commit)?;
+        let segments = read_segments(log, &commit, first..head.offset)?;
         let current = segments.last().map(|it| it.frame.shard as usize);
         let (shards, former) = follow(log, &commit, segments)?;
         let (offset, end) = (head.offset, head.end());
@@ -67,12 +69,13 @@ fn first_commit_len(tensors: usize) -> u64 {
     HEAD_LEN + encoded + TRAILER_LEN
 }
 
-/// Searches for the last valid commit from the end of the file backwards.
-fn find_last_commit(log: &Log, header: &Header) -> Result<Option<(Head, CommitFrame)>> {
+/// Searches for the last valid commit from the end of the file backwards, to the first frame after
+/// the header: what looks like a commit inside the header is none.
+fn find_last_commit(log: &Log, header: &Header, first: u64) -> Result<Option<(Head, CommitFrame)>> {
     let mut end = log.end();
     let mut bytes = Vec::new();
-    while end >= PREAMBLE_LEN + TRAILER_LEN {
-        let start = end.saturating_sub(SEARCH_BYTES).max(PREAMBLE_LEN);
+    while end >= first + TRAILER_LEN {
+        let start = end.saturating_sub(SEARCH_BYTES).max(first);
         bytes.resize((end - start) as usize, 0);
         log.read(&mut bytes, start)?;
         // The window after this one ends where a trailer could begin that is cut by this one.
@@ -80,7 +83,7 @@ fn find_last_commit(log: &Log, header: &Header) -> Result<Option<(Head, CommitFr
         let mut searched = bytes.as_slice();
         while let Some(at) = searched.windows(TRAILER_LEN as usize).rposition(is_trailer) {
             let trailer_at = start + at as u64;
-            match read_commit_before(log, trailer_at, header) {
+            match read_commit_before(log, first..trailer_at, header) {
                 Found::Commit(found) => return Ok(Some(*found)),
                 // Nothing inside a damaged commit is one: what it holds is not looked at again.
                 Found::Damaged { offset } if offset < start => {
@@ -92,7 +95,7 @@ fn find_last_commit(log: &Log, header: &Header) -> Result<Option<(Head, CommitFr
                 Found::Unreadable(error) => return Err(error),
             }
         }
-        if start == PREAMBLE_LEN {
+        if start == first {
             break;
         }
         end = next_end;
@@ -114,14 +117,15 @@ enum Found {
     Unreadable(Error),
 }
 
-/// The commit whose trailer is at `trailer_at`.
-fn read_commit_before(log: &Log, trailer_at: u64, header: &Header) -> Found {
+/// The commit whose frame is in `places` and has its trailer at their end.
+fn read_commit_before(log: &Log, places: Range<u64>, header: &Header) -> Found {
+    let trailer_at = places.end;
     let mut place = [0; 8];
     if let Err(error) = log.read(&mut place, trailer_at) {
         return Found::Unreadable(error);
     }
     let offset = u64::from_le_bytes(place);
-    if offset < PREAMBLE_LEN || offset >= trailer_at {
+    if !places.contains(&offset) {
         return Found::Nothing;
     }
     let head = match log.head(offset) {
@@ -163,18 +167,17 @@ struct Segment {
     frame: ShardFrame,
 }
 
-/// Follows the Shard frames backwards from a commit; gives them in the order of the file.
-fn read_segments(log: &Log, commit: &CommitFrame) -> Result<Vec<Segment>> {
+/// Follows the Shard frames in `places` backwards from a commit; gives them in the order of the file.
+fn read_segments(log: &Log, commit: &CommitFrame, mut places: Range<u64>) -> Result<Vec<Segment>> {
     let mut segments = Vec::new();
     let mut next = commit.segment;
-    let mut limit = log.end();
     while let Some(PreviousSegment { offset, next_record }) = next {
-        if offset >= limit {
+        if !places.contains(&offset) {
             return Err(log.damaged(offset, "the shards are not in order"));
         }
         let frame: ShardFrame = log.decode(&log.head(offset)?, Kind::Shard)?;
         next = frame.previous;
-        limit = offset;
+        places.end = offset;
         segments.push(Segment { offset, next_record, frame });
     }
     segments.reverse();

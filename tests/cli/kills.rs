@@ -22,9 +22,23 @@ impl Random {
     }
 }
 
+fn kills() -> u32 {
+    env::var("KILLS").map_or(8, |it| it.parse().expect("a number of kills"))
+}
+
+/// Starts the program, kills it after some microseconds, and gives its exit code if it was faster.
+fn kill(folder: &Folder, line: &str, after: u64) -> Option<i32> {
+    let mut command = folder.command(line);
+    let spawned = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let mut child = spawned.expect("the program starts");
+    std::thread::sleep(Duration::from_micros(after));
+    child.kill().expect("it can be killed");
+    child.wait().expect("it ends").code()
+}
+
 #[test]
 fn killed_at_random_times_and_resumed_is_the_same() {
-    let kills: u32 = env::var("KILLS").map_or(8, |it| it.parse().expect("a number of kills"));
+    let kills = kills();
     let folder = Folder::new();
     folder.make_data("a.h5", 150, 1);
     folder.make_data("b.h5", 100, 2);
@@ -37,17 +51,9 @@ fn killed_at_random_times_and_resumed_is_the_same() {
     let (mut killed, mut finished, mut with_tail) = (0, 0, 0);
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     while killed < kills {
-        let mut child = folder
-            .command(LINE)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the program starts");
         // Often soon, sometimes at the very end, where the model is written.
         let most = if random.below(2) == 0 { run / 6 } else { run + run / 8 };
-        std::thread::sleep(Duration::from_micros(random.below(most)));
-        child.kill().expect("it can be killed");
-        match child.wait().expect("it ends").code() {
+        match kill(&folder, LINE, random.below(most)) {
             None => killed += 1,
             Some(code) => {
                 assert_eq!(code, 0);
@@ -72,5 +78,37 @@ fn killed_at_random_times_and_resumed_is_the_same() {
         println!(
             "killed {killed} times, {with_tail} of them inside a commit; ended {finished} times"
         );
+    }
+}
+
+#[test]
+fn a_merge_killed_at_random_times_leaves_the_old_output_or_the_new_one() {
+    let kills = kills();
+    let folder = Folder::new();
+    folder.make_data("a.h5", 200, 1);
+    for part in 0..2 {
+        let line = "record --input-model model.tflite --input-data a.h5";
+        let part = format!("--shard-index {part} --num-shards 2 --checkpoint {part}.rmm");
+        folder.run(&format!("{line} {part}")).succeeds();
+    }
+    let line = "merge 0.rmm 1.rmm -o all.rmm --overwrite";
+    let start = Instant::now();
+    folder.run(line).succeeds();
+    let run = start.elapsed().as_micros() as u64;
+    let content = || folder.run("inspect all.rmm --observations").succeeds().stdout;
+    let new = content();
+    let old = folder.read("0.rmm");
+    let (mut killed, mut random) = (0, Random(0x2545_f491_4f6c_dd1d));
+    while killed < kills {
+        fs::write(folder.path("all.rmm"), &old).unwrap();
+        killed += u32::from(kill(&folder, line, random.below(run + run / 4)).is_none());
+        assert!(folder.read("all.rmm") == old || content() == new);
+    }
+    // What a killed one leaves has a name that says what it was to become.
+    for entry in fs::read_dir(folder.path(".")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let left =
+            name.strip_prefix(".all.rmm.").is_some_and(|it| it.strip_suffix(".new").is_some());
+        assert!(left || !name.starts_with('.'), "{name}");
     }
 }
