@@ -122,6 +122,11 @@ impl RecordConfig {
             format: match args.input_data_format {
                 DataFormatArg::Auto => DataFormat::Auto,
                 DataFormatArg::H5 => DataFormat::H5,
+                DataFormatArg::Npy => DataFormat::Npy,
+                DataFormatArg::Npz => DataFormat::Npz,
+                DataFormatArg::Safetensors => DataFormat::Safetensors,
+                DataFormatArg::List => DataFormat::List,
+                DataFormatArg::Directory => DataFormat::Directory,
             },
             existing: match (args.resume, args.overwrite) {
                 (true, _) => Existing::Resume,

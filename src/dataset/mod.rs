@@ -9,12 +9,18 @@
 //! size of one record and that of a block which is read ahead, never on the number of records.
 #![forbid(unsafe_code)]
 
+mod arrays;
+mod fit;
 mod h5;
 mod identity;
+mod listing;
 mod locate;
 mod natural;
 mod problems;
 mod random;
+mod raw;
+mod shard_file;
+mod source;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::shard::ShardInfo;
@@ -94,11 +100,21 @@ pub trait RecordSource: Send {
 /// How shards are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DataFormat {
-    /// Recognised by content and name.
+    /// Recognised by content: HDF5, `.npy`, `.npz` or safetensors.
     #[default]
     Auto,
     /// HDF5 in either layout, `/value/<record>/<input>` or, packed, `/value/<input>`.
     H5,
+    /// A NumPy array, whose first axis counts records, for a model of one input.
+    Npy,
+    /// An archive of NumPy arrays, one an input.
+    Npz,
+    /// Tensors, one an input, whose first axis counts records.
+    Safetensors,
+    /// A text file that names the raw files of a record in each line.
+    List,
+    /// A directory of raw files. Never taken for one by [`Auto`](Self::Auto).
+    Directory,
 }
 
 /// How [`write_h5`] arranges records.
@@ -158,12 +174,8 @@ pub fn open_with(
     }
     check_inputs(inputs)?;
     let mut problems = problems::Problems::default();
-    let paths = locate::locate(data, &mut problems);
-    match format {
-        DataFormat::Auto | DataFormat::H5 => {
-            Ok(Box::new(h5::H5Source::open(paths, inputs, bad_records, problems)?))
-        }
-    }
+    let paths = locate::locate(data, format, &mut problems);
+    Ok(Box::new(source::FileSource::open(paths, format, inputs, bad_records, problems)?))
 }
 
 /// Refuses inputs that no dataset can provide, all at once.

@@ -22,7 +22,7 @@ fn wrong_usage() {
         "--input-model model.tflite -o out.circle --moving-avg-const 2",
         "--input-model model.tflite -o out.circle --num-threads 0",
         "--input-model model.tflite -o out.circle --checkpoint-interval soon",
-        "--input-model model.tflite -o out.circle --input_data_format list",
+        "--input-model model.tflite -o out.circle --input_data_format xml",
         "record --input-model model.tflite",
         "--input-model model.tflite -o out.circle --generate_profile_data",
         "merge a.rmm -o b.rmm",

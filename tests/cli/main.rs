@@ -5,6 +5,7 @@ mod compatibility;
 mod errors;
 #[cfg(unix)]
 mod faults;
+mod formats;
 mod growth;
 mod help;
 mod interrupt;

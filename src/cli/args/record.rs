@@ -154,12 +154,24 @@ pub(in crate::cli) struct RecordArgs {
 /// How a dataset is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum DataFormatArg {
-    /// Recognised by content
+    /// Recognised by content: HDF5, .npy, .npz or safetensors
     #[default]
     Auto,
-    /// HDF5
+    /// HDF5, in a group per record or packed
     #[value(alias = "hdf5")]
     H5,
+    /// NumPy array [N, ...]
+    Npy,
+    /// NumPy arrays [N, ...], one per input
+    Npz,
+    /// Tensors [N, ...], one per input
+    Safetensors,
+    /// Text: a line per record, with the path of a raw file per input
+    #[value(alias = "filelist")]
+    List,
+    /// Folder of raw files: a record each, or <record>.<input>
+    #[value(alias = "dir")]
+    Directory,
 }
 
 /// How much memory may be used.
@@ -332,7 +344,13 @@ mod tests {
         for line in ["--input-data-format h5", "--input_data_format hdf5"] {
             assert_eq!(format(line), Ok(DataFormatArg::H5), "{line}");
         }
-        assert!(format("--input_data_format list").unwrap_err().contains("possible values"));
+        for line in ["--input-data-format list", "--input_data_format filelist"] {
+            assert_eq!(format(line), Ok(DataFormatArg::List), "{line}");
+        }
+        for line in ["--input-data-format directory", "--input_data_format dir"] {
+            assert_eq!(format(line), Ok(DataFormatArg::Directory), "{line}");
+        }
+        assert!(format("--input_data_format xml").unwrap_err().contains("possible values"));
     }
 
     #[test]

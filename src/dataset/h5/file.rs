@@ -6,10 +6,11 @@ use hdf5::file::{CacheDecreaseMode, CacheIncreaseMode, MetadataCacheConfig};
 use hdf5::{File, Group, IndexType, IterationOrder, LocationType};
 
 use super::failure::{check_readable, describe_unopened, reason};
-use super::listing::quote;
 use super::packed::PackedLayout;
 use super::records::RecordLayout;
+use crate::dataset::listing::quote;
 use crate::dataset::problems::{Fault, ShardReport};
+use crate::dataset::shard_file::ShardFile;
 use crate::dataset::{BadRecords, InputSpec, Record};
 
 /// Bytes of decoded metadata that the library keeps of an open file. By default it lets them grow
@@ -21,7 +22,7 @@ const METADATA_CACHE: usize = 1 << 18;
 const COMPARED: usize = 16;
 
 /// An open file.
-pub(super) struct H5File {
+pub(in crate::dataset) struct H5File {
     layout: Layout,
     raw: bool,
 }
@@ -48,9 +49,10 @@ impl H5File {
         };
         Ok(Self { layout, raw })
     }
+}
 
-    /// What kind of shard it is, see [`ShardInfo::kind`](crate::shard::ShardInfo::kind).
-    pub fn kind(&self) -> &'static str {
+impl ShardFile for H5File {
+    fn kind(&self) -> &'static str {
         match (&self.layout, self.raw) {
             (Layout::Records(_), false) => "h5",
             (Layout::Records(_), true) => "h5-raw",
@@ -59,17 +61,14 @@ impl H5File {
         }
     }
 
-    /// Number of records.
-    pub fn records(&self) -> u64 {
+    fn records(&self) -> u64 {
         match &self.layout {
             Layout::Records(layout) => layout.records(),
             Layout::Packed(layout) => layout.records(),
         }
     }
 
-    /// Adds everything that is wrong with its records to the report; of records with headers of
-    /// their own, `count` are checked.
-    pub fn check(&mut self, count: u64, bad_records: BadRecords, report: &mut ShardReport) {
+    fn check(&mut self, count: u64, bad_records: BadRecords, report: &mut ShardReport) {
         match &mut self.layout {
             Layout::Records(layout) => layout.check(count, bad_records, report),
             // All headers were checked when it was opened.
@@ -77,8 +76,7 @@ impl H5File {
         }
     }
 
-    /// Reads one record.
-    pub fn read(&mut self, record: u64, into: &mut Record) -> Result<(), Fault> {
+    fn read(&mut self, record: u64, into: &mut Record) -> Result<(), Fault> {
         match &mut self.layout {
             Layout::Records(layout) => layout.read(record, into),
             Layout::Packed(layout) => layout.read(record, into),

@@ -5,11 +5,8 @@ use hdf5::{Dataset, Dataspace, Datatype};
 
 use super::element::{Element, StoredType};
 use super::failure::reason;
-use crate::dataset::InputSpec;
-use crate::tensor::{AlignedBuffer, DType, InputType, TensorType, num_elements};
-
-/// Bytes that a record of an open shape may take: more is a mistake, or an attack.
-const MOST_BYTES: usize = 1 << 30;
+use crate::dataset::{InputSpec, fit};
+use crate::tensor::{AlignedBuffer, num_elements};
 
 /// An input, with the stored type that was last found to fit it.
 pub(super) struct Input {
@@ -93,8 +90,7 @@ impl Input {
         let space = space_of(dataset)?;
         if raw {
             let found = space.size();
-            return self
-                .shape_of_bytes(found)
+            return fit::shape_of_bytes(&self.spec.input_type, found)
                 .map_err(|wanted| format!("has {found} bytes, the model expects {wanted}"));
         }
         let shape = self.shape_of(&space)?;
@@ -108,24 +104,6 @@ impl Input {
         Ok(shape)
     }
 
-    /// The shape of so many bytes; one open dimension follows from them.
-    ///
-    /// # Errors
-    /// What is expected instead.
-    fn shape_of_bytes(&self, bytes: usize) -> Result<Vec<usize>, String> {
-        let expected = &self.spec.input_type;
-        let known: Vec<usize> = expected.shape.iter().flatten().copied().collect();
-        let unit = TensorType::new(expected.dtype, known).byte_len().unwrap_or(0);
-        match expected.shape.len() - expected.shape.iter().flatten().count() {
-            0 if bytes == unit => {}
-            0 => return Err(format!("{unit} ({expected})")),
-            1 if unit > 0 && bytes > 0 && bytes.is_multiple_of(unit) => {}
-            1 => return Err(format!("a multiple of {unit} ({expected})")),
-            _ => return Err(format!("{expected}, whose shape does not follow from bytes")),
-        }
-        Ok(expected.shape.iter().map(|dim| dim.unwrap_or(bytes / unit.max(1))).collect())
-    }
-
     /// Checks all of the header of a dataset that holds this input of all records, and tells how its
     /// elements are read, and its shape: the number of records, then what each of them has.
     pub fn check_packed(
@@ -136,29 +114,15 @@ impl Input {
         let element = self.check_type(dataset, raw)?;
         let shape = self.shape_of(&space_of(dataset)?)?;
         let expected = &self.spec.input_type;
-        let Some((_, of_record)) = shape.split_first() else {
-            return Err("is a single value, without an axis for the records".to_owned());
-        };
-        if raw {
+        self.of_records = if raw {
+            let of_record = shape.get(1..).unwrap_or_default();
             let found = num_elements(of_record).unwrap_or(usize::MAX);
-            self.of_records = self.shape_of_bytes(found).map_err(|wanted| {
+            fit::shape_of_bytes(expected, found).map_err(|wanted| {
                 format!("has {found} bytes a record, the model expects {wanted}")
-            })?;
+            })?
         } else {
-            let batched = [&[1], of_record].concat();
-            let is_without_batch = expected.shape.first() == Some(&Some(1));
-            self.of_records = if expected.fits(of_record) {
-                of_record.to_vec()
-            } else if is_without_batch && expected.fits(&batched) {
-                // Many programs stack records where the batch would be.
-                batched
-            } else {
-                return Err(format!(
-                    "has shape {shape:?}, the model expects {}, where N is the number of records",
-                    packed_shapes(expected)
-                ));
-            };
-        }
+            fit::shape_of_records(expected, &shape)?
+        };
         Ok((element, shape))
     }
 
@@ -168,30 +132,7 @@ impl Input {
         buffer: &mut AlignedBuffer,
         shape: &mut Vec<usize>,
     ) -> Result<(), String> {
-        self.make_room(&self.of_records, buffer, shape)
-    }
-
-    /// Makes a record as large as this one is, if its shape is open.
-    fn make_room(
-        &self,
-        found: &[usize],
-        buffer: &mut AlignedBuffer,
-        shape: &mut Vec<usize>,
-    ) -> Result<(), String> {
-        if !self.spec.input_type.is_open() {
-            return Ok(());
-        }
-        let tensor_type = TensorType::new(self.spec.input_type.dtype, found);
-        match tensor_type.byte_len() {
-            Some(0) => Err(format!("has shape {found:?}, which is without elements")),
-            Some(bytes) if bytes <= MOST_BYTES => {
-                buffer.resize(bytes);
-                shape.clear();
-                shape.extend_from_slice(found);
-                Ok(())
-            }
-            _ => Err(format!("has shape {found:?}, more than {MOST_BYTES} bytes")),
-        }
+        fit::make_room(&self.spec.input_type, &self.of_records, buffer, shape)
     }
 
     /// The shape of a dataset that holds anything.
@@ -214,7 +155,7 @@ impl Input {
     ) -> Result<(), String> {
         if !self.read_native(dataset, raw, buffer, shape) {
             let (element, found) = self.check(dataset, raw)?;
-            self.make_room(&found, buffer, shape)?;
+            fit::make_room(&self.spec.input_type, &found, buffer, shape)?;
             element
                 .read(dataset, Conversion::Soft, buffer)
                 .map_err(|error| format!("cannot be read: {}", reason(&error)))?;
@@ -233,9 +174,9 @@ impl Input {
     ) -> bool {
         match &self.accepted {
             Some(Accepted { element, native: true, .. }) => {
-                self.check_shape(dataset, raw)
-                    .is_ok_and(|found| self.make_room(&found, buffer, shape).is_ok())
-                    && element.read(dataset, Conversion::NoOp, buffer).is_ok()
+                self.check_shape(dataset, raw).is_ok_and(|found| {
+                    fit::make_room(&self.spec.input_type, &found, buffer, shape).is_ok()
+                }) && element.read(dataset, Conversion::NoOp, buffer).is_ok()
             }
             _ => false,
         }
@@ -243,26 +184,10 @@ impl Input {
 
     /// Checks what was read.
     pub fn check_values(&self, bytes: &[u8]) -> Result<(), String> {
-        if self.spec.input_type.dtype == DType::Bool
-            && let Some(value) = bytes.iter().find(|&&b| b > 1)
-        {
-            return Err(format!("holds the byte {value}, but a BOOL is 0 or 1"));
-        }
-        Ok(())
+        fit::check_values(&self.spec.input_type, bytes)
     }
 }
 
 fn space_of(dataset: &Dataset) -> Result<Dataspace, String> {
     dataset.space().map_err(|e| format!("has no readable shape: {}", reason(&e)))
-}
-
-/// The shapes of a packed dataset, for instance `[N, 2, 3] or [N, 1, 2, 3]`.
-fn packed_shapes(expected: &InputType) -> String {
-    let packed = |shape: &[Option<usize>]| {
-        let dims = shape.iter().map(|dim| dim.map_or(", ?".to_owned(), |dim| format!(", {dim}")));
-        format!("[N{}]", dims.collect::<String>())
-    };
-    let short = expected.shape.split_first().filter(|(batch, _)| **batch == Some(1));
-    let short = short.map(|(_, short)| format!("{} or ", packed(short)));
-    format!("{}{}", short.unwrap_or_default(), packed(&expected.shape))
 }

@@ -13,14 +13,12 @@ mod element;
 mod failure;
 mod file;
 mod input;
-mod listing;
 mod packed;
 mod records;
-mod source;
 mod staging;
 mod write;
 
-pub(super) use source::H5Source;
+pub(super) use file::H5File;
 pub use write::write_h5;
 
 #[cfg(test)]

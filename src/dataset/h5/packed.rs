@@ -6,8 +6,9 @@ use hdf5::{Dataset, Group, IndexType, IterationOrder};
 
 use super::failure::reason;
 use super::input::Input;
-use super::listing::{Strays, plural};
 use super::staging::{BLOCK_BYTES, Staging};
+use crate::dataset::arrays::count_records;
+use crate::dataset::listing::{Strays, plural};
 use crate::dataset::problems::{Fault, name_input};
 use crate::dataset::{InputSpec, Record};
 
@@ -71,25 +72,6 @@ impl PackedLayout {
         }
         Ok(())
     }
-}
-
-/// Adds a problem for each input with another number of records than the first one, or one if there
-/// are no records. `counts` are those of the inputs that are otherwise good.
-fn count_records(counts: &[(usize, u64)], specs: &[InputSpec], problems: &mut Vec<String>) -> u64 {
-    let Some(&(first, records)) = counts.first() else { return 0 };
-    let different = counts.iter().filter(|(_, count)| *count != records);
-    problems.extend(different.map(|(index, count)| {
-        format!(
-            "{} has {}, but {} has {records}",
-            name_input(*index, specs),
-            plural(*count, "record"),
-            name_input(first, specs)
-        )
-    }));
-    if counts.iter().all(|(_, count)| *count == 0) {
-        problems.push("has no records: the first dimension of its datasets is 0".to_owned());
-    }
-    records
 }
 
 /// What the datasets of the inputs are called.

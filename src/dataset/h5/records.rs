@@ -6,8 +6,9 @@ use hdf5::{Dataset, Group};
 
 use super::failure::reason;
 use super::input::Input;
-use super::listing::{Strays, plural};
+use crate::dataset::listing::{Strays, plural};
 use crate::dataset::problems::{Fault, ShardReport};
+use crate::dataset::shard_file::check_sample;
 use crate::dataset::{BadRecords, InputSpec, Record};
 
 /// `/value` of an open file, with what does not change from record to record.
@@ -51,24 +52,9 @@ impl RecordLayout {
     /// spaced ones, to the report.
     pub fn check(&mut self, count: u64, bad_records: BadRecords, report: &mut ShardReport) {
         self.check_names(report);
-        let mut faults = ShardReport::default();
-        let (mut good, mut bad) = (0_u64, 0_u64);
-        for record in evenly_spaced(self.records, count) {
-            match self.check_record(record) {
-                // A gap in the numbering, which is reported.
-                None => {}
-                Some(found) if found.is_empty() => good += 1,
-                Some(found) => {
-                    bad += 1;
-                    for fault in found {
-                        faults.add_fault(record, fault);
-                    }
-                }
-            }
-        }
-        if bad > 0 && (bad_records == BadRecords::Refuse || good == 0) {
-            report.append_faults(faults, good > 0);
-        }
+        // What is not there is a gap in the numbering, which is reported.
+        let records = self.records;
+        check_sample(records, count, bad_records, report, |record| self.check_record(record));
     }
 
     /// Checks that the objects in `/value` are named "0" to "N-1".
@@ -178,14 +164,6 @@ fn open_dataset(group: &Group, name: &str) -> Result<Dataset, String> {
             format!("is missing: the record has no dataset \"{name}\"")
         }
     })
-}
-
-/// At most `count` (at least 2) of the positions below `records`: both ends and evenly spaced ones.
-pub(super) fn evenly_spaced(records: u64, count: u64) -> impl Iterator<Item = u64> {
-    let count = count.max(2).min(records);
-    let last = u128::from(records.saturating_sub(1));
-    let steps = u128::from(count.saturating_sub(1)).max(1);
-    (0..count).map(move |i| (u128::from(i) * last / steps) as u64)
 }
 
 /// A record's number: decimal, without leading zeros or sign.

@@ -5,8 +5,8 @@ mod packed;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::records::evenly_spaced;
 use super::write_h5;
+use crate::dataset::shard_file::evenly_spaced;
 use crate::dataset::tests::{datasets, float_input, input, open_files, problems, testdata, text};
 use crate::dataset::{BadRecords, DataFormat, H5Layout, InputSpec, Record, RecordSource};
 use crate::dataset::{open, open_with, random};

@@ -1,10 +1,10 @@
-//! A dataset of HDF5 shards.
+//! A dataset of shards in files.
 
 use std::path::{Path, PathBuf};
 
-use super::file::H5File;
-use crate::dataset::problems::{Problems, ShardReport};
-use crate::dataset::{BadRecords, InputSpec, Record, RecordSource, check_buffers, identity};
+use super::problems::{Problems, ShardReport};
+use super::shard_file::{self, ShardFile};
+use super::{BadRecords, DataFormat, InputSpec, Record, RecordSource, check_buffers, identity};
 use crate::error::{Error, Result};
 use crate::shard::{SAMPLE_SIZE, ShardInfo};
 
@@ -12,22 +12,24 @@ use crate::shard::{SAMPLE_SIZE, ShardInfo};
 /// takes about 0.1 s when the files are cached, and some seconds on a slow disk.
 const CHECKED_RECORDS: u64 = 4096;
 
-/// HDF5 shards, of which one is open at a time.
-pub(in crate::dataset) struct H5Source {
+/// Shards, of which one is open at a time.
+pub(super) struct FileSource {
     inputs: Vec<InputSpec>,
+    format: DataFormat,
     shards: Vec<ShardInfo>,
     paths: Vec<PathBuf>,
-    current: Option<(usize, H5File)>,
+    current: Option<(usize, Box<dyn ShardFile>)>,
     scratch: Record,
 }
 
-impl H5Source {
+impl FileSource {
     /// Checks all files and computes their identities; `problems` are those known so far.
     ///
     /// # Errors
     /// A list of all problems, see [`open_with`](crate::dataset::open_with).
     pub fn open(
         paths: Vec<PathBuf>,
+        format: DataFormat,
         inputs: &[InputSpec],
         bad_records: BadRecords,
         mut problems: Problems,
@@ -37,7 +39,7 @@ impl H5Source {
         let mut shards = Vec::with_capacity(paths.len());
         for path in &paths {
             let mut report = ShardReport::default();
-            let file = open_checked(path, inputs, checked, bad_records, &mut report);
+            let file = open_checked((path, format), inputs, checked, bad_records, &mut report);
             problems.add_report(&path.display().to_string(), &report, inputs);
             // Once there is a problem, only more problems are of interest.
             if let (Some(file), true) = (file, problems.is_empty()) {
@@ -45,11 +47,11 @@ impl H5Source {
             }
         }
         problems.into_result()?;
-        Ok(Self { inputs: inputs.to_vec(), shards, paths, current: None, scratch })
+        Ok(Self { inputs: inputs.to_vec(), format, shards, paths, current: None, scratch })
     }
 
     /// The open file of a shard, opened if it is not the one that was read last.
-    fn file(&mut self, shard: usize) -> Result<(&mut H5File, &Path, u64)> {
+    fn file(&mut self, shard: usize) -> Result<(&mut dyn ShardFile, &Path, u64)> {
         let (Some(path), Some(info)) = (self.paths.get(shard), self.shards.get(shard)) else {
             return Err(Error::internal(format!("there is no shard {shard}")));
         };
@@ -59,12 +61,13 @@ impl H5Source {
             // The previous file is closed before the next one is opened.
             previous => {
                 drop(previous);
-                let file = H5File::open(path, &self.inputs).map_err(|problems| {
-                    let problems = problems.join("; ");
-                    Error::dataset(format!("{}: {problems}", path.display())).with_hint(
-                        "the file was good when the run started: restore it, then resume",
-                    )
-                })?;
+                let file =
+                    shard_file::open(path, self.format, &self.inputs).map_err(|problems| {
+                        let problems = problems.join("; ");
+                        Error::dataset(format!("{}: {problems}", path.display())).with_hint(
+                            "the file was good when the run started: restore it, then resume",
+                        )
+                    })?;
                 if file.records() < records {
                     return Err(Error::dataset(format!(
                         "{}: has {} records now, but had {records} when the run started",
@@ -76,11 +79,11 @@ impl H5Source {
             }
         };
         let (_, file) = self.current.insert(current);
-        Ok((file, path, records))
+        Ok((&mut **file, path, records))
     }
 }
 
-impl RecordSource for H5Source {
+impl RecordSource for FileSource {
     fn shards(&self) -> &[ShardInfo] {
         &self.shards
     }
@@ -113,13 +116,13 @@ impl RecordSource for H5Source {
 
 /// Opens a file and adds what is wrong with it to the report.
 fn open_checked(
-    path: &Path,
+    (path, format): (&Path, DataFormat),
     inputs: &[InputSpec],
     checked: u64,
     bad_records: BadRecords,
     report: &mut ShardReport,
-) -> Option<H5File> {
-    let mut file = match H5File::open(path, inputs) {
+) -> Option<Box<dyn ShardFile>> {
+    let mut file = match shard_file::open(path, format, inputs) {
         Ok(file) => file,
         Err(problems) => {
             for problem in problems {
@@ -134,7 +137,7 @@ fn open_checked(
 
 fn describe_shard(
     path: &Path,
-    mut file: H5File,
+    mut file: Box<dyn ShardFile>,
     inputs: &[InputSpec],
     scratch: &mut Record,
 ) -> Result<ShardInfo> {

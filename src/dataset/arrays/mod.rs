@@ -1,0 +1,225 @@
+//! Files of arrays, one an input, whose first axis counts the records.
+
+pub(super) mod npy;
+pub(super) mod npz;
+pub(super) mod safetensors;
+mod stream;
+
+use std::fs::File;
+use std::path::Path;
+
+use self::stream::Stream;
+use super::listing::{Strays, plural};
+use super::problems::{Fault, ShardReport, name_input};
+use super::shard_file::ShardFile;
+use super::{BadRecords, InputSpec, Record, fit};
+use crate::tensor::{DType, TensorType, num_elements};
+
+/// An array in a file.
+pub(super) struct Array {
+    name: String,
+    /// Its type, or how the file calls one that tensors do not have.
+    dtype: Result<DType, String>,
+    is_big_endian: bool,
+    shape: Vec<usize>,
+    data: Stream,
+}
+
+/// What a file holds, and what kind of file it is.
+pub(super) type Arrays = (&'static str, Vec<Array>);
+
+/// An open file of arrays.
+pub(super) struct ArraysFile {
+    kind: &'static str,
+    records: u64,
+    inputs: Vec<ArrayInput>,
+}
+
+/// The array of an input.
+struct ArrayInput {
+    spec: InputSpec,
+    /// Shape of each record, as the model has it.
+    shape: Vec<usize>,
+    record_bytes: usize,
+    is_big_endian: bool,
+    data: Stream,
+}
+
+impl ArraysFile {
+    /// Finds the array of each input, and checks everything but the values.
+    ///
+    /// # Errors
+    /// All that is wrong with the file, to be put after its name.
+    pub fn new(
+        kind: &'static str,
+        arrays: Vec<Array>,
+        specs: &[InputSpec],
+    ) -> Result<Self, Vec<String>> {
+        let arrays = assign(arrays, specs)?;
+        let (mut inputs, mut counts, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, (array, spec)) in arrays.into_iter().zip(specs).enumerate() {
+            let records = array.shape.first().copied().unwrap_or(0) as u64;
+            match ArrayInput::new(array, spec) {
+                Ok(input) => {
+                    counts.push((index, records));
+                    inputs.push(input);
+                }
+                Err(problem) => problems.push(format!("{}: {problem}", name_input(index, specs))),
+            }
+        }
+        let records = count_records(&counts, specs, &mut problems);
+        if problems.is_empty() { Ok(Self { kind, records, inputs }) } else { Err(problems) }
+    }
+}
+
+/// Adds a problem for each input with another number of records than the first one, or one if there
+/// are no records. `counts` are those of the inputs that are otherwise good.
+pub(super) fn count_records(
+    counts: &[(usize, u64)],
+    specs: &[InputSpec],
+    problems: &mut Vec<String>,
+) -> u64 {
+    let Some(&(first, records)) = counts.first() else { return 0 };
+    let different = counts.iter().filter(|(_, count)| *count != records);
+    problems.extend(different.map(|(index, count)| {
+        format!(
+            "{} has {}, but {} has {records}",
+            name_input(*index, specs),
+            plural(*count, "record"),
+            name_input(first, specs)
+        )
+    }));
+    if counts.iter().all(|(_, count)| *count == 0) {
+        problems.push("has no records: the first dimension of its datasets is 0".to_owned());
+    }
+    records
+}
+
+/// The array of each input: by the names of the tensors, by position (`0` or, as NumPy names arrays
+/// without a name, `arr_0`), or the only one.
+fn assign(mut arrays: Vec<Array>, specs: &[InputSpec]) -> Result<Vec<Array>, Vec<String>> {
+    if arrays.len() == 1 && specs.len() == 1 {
+        return Ok(arrays);
+    }
+    let namings: [Vec<String>; 3] = [
+        specs.iter().map(|spec| spec.name.clone()).collect(),
+        (0..specs.len()).map(|index| index.to_string()).collect(),
+        (0..specs.len()).map(|index| format!("arr_{index}")).collect(),
+    ];
+    let found = |name: &String| arrays.iter().any(|array| array.name == *name);
+    let naming = namings.iter().find(|names| names.iter().any(found));
+    let Some(names) = naming else {
+        let mut strays = Strays::default();
+        for array in &arrays {
+            strays.add(&array.name);
+        }
+        let inputs: Vec<String> = specs.iter().map(|spec| format!("\"{}\"", spec.name)).collect();
+        return Err(vec![format!(
+            "has no array for the model's {} ({}): {}",
+            plural(specs.len() as u64, "input"),
+            inputs.join(", "),
+            if arrays.is_empty() { "it is empty".to_owned() } else { format!("it has {strays}") }
+        )]);
+    };
+    let mut problems = Vec::new();
+    let mut assigned = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        match arrays.iter().position(|array| array.name == *name) {
+            Some(at) => assigned.push(arrays.swap_remove(at)),
+            None => problems.push(format!(
+                "{} is missing: there is no array \"{name}\"",
+                name_input(index, specs)
+            )),
+        }
+    }
+    if problems.is_empty() && !arrays.is_empty() {
+        let mut strays = Strays::default();
+        for array in &arrays {
+            strays.add(&array.name);
+        }
+        let inputs = plural(specs.len() as u64, "input");
+        problems.push(format!("holds more than the model's {inputs}: {strays}"));
+    }
+    if problems.is_empty() { Ok(assigned) } else { Err(problems) }
+}
+
+impl ArrayInput {
+    fn new(array: Array, spec: &InputSpec) -> Result<Self, String> {
+        let expected = &spec.input_type;
+        let dtype = match array.dtype {
+            Ok(dtype) if dtype == expected.dtype => dtype,
+            found => {
+                let found = found.map_or_else(|other| other, |dtype| dtype.to_string());
+                return Err(format!(
+                    "has type {found}, the model expects {}; values are not cast silently: convert \
+                     the array",
+                    expected.dtype
+                ));
+            }
+        };
+        let shape = fit::shape_of_records(expected, &array.shape)?;
+        let record_bytes = TensorType::new(dtype, shape.clone()).byte_len();
+        let all = num_elements(&array.shape)
+            .and_then(|elements| elements.checked_mul(dtype.byte_len().unwrap_or(0)));
+        let (Some(record_bytes), Some(all)) = (record_bytes, all) else {
+            return Err(format!("has shape {:?}, which is too large", array.shape));
+        };
+        if array.data.len() != all as u64 {
+            return Err(format!(
+                "has {} bytes of data, but its header says {all} (shape {:?}): the file was cut, or \
+                 is still being written",
+                array.data.len(),
+                array.shape
+            ));
+        }
+        let is_big_endian = array.is_big_endian && dtype.byte_len() != Some(1);
+        Ok(Self { spec: spec.clone(), shape, record_bytes, is_big_endian, data: array.data })
+    }
+
+    fn read(&mut self, record: u64, into: &mut Record, index: usize) -> Result<(), String> {
+        let (Some(buffer), Some(shape)) = (into.inputs.get_mut(index), into.shapes.get_mut(index))
+        else {
+            return Err("has no place in the record".to_owned());
+        };
+        let expected = &self.spec.input_type;
+        fit::make_room(expected, &self.shape, buffer, shape)?;
+        let bytes = buffer.bytes_mut();
+        self.data
+            .read_at(record.saturating_mul(self.record_bytes as u64), bytes)
+            .map_err(|error| format!("cannot be read: {error}"))?;
+        if self.is_big_endian != cfg!(target_endian = "big") {
+            let element = expected.dtype.byte_len().unwrap_or(1);
+            bytes.chunks_exact_mut(element).for_each(<[u8]>::reverse);
+        }
+        fit::check_values(expected, bytes)
+    }
+}
+
+impl ShardFile for ArraysFile {
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// All headers were checked when it was opened.
+    fn check(&mut self, _: u64, _: BadRecords, _: &mut ShardReport) {}
+
+    fn read(&mut self, record: u64, into: &mut Record) -> Result<(), Fault> {
+        for (index, input) in self.inputs.iter_mut().enumerate() {
+            input.read(record, into, index).map_err(|message| Fault::of_input(index, message))?;
+        }
+        Ok(())
+    }
+}
+
+/// Opens a regular file: opening a pipe would block.
+fn open_file(path: &Path) -> Result<File, String> {
+    super::raw::check_file(path)?;
+    File::open(path).map_err(|error| super::raw::describe(&error))
+}
+
+#[cfg(test)]
+mod tests;
