@@ -175,7 +175,12 @@ fn read_segments(log: &Log, commit: &CommitFrame, mut places: Range<u64>) -> Res
         if !places.contains(&offset) {
             return Err(log.damaged(offset, "the shards are not in order"));
         }
-        let frame: ShardFrame = log.decode(&log.head(offset)?, Kind::Shard)?;
+        let head = log.head(offset)?;
+        // It would be cut when what follows the commit is.
+        if head.end() > places.end {
+            return Err(log.damaged(offset, "a shard is over what follows it"));
+        }
+        let frame: ShardFrame = log.decode(&head, Kind::Shard)?;
         next = frame.previous;
         places.end = offset;
         segments.push(Segment { offset, next_record, frame });
