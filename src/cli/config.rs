@@ -29,6 +29,8 @@ pub(super) struct RecordConfig {
     pub data: Vec<String>,
     /// How they are stored.
     pub format: DataFormat,
+    /// Whether values of other types are cast.
+    pub cast: bool,
     /// The model to write, if any.
     pub output: Option<PathBuf>,
     /// The recording.
@@ -84,6 +86,12 @@ impl RecordConfig {
             return Err(Error::usage("--generate_profile_data is not supported")
                 .with_hint("leave it out: the output model then has the ranges only"));
         }
+        if files.data.is_empty() && (args.cast || args.input_data_format != DataFormatArg::Auto) {
+            return Err(Error::usage(
+                "--input-data-format and --cast say how data is read, but there \
+                                     is no --input-data",
+            ));
+        }
         let estimator = args.estimator.estimator()?;
         let threads = match args.num_threads {
             Some(threads @ 1..=MAX_THREADS) => threads,
@@ -119,6 +127,7 @@ impl RecordConfig {
             data: files.data,
             output: files.output,
             recording: files.recording,
+            cast: args.cast,
             format: match args.input_data_format {
                 DataFormatArg::Auto => DataFormat::Auto,
                 DataFormatArg::H5 => DataFormat::H5,

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod arrays;
+mod cast;
 mod fit;
 mod h5;
 mod identity;
@@ -138,13 +139,25 @@ pub enum BadRecords {
     Leave,
 }
 
-/// Opens a dataset for a model with the given inputs, as [`open_with`] and [`BadRecords::Refuse`].
+/// How [`open_with`] opens a dataset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenOptions {
+    /// How shards are stored.
+    pub format: DataFormat,
+    /// What to do about unusable records.
+    pub bad_records: BadRecords,
+    /// Whether values of other types are cast to the model's: numbers to FLOAT32, rounded to the nearest,
+    /// and integers that fit to INT32 and INT64. Otherwise other types are problems.
+    pub cast: bool,
+}
+
+/// Opens a dataset for a model with the given inputs, as [`open_with`] with nothing but a format.
 pub fn open(
     data: &[String],
     format: DataFormat,
     inputs: &[InputSpec],
 ) -> Result<Box<dyn RecordSource>> {
-    open_with(data, format, inputs, BadRecords::Refuse)
+    open_with(data, inputs, OpenOptions { format, ..OpenOptions::default() })
 }
 
 /// Opens a dataset for a model with the given inputs.
@@ -165,17 +178,16 @@ pub fn open(
 /// whose elements have no fixed size in bytes (strings, resources, 4-bit numbers).
 pub fn open_with(
     data: &[String],
-    format: DataFormat,
     inputs: &[InputSpec],
-    bad_records: BadRecords,
+    options: OpenOptions,
 ) -> Result<Box<dyn RecordSource>> {
     if data.is_empty() {
         return Err(Error::usage("no input data is given"));
     }
     check_inputs(inputs)?;
     let mut problems = problems::Problems::default();
-    let paths = locate::locate(data, format, &mut problems);
-    Ok(Box::new(source::FileSource::open(paths, format, inputs, bad_records, problems)?))
+    let paths = locate::locate(data, options.format, &mut problems);
+    Ok(Box::new(source::FileSource::open(paths, inputs, options, problems)?))
 }
 
 /// Refuses inputs that no dataset can provide, all at once.

@@ -8,7 +8,7 @@ use super::arrays::{self, ArraysFile};
 use super::h5::H5File;
 use super::problems::{Fault, ShardReport};
 use super::raw::RawFiles;
-use super::{BadRecords, DataFormat, InputSpec, Record};
+use super::{BadRecords, DataFormat, InputSpec, OpenOptions, Record};
 
 /// An open shard.
 pub(super) trait ShardFile: Send {
@@ -32,12 +32,18 @@ pub(super) trait ShardFile: Send {
 /// What is wrong with it, to be put after its name.
 pub(super) fn open(
     path: &Path,
-    format: DataFormat,
     inputs: &[InputSpec],
+    options: OpenOptions,
 ) -> Result<Box<dyn ShardFile>, Vec<String>> {
+    let OpenOptions { format, cast, .. } = options;
     let format = if format == DataFormat::Auto { detect(path) } else { format };
+    if cast && matches!(format, DataFormat::List | DataFormat::Directory) {
+        return Err(vec!["has raw files, which have no type to be cast from".to_owned()]);
+    }
     let arrays = match format {
-        DataFormat::Auto | DataFormat::H5 => return Ok(Box::new(H5File::open(path, inputs)?)),
+        DataFormat::Auto | DataFormat::H5 => {
+            return Ok(Box::new(H5File::open(path, inputs, cast)?));
+        }
         DataFormat::List => return Ok(Box::new(RawFiles::of_list(path, inputs)?)),
         DataFormat::Directory => return Ok(Box::new(RawFiles::of_directory(path, inputs)?)),
         DataFormat::Npy => arrays::npy::open(path),
@@ -45,7 +51,7 @@ pub(super) fn open(
         DataFormat::Safetensors => arrays::safetensors::open(path),
     };
     let (kind, arrays) = arrays.map_err(|problem| vec![problem])?;
-    Ok(Box::new(ArraysFile::new(kind, arrays, inputs)?))
+    Ok(Box::new(ArraysFile::new(kind, arrays, inputs, cast)?))
 }
 
 /// The format of a file, by its first bytes; HDF5, whose reader says what else it is, if none of the

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::problems::{Problems, ShardReport};
 use super::shard_file::{self, ShardFile};
-use super::{BadRecords, DataFormat, InputSpec, Record, RecordSource, check_buffers, identity};
+use super::{InputSpec, OpenOptions, Record, RecordSource, check_buffers, identity};
 use crate::error::{Error, Result};
 use crate::shard::{SAMPLE_SIZE, ShardInfo};
 
@@ -15,7 +15,7 @@ const CHECKED_RECORDS: u64 = 4096;
 /// Shards, of which one is open at a time.
 pub(super) struct FileSource {
     inputs: Vec<InputSpec>,
-    format: DataFormat,
+    options: OpenOptions,
     shards: Vec<ShardInfo>,
     paths: Vec<PathBuf>,
     current: Option<(usize, Box<dyn ShardFile>)>,
@@ -29,9 +29,8 @@ impl FileSource {
     /// A list of all problems, see [`open_with`](crate::dataset::open_with).
     pub fn open(
         paths: Vec<PathBuf>,
-        format: DataFormat,
         inputs: &[InputSpec],
-        bad_records: BadRecords,
+        options: OpenOptions,
         mut problems: Problems,
     ) -> Result<Self> {
         let mut scratch = Record::for_inputs(inputs)?;
@@ -39,7 +38,7 @@ impl FileSource {
         let mut shards = Vec::with_capacity(paths.len());
         for path in &paths {
             let mut report = ShardReport::default();
-            let file = open_checked((path, format), inputs, checked, bad_records, &mut report);
+            let file = open_checked(path, inputs, options, checked, &mut report);
             problems.add_report(&path.display().to_string(), &report, inputs);
             // Once there is a problem, only more problems are of interest.
             if let (Some(file), true) = (file, problems.is_empty()) {
@@ -47,7 +46,7 @@ impl FileSource {
             }
         }
         problems.into_result()?;
-        Ok(Self { inputs: inputs.to_vec(), format, shards, paths, current: None, scratch })
+        Ok(Self { inputs: inputs.to_vec(), options, shards, paths, current: None, scratch })
     }
 
     /// The open file of a shard, opened if it is not the one that was read last.
@@ -62,7 +61,7 @@ impl FileSource {
             previous => {
                 drop(previous);
                 let file =
-                    shard_file::open(path, self.format, &self.inputs).map_err(|problems| {
+                    shard_file::open(path, &self.inputs, self.options).map_err(|problems| {
                         let problems = problems.join("; ");
                         Error::dataset(format!("{}: {problems}", path.display())).with_hint(
                             "the file was good when the run started: restore it, then resume",
@@ -116,13 +115,13 @@ impl RecordSource for FileSource {
 
 /// Opens a file and adds what is wrong with it to the report.
 fn open_checked(
-    (path, format): (&Path, DataFormat),
+    path: &Path,
     inputs: &[InputSpec],
+    options: OpenOptions,
     checked: u64,
-    bad_records: BadRecords,
     report: &mut ShardReport,
 ) -> Option<Box<dyn ShardFile>> {
-    let mut file = match shard_file::open(path, format, inputs) {
+    let mut file = match shard_file::open(path, inputs, options) {
         Ok(file) => file,
         Err(problems) => {
             for problem in problems {
@@ -131,7 +130,7 @@ fn open_checked(
             return None;
         }
     };
-    file.check(checked, bad_records, report);
+    file.check(checked, options.bad_records, report);
     Some(file)
 }
 

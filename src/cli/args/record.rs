@@ -10,6 +10,7 @@ use super::estimator::EstimatorArgs;
 use super::value::{self, InputShape, RecordRange, duration};
 
 /// What recording needs to know.
+#[expect(clippy::struct_excessive_bools, reason = "flags of the command line")]
 #[derive(Args, Debug)]
 pub(in crate::cli) struct RecordArgs {
     /// The original's short form: model, dataset, output model
@@ -53,6 +54,10 @@ pub(in crate::cli) struct RecordArgs {
         help_heading = "Files"
     )]
     pub input_data_format: DataFormatArg,
+
+    /// Cast numbers of other types to the model's: any to FLOAT32, integers that fit to INT32 and INT64
+    #[arg(long, help_heading = "Files")]
+    pub cast: bool,
 
     /// Circle model to write: the input model with ranges
     #[arg(short, long, alias = "output_model", value_name = "FILE", help_heading = "Files")]

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use indicatif::HumanBytes;
 
 use crate::circle::{ModelFile, check_splice, source_fingerprint, splice};
-use crate::dataset::{self, BadRecords, DEFAULT_RANDOM_RECORDS, InputSpec, RecordSource};
+use crate::dataset::{
+    self, BadRecords, DEFAULT_RANDOM_RECORDS, InputSpec, OpenOptions, RecordSource,
+};
 use crate::error::Result;
 use crate::interpreter::{Interpreter, Plan, PlanOptions};
 use crate::pipeline::{self, BadRecord, Job, Observer, Outcome, Part};
@@ -155,7 +157,8 @@ fn open_source(
         BadRecord::Stop => BadRecords::Refuse,
         BadRecord::Skip => BadRecords::Leave,
     };
-    let source = dataset::open_with(&config.data, config.format, inputs, bad_records)?;
+    let options = OpenOptions { format: config.format, bad_records, cast: config.cast };
+    let source = dataset::open_with(&config.data, inputs, options)?;
     let records = source.shards().iter().map(|it| it.identity.records).sum();
     printer.say(format_args!(
         "dataset: {} in {}",

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::path::Path;
 
 use self::stream::Stream;
+use super::cast::{can_cast, cast, not_cast};
 use super::listing::{Strays, plural};
 use super::problems::{Fault, ShardReport, name_input};
 use super::shard_file::ShardFile;
@@ -40,9 +41,13 @@ struct ArrayInput {
     spec: InputSpec,
     /// Shape of each record, as the model has it.
     shape: Vec<usize>,
+    /// Stored, of a record.
     record_bytes: usize,
+    dtype: DType,
     is_big_endian: bool,
     data: Stream,
+    /// What is read to be cast.
+    stored: Vec<u8>,
 }
 
 impl ArraysFile {
@@ -54,12 +59,13 @@ impl ArraysFile {
         kind: &'static str,
         arrays: Vec<Array>,
         specs: &[InputSpec],
+        cast: bool,
     ) -> Result<Self, Vec<String>> {
         let arrays = assign(arrays, specs)?;
         let (mut inputs, mut counts, mut problems) = (Vec::new(), Vec::new(), Vec::new());
         for (index, (array, spec)) in arrays.into_iter().zip(specs).enumerate() {
             let records = array.shape.first().copied().unwrap_or(0) as u64;
-            match ArrayInput::new(array, spec) {
+            match ArrayInput::new(array, spec, cast) {
                 Ok(input) => {
                     counts.push((index, records));
                     inputs.push(input);
@@ -144,17 +150,15 @@ fn assign(mut arrays: Vec<Array>, specs: &[InputSpec]) -> Result<Vec<Array>, Vec
 }
 
 impl ArrayInput {
-    fn new(array: Array, spec: &InputSpec) -> Result<Self, String> {
+    fn new(array: Array, spec: &InputSpec, cast: bool) -> Result<Self, String> {
         let expected = &spec.input_type;
         let dtype = match array.dtype {
             Ok(dtype) if dtype == expected.dtype => dtype,
+            Ok(dtype) if cast && can_cast(dtype, expected.dtype) => dtype,
             found => {
+                let castable = found.as_ref().is_ok_and(|dtype| can_cast(*dtype, expected.dtype));
                 let found = found.map_or_else(|other| other, |dtype| dtype.to_string());
-                return Err(format!(
-                    "has type {found}, the model expects {}; values are not cast silently: convert \
-                     the array",
-                    expected.dtype
-                ));
+                return Err(not_cast(&found, expected.dtype, castable));
             }
         };
         let shape = fit::shape_of_records(expected, &array.shape)?;
@@ -173,7 +177,8 @@ impl ArrayInput {
             ));
         }
         let is_big_endian = array.is_big_endian && dtype.byte_len() != Some(1);
-        Ok(Self { spec: spec.clone(), shape, record_bytes, is_big_endian, data: array.data })
+        let (spec, data) = (spec.clone(), array.data);
+        Ok(Self { spec, shape, record_bytes, dtype, is_big_endian, data, stored: Vec::new() })
     }
 
     fn read(&mut self, record: u64, into: &mut Record, index: usize) -> Result<(), String> {
@@ -183,15 +188,24 @@ impl ArrayInput {
         };
         let expected = &self.spec.input_type;
         fit::make_room(expected, &self.shape, buffer, shape)?;
-        let bytes = buffer.bytes_mut();
-        self.data
-            .read_at(record.saturating_mul(self.record_bytes as u64), bytes)
-            .map_err(|error| format!("cannot be read: {error}"))?;
-        if self.is_big_endian != cfg!(target_endian = "big") {
-            let element = expected.dtype.byte_len().unwrap_or(1);
-            bytes.chunks_exact_mut(element).for_each(<[u8]>::reverse);
+        let position = record.saturating_mul(self.record_bytes as u64);
+        let swapped = (self.is_big_endian != cfg!(target_endian = "big"))
+            .then(|| self.dtype.byte_len().unwrap_or(1));
+        let mut fill = |bytes: &mut [u8]| {
+            let read = self.data.read_at(position, bytes);
+            read.map_err(|error| format!("cannot be read: {error}"))?;
+            if let Some(element) = swapped {
+                bytes.chunks_exact_mut(element).for_each(<[u8]>::reverse);
+            }
+            Ok::<(), String>(())
+        };
+        if self.dtype == expected.dtype {
+            fill(buffer.bytes_mut())?;
+            return fit::check_values(expected, buffer.bytes());
         }
-        fit::check_values(expected, bytes)
+        self.stored.resize(self.record_bytes, 0);
+        fill(&mut self.stored)?;
+        cast(self.dtype, &self.stored, expected.dtype, buffer)
     }
 }
 

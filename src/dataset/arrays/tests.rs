@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::dataset::tests::{datasets, float_input, input, open_files, problems, testdata, text};
-use crate::dataset::{DataFormat, InputSpec, Record, open};
+use crate::dataset::{DataFormat, InputSpec, OpenOptions, Record, open, open_with};
 use crate::tensor::{DType, InputType};
 
 const RECORDS: u64 = 5;
@@ -78,6 +78,40 @@ fn several_arrays_feed_inputs_by_name_or_position() {
             assert_eq!(record.inputs[2].bytes(), flags, "{name} {i}");
         }
     }
+}
+
+#[test]
+fn values_are_cast_where_that_is_asked_for() {
+    let cast = OpenOptions { cast: true, ..OpenOptions::default() };
+    let mut narrow = float_input();
+    narrow.extend([input("ids", DType::I32, &[4]), input("flags", DType::F32, &[3])]);
+    let only_x = float_input();
+    for (name, inputs) in [
+        ("doubles.npy", &only_x),
+        ("halves.safetensors", &narrow),
+        ("ordered.npz", &narrow),
+        ("float64.h5", &only_x),
+    ] {
+        let mut source = open_with(&[text(testdata(name))], inputs, cast).unwrap();
+        let mut record = Record::for_inputs(inputs).unwrap();
+        source.read(0, 1, &mut record).unwrap();
+        assert_eq!(record.inputs[0].as_slice::<f32>(), expected_floats(1), "{name}");
+        if let [_, ids, flags] = &record.inputs[..] {
+            assert_eq!(ids.as_slice::<i32>(), [110, 111, 112, 113], "{name}");
+            assert_eq!(flags.as_slice::<f32>(), [1.0, 0.0, 1.0], "{name}");
+        }
+    }
+    // A shard is the same before and after it was converted.
+    let converted = open_files(&["floats.npy"], &only_x).unwrap();
+    let source = open_with(&[text(testdata("doubles.npy"))], &only_x, cast).unwrap();
+    assert_eq!(source.shards()[0].identity, converted.shards()[0].identity);
+    let said = faults("doubles.npy", &only_x).join("");
+    assert!(said.contains("give --cast"), "{said}");
+    let fractions = [input("x", DType::I32, &[2, 3])];
+    let refused = open_with(&[text(testdata("floats.npy"))], &fractions, cast);
+    let said = problems(refused, &datasets()).join("");
+    assert!(said.contains("has type FLOAT32, the model expects INT32"), "{said}");
+    assert!(!said.contains("--cast"), "{said}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use hdf5::types::{FloatSize, H5Type, IntSize, TypeDescriptor};
 use hdf5::{Dataset, Datatype, Selection};
 use ndarray::ArrayD;
 
+use crate::dataset::cast::can_cast;
 use crate::tensor::{AlignedBuffer, DType};
 
 /// Bytes of the largest element whose type is taken to pieces. No type that can be read is larger,
@@ -82,6 +83,8 @@ pub(super) enum Element {
     F32,
     I32,
     I64,
+    /// Numbers of 64 bits that have to fit 32.
+    FittingI32,
     /// One byte that is checked to be 0 or 1 after reading.
     Bool,
     /// Raw bytes, stored as unsigned numbers.
@@ -102,6 +105,22 @@ impl Element {
         }
     }
 
+    /// How typed data of another type is read for this one, if it can be cast. The library converts numbers
+    /// to floats by rounding; integers that might not fit are read as what fits.
+    pub fn cast(stored: DType, expected: DType) -> Option<Self> {
+        if !can_cast(stored, expected) {
+            return None;
+        }
+        match (stored, expected) {
+            (DType::F16 | DType::BF16 | DType::Bool | DType::U64, _) => None,
+            (_, DType::F32) => Some(Self::F32),
+            (DType::I8 | DType::U8 | DType::I16 | DType::U16, DType::I32) => Some(Self::I32),
+            (DType::U32 | DType::I64, DType::I32) => Some(Self::FittingI32),
+            (_, DType::I64) => Some(Self::I64),
+            _ => None,
+        }
+    }
+
     /// How raw data of this type is read: it must be bytes.
     pub fn raw(stored: &StoredType) -> Option<Self> {
         match stored {
@@ -117,6 +136,7 @@ impl Element {
             Self::F32 => stored.is::<f32>(),
             Self::I32 => stored.is::<i32>(),
             Self::I64 => stored.is::<i64>(),
+            Self::FittingI32 => false,
             // An enumeration, which is read as a number.
             Self::Bool => false,
             Self::U8 => stored.is::<u8>(),
@@ -127,7 +147,7 @@ impl Element {
     /// Bytes of one element in memory.
     pub fn byte_len(self) -> usize {
         match self {
-            Self::F32 | Self::I32 => 4,
+            Self::F32 | Self::I32 | Self::FittingI32 => 4,
             Self::I64 => 8,
             Self::Bool | Self::U8 | Self::I8 => 1,
         }
@@ -148,6 +168,15 @@ impl Element {
             Self::F32 => reader.read_into_raw(buffer.as_mut_slice::<f32>()),
             Self::I32 => reader.read_into_raw(buffer.as_mut_slice::<i32>()),
             Self::I64 => reader.read_into_raw(buffer.as_mut_slice::<i64>()),
+            Self::FittingI32 => {
+                let values = fitting(&dataset.read_raw::<i64>()?)?;
+                let room = buffer.as_mut_slice::<i32>();
+                if values.len() != room.len() {
+                    return Err("another number of elements than its header says".into());
+                }
+                room.copy_from_slice(&values);
+                return Ok(());
+            }
             // The library reads an enumeration as the integer it is stored as.
             Self::Bool | Self::U8 => reader.read_into_raw(buffer.bytes_mut()),
             Self::I8 => reader.read_into_raw(buffer.as_mut_slice::<i8>()),
@@ -165,10 +194,19 @@ impl Element {
             Self::F32 => Elements::F32(read(dataset, part)?),
             Self::I32 => Elements::I32(read(dataset, part)?),
             Self::I64 => Elements::I64(read(dataset, part)?),
+            Self::FittingI32 => Elements::I32(fitting(&read(dataset, part)?)?),
             Self::Bool | Self::U8 => Elements::U8(read(dataset, part)?),
             Self::I8 => Elements::I8(read(dataset, part)?),
         })
     }
+}
+
+/// The same numbers in 32 bits.
+fn fitting(values: &[i64]) -> hdf5::Result<Vec<i32>> {
+    let narrow = |&value: &i64| {
+        i32::try_from(value).map_err(|_| format!("it holds {value}, which is no INT32").into())
+    };
+    values.iter().map(narrow).collect()
 }
 
 /// Elements as the library returns them.

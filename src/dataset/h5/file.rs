@@ -37,14 +37,14 @@ impl H5File {
     ///
     /// # Errors
     /// What is wrong with it, to be put after its name.
-    pub fn open(path: &Path, inputs: &[InputSpec]) -> Result<Self, Vec<String>> {
+    pub fn open(path: &Path, inputs: &[InputSpec], cast: bool) -> Result<Self, Vec<String>> {
         let value = open_value(path).map_err(|problem| vec![problem])?;
         // Only its presence counts, as for ONE's tools.
         let raw = value.attr("rawData").is_ok();
         let layout = if is_packed(&value).map_err(|problem| vec![problem])? {
-            Layout::Packed(PackedLayout::open(&value, raw, inputs)?)
+            Layout::Packed(PackedLayout::open(&value, raw, inputs, cast)?)
         } else {
-            let records = RecordLayout::open(value, raw, inputs);
+            let records = RecordLayout::open(value, raw, inputs, cast);
             Layout::Records(records.map_err(|problem| vec![problem])?)
         };
         Ok(Self { layout, raw })

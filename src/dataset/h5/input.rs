@@ -5,12 +5,15 @@ use hdf5::{Dataset, Dataspace, Datatype};
 
 use super::element::{Element, StoredType};
 use super::failure::reason;
+use crate::dataset::cast::not_cast;
 use crate::dataset::{InputSpec, fit};
 use crate::tensor::{AlignedBuffer, num_elements};
 
 /// An input, with the stored type that was last found to fit it.
 pub(super) struct Input {
     spec: InputSpec,
+    /// Whether other types are cast.
+    cast: bool,
     accepted: Option<Accepted>,
     /// The shape of all records of a packed dataset.
     of_records: Vec<usize>,
@@ -26,8 +29,8 @@ struct Accepted {
 }
 
 impl Input {
-    pub fn new(spec: &InputSpec) -> Self {
-        Self { spec: spec.clone(), accepted: None, of_records: Vec::new() }
+    pub fn new(spec: &InputSpec, cast: bool) -> Self {
+        Self { spec: spec.clone(), cast, accepted: None, of_records: Vec::new() }
     }
 
     /// Checks all of the header of a dataset that holds one record, and tells how its elements are
@@ -75,10 +78,14 @@ impl Input {
         };
         match stored {
             StoredType::Tensor(dtype) if *dtype == expected => Ok(element),
-            StoredType::Tensor(dtype) if Element::typed(*dtype).is_some() => {
-                Err(format!("has type {stored}, the model expects {expected}"))
+            StoredType::Tensor(dtype) => {
+                let castable = Element::cast(*dtype, expected);
+                match castable.filter(|_| self.cast) {
+                    Some(element) => Ok(element),
+                    None => Err(not_cast(&stored.to_string(), expected, castable.is_some())),
+                }
             }
-            _ => Err(format!(
+            StoredType::Other(_) => Err(format!(
                 "has the unsupported type {stored}, the model expects {expected}; values are not \
                  cast silently: convert the dataset"
             )),

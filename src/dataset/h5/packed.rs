@@ -28,7 +28,12 @@ impl PackedLayout {
     ///
     /// # Errors
     /// All that is wrong with the file, to be put after its name.
-    pub fn open(value: &Group, raw: bool, specs: &[InputSpec]) -> Result<Self, Vec<String>> {
+    pub fn open(
+        value: &Group,
+        raw: bool,
+        specs: &[InputSpec],
+        cast: bool,
+    ) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
         let names = Names::of(value, specs);
         names.check_others(value, &mut problems);
@@ -36,7 +41,7 @@ impl PackedLayout {
         let mut inputs = Vec::with_capacity(specs.len());
         let mut counts = Vec::with_capacity(specs.len());
         for (index, (spec, name)) in specs.iter().zip(&names.names).enumerate() {
-            let mut input = Input::new(spec);
+            let mut input = Input::new(spec, cast);
             let opened = names.open(value, name, spec).and_then(|dataset| {
                 let (element, shape) = input.check_packed(&dataset, raw)?;
                 Ok((dataset, element, shape))

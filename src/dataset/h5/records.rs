@@ -31,13 +31,13 @@ impl RecordLayout {
     ///
     /// # Errors
     /// What is wrong with the file, to be put after its name.
-    pub fn open(value: Group, raw: bool, inputs: &[InputSpec]) -> Result<Self, String> {
+    pub fn open(value: Group, raw: bool, inputs: &[InputSpec], cast: bool) -> Result<Self, String> {
         let info =
             value.info().map_err(|error| format!("/value is unreadable: {}", reason(&error)))?;
-        let inputs = inputs
-            .iter()
-            .enumerate()
-            .map(|(index, spec)| NamedInput { name: index.to_string(), input: Input::new(spec) });
+        let inputs = inputs.iter().enumerate().map(|(index, spec)| NamedInput {
+            name: index.to_string(),
+            input: Input::new(spec, cast),
+        });
         let inputs = inputs.collect();
         Ok(Self { value, raw, records: info.nlinks, inputs, record_name: String::new() })
     }

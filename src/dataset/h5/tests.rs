@@ -9,7 +9,7 @@ use super::write_h5;
 use crate::dataset::shard_file::evenly_spaced;
 use crate::dataset::tests::{datasets, float_input, input, open_files, problems, testdata, text};
 use crate::dataset::{BadRecords, DataFormat, H5Layout, InputSpec, Record, RecordSource};
-use crate::dataset::{open, open_with, random};
+use crate::dataset::{OpenOptions, open, open_with, random};
 use crate::error::{ErrorKind, Result};
 use crate::shard::sample_positions;
 use crate::tensor::{DType, InputType};
@@ -181,29 +181,29 @@ const UNFIT: [Case; 22] = [
     ),
     (
         "float64.h5",
-        &["record 0, input 0 (\"x\"): has the unsupported type FLOAT64, the model expects \
-               FLOAT32; values are not cast silently: convert the dataset \
+        &["record 0, input 0 (\"x\"): has type FLOAT64, the model expects FLOAT32; values are \
+             not cast silently: give --cast, or convert them \
                (the same in 1 more record)"],
         false,
     ),
     (
         "float16.h5",
-        &["record 0, input 0 (\"x\"): has the unsupported type 16-bit float, the model \
-               expects FLOAT32; values are not cast silently: convert the dataset \
+        &["record 0, input 0 (\"x\"): has the unsupported type 16-bit float, the model expects \
+             FLOAT32; values are not cast silently: convert the dataset \
                (the same in 1 more record)"],
         false,
     ),
     (
         "uint8.h5",
-        &["record 0, input 0 (\"x\"): has the unsupported type UINT8, the model expects \
-               FLOAT32; values are not cast silently: convert the dataset \
+        &["record 0, input 0 (\"x\"): has type UINT8, the model expects FLOAT32; values are \
+             not cast silently: give --cast, or convert them \
                (the same in 1 more record)"],
         false,
     ),
     (
         "strings.h5",
-        &["record 0, input 0 (\"x\"): has the unsupported type string (len 2), the model \
-               expects FLOAT32; values are not cast silently: convert the dataset"],
+        &["record 0, input 0 (\"x\"): has the unsupported type string (len 2), the model expects \
+             FLOAT32; values are not cast silently: convert the dataset"],
         false,
     ),
     (
@@ -247,7 +247,8 @@ const UNFIT: [Case; 22] = [
     ),
     (
         "one-wrong-type.h5",
-        &["record 1, input 0 (\"x\"): has type INT32, the model expects FLOAT32"],
+        &["record 1, input 0 (\"x\"): has type INT32, the model expects FLOAT32; values are \
+             not cast silently: give --cast, or convert them"],
         true,
     ),
     ("one-wrong-count.h5", &["record 1 has 2 inputs, the model has 1"], true),
@@ -299,7 +300,8 @@ fn all_problems_of_a_record_are_listed() {
             "record 0 has 4 inputs, the model has 5 (the same in 2 more records)",
             "record 0, input 0 (\"a\"): has shape [2, 3], the model expects [3, 2] \
              (the same in 2 more records)",
-            "record 0, input 1 (\"b\"): has type INT32, the model expects INT64 \
+            "record 0, input 1 (\"b\"): has type INT32, the model expects INT64; values are \
+             not cast silently: give --cast, or convert them \
              (the same in 2 more records)",
             "record 0, input 3 (\"d\"): the model expects UINT8, which typed files cannot hold; \
              store the bytes and set the attribute rawData on /value (the same in 2 more records)",
@@ -330,7 +332,11 @@ fn distinct_problems_of_a_shard_are_capped() {
 fn bad_records_may_be_left_to_reading() {
     let leave = |name: &str| {
         let data = [text(testdata(name))];
-        open_with(&data, DataFormat::Auto, &float_input(), BadRecords::Leave)
+        open_with(
+            &data,
+            &float_input(),
+            OpenOptions { bad_records: BadRecords::Leave, ..OpenOptions::default() },
+        )
     };
     let mut source = leave("one-wrong-shape.h5").unwrap();
     assert_eq!(source.shards()[0].identity.records, 4);
@@ -387,7 +393,7 @@ fn records_that_were_not_checked_at_open_are_checked_when_read() {
     let mut record = Record::for_inputs(&inputs).unwrap();
     let error = source.read(0, unchecked, &mut record).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Record);
-    assert!(error.to_string().contains("unsupported type FLOAT64"), "{error}");
+    assert!(error.to_string().contains("has type FLOAT64"), "{error}");
     source.read(0, unchecked + 1, &mut record).unwrap();
 }
 

@@ -7,7 +7,9 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use crate::dataset::tests::{float_input, input, problems, text};
-use crate::dataset::{BadRecords, DataFormat, InputSpec, Record, RecordSource, open, open_with};
+use crate::dataset::{
+    BadRecords, DataFormat, InputSpec, OpenOptions, Record, RecordSource, open, open_with,
+};
 use crate::error::{ErrorKind, Result};
 use crate::tensor::{DType, InputType};
 
@@ -139,7 +141,12 @@ fn bad_records_may_be_left_to_the_run() {
     let format = DataFormat::Directory;
     let refused = problems(open(&data, format, &float_input()), folder.path());
     assert!(refused[0].contains("record 1, input 0 (\"x\"): d/1 has 23 bytes"), "{refused:?}");
-    let mut source = open_with(&data, format, &float_input(), BadRecords::Leave).unwrap();
+    let mut source = open_with(
+        &data,
+        &float_input(),
+        OpenOptions { format, bad_records: BadRecords::Leave, cast: false },
+    )
+    .unwrap();
     let mut record = Record::for_inputs(&float_input()).unwrap();
     source.read(0, 0, &mut record).unwrap();
     assert_eq!(source.read(0, 1, &mut record).unwrap_err().kind(), ErrorKind::Record);

@@ -39,6 +39,8 @@ pub(super) unsafe fn add_plainly<S: Simd>(
         // SAFETY: the caller vouches for `len` elements of all rows and of the panel.
         unsafe {
             let panel = run.panel.add(k * 2 * LANES);
+            s.prefetch(run.next.wrapping_add(2 * k * run.next_step));
+            s.prefetch(run.next.wrapping_add((2 * k + 1) * run.next_step));
             let columns = [s.load_ptr(panel), s.load_ptr(panel.add(LANES))];
             for (r, sums) in sums.iter_mut().enumerate() {
                 let apart = r / PAIR_ROWS * run.apart;

@@ -194,7 +194,18 @@ fn packed_headers_that_do_not_fit_are_described() {
         assert_eq!(lines, expected);
         // Nothing of this is the fault of single records.
         let data = [text(testdata(name))];
-        assert!(open_with(&data, DataFormat::Auto, &float_input(), BadRecords::Leave).is_err());
+        assert!(
+            open_with(
+                &data,
+                &float_input(),
+                OpenOptions {
+                    format: DataFormat::Auto,
+                    bad_records: BadRecords::Leave,
+                    cast: false
+                }
+            )
+            .is_err()
+        );
     }
     let longer = [input("x", DType::F32, &[7])];
     let lines = problems(open_files(&["packed-raw.h5"], &longer), &datasets());
@@ -222,7 +233,8 @@ fn all_problems_of_a_packed_file_are_listed() {
         [
             "input 0 (\"a\"): has shape [3, 2, 3], the model expects [N, 3, 2] or [N, 1, 3, 2], \
              where N is the number of records",
-            "input 1 (\"b\"): has type INT32, the model expects INT64",
+            "input 1 (\"b\"): has type INT32, the model expects INT64; values are \
+             not cast silently: give --cast, or convert them",
             "input 3 (\"d\"): the model expects UINT8, which typed files cannot hold; store the \
              bytes and set the attribute rawData on /value",
             "input 4 (\"e\"): is missing: /value has no dataset \"4\"",
