@@ -136,9 +136,8 @@ impl Element {
             Self::F32 => stored.is::<f32>(),
             Self::I32 => stored.is::<i32>(),
             Self::I64 => stored.is::<i64>(),
-            Self::FittingI32 => false,
-            // An enumeration, which is read as a number.
-            Self::Bool => false,
+            // Read as more bits, and an enumeration, which is read as a number.
+            Self::FittingI32 | Self::Bool => false,
             Self::U8 => stored.is::<u8>(),
             Self::I8 => stored.is::<i8>(),
         }
