@@ -61,6 +61,8 @@ fn run(cli: Cli, printer: &Printer) -> Result<ExitStatus> {
         Command::Import(args) => command::import::run(&args, printer),
         Command::Verify(args) => command::verify::run(&args, printer),
         Command::Dataset(DatasetCommand::Random(args)) => command::dataset::random(&args, printer),
+        Command::Completions(args) => command::usage::completions(&args, printer),
+        Command::Man => command::usage::man(printer),
     }
 }
 

@@ -142,7 +142,11 @@ fn files_that_are_not_hdf5_are_recognised() {
             b"version https://git-lfs.github.com/spec/v1\n",
             "; it looks like a Git LFS pointer: fetch the data with `git lfs pull`",
         ),
-        ("list.h5", b"a.bin\nb.bin\n", "; it looks like plain text"),
+        (
+            "list.h5",
+            b"a.bin\nb.bin\n",
+            "; it looks like plain text (a list of raw files needs --input-data-format list)",
+        ),
         ("m.h5", b"\x1c\0\0\0TFL3\x14\0", "; it looks like a TFLite model"),
         ("n.h5", b"\x93NUMPY\x01\0", "; it looks like a NumPy array (.npy)"),
         ("noise.h5", b"\xf0\x9f\xa6\x80\x00", ""),

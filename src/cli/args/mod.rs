@@ -75,6 +75,17 @@ pub(super) enum Command {
     /// Make datasets
     #[command(subcommand)]
     Dataset(DatasetCommand),
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    Man,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct CompletionsArgs {
+    /// For instance `source <(record-minmax completions bash)`
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
 }
 
 #[derive(Args, Debug)]

@@ -80,7 +80,9 @@ fn guess(head: &[u8]) -> Option<&'static str> {
         head.get(*position..).is_some_and(|tail| tail.starts_with(magic))
     });
     let is_text = || head.iter().all(|b| matches!(b, b'\t' | b'\n' | b'\r' | b' '..=b'~'));
-    known.map(|(_, _, guess)| *guess).or_else(|| is_text().then_some("plain text"))
+    known.map(|(_, _, guess)| *guess).or_else(|| {
+        is_text().then_some("plain text (a list of raw files needs --input-data-format list)")
+    })
 }
 
 /// Enough of the file for [`KNOWN`].
