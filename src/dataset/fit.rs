@@ -1,5 +1,8 @@
 //! What stored shapes and values must be to feed an input.
 
+use super::InputSpec;
+use super::listing::plural;
+use super::problems::name_input;
 use crate::tensor::{AlignedBuffer, DType, InputType, TensorType};
 
 /// Bytes that a record of an open shape may take: more is a mistake, or an attack.
@@ -89,4 +92,27 @@ pub(super) fn check_values(expected: &InputType, bytes: &[u8]) -> Result<(), Str
         return Err(format!("holds the byte {value}, but a BOOL is 0 or 1"));
     }
     Ok(())
+}
+
+/// Adds a problem for each input with another number of records than the first one, or one if there
+/// are no records. `counts` are those of the inputs that are otherwise good.
+pub(super) fn count_records(
+    counts: &[(usize, u64)],
+    specs: &[InputSpec],
+    problems: &mut Vec<String>,
+) -> u64 {
+    let Some(&(first, records)) = counts.first() else { return 0 };
+    let different = counts.iter().filter(|(_, count)| *count != records);
+    problems.extend(different.map(|(index, count)| {
+        format!(
+            "{} has {}, but {} has {records}",
+            name_input(*index, specs),
+            plural(*count, "record"),
+            name_input(first, specs)
+        )
+    }));
+    if counts.iter().all(|(_, count)| *count == 0) {
+        problems.push("has no records: the first dimension of its datasets is 0".to_owned());
+    }
+    records
 }

@@ -11,6 +11,7 @@
 
 mod arrays;
 mod cast;
+mod files;
 mod fit;
 mod h5;
 mod identity;

@@ -5,16 +5,13 @@ pub(super) mod npz;
 pub(super) mod safetensors;
 mod stream;
 
-use std::fs::File;
-use std::path::Path;
-
 use self::stream::Stream;
 use super::cast::{can_cast, cast, not_cast};
 use super::listing::{Strays, plural};
 use super::problems::{Fault, ShardReport, name_input};
 use super::shard_file::ShardFile;
 use super::{BadRecords, InputSpec, Record, fit};
-use crate::tensor::{DType, TensorType, num_elements};
+use crate::tensor::{AlignedBuffer, DType, TensorType, num_elements};
 
 /// An array in a file.
 pub(super) struct Array {
@@ -73,32 +70,9 @@ impl ArraysFile {
                 Err(problem) => problems.push(format!("{}: {problem}", name_input(index, specs))),
             }
         }
-        let records = count_records(&counts, specs, &mut problems);
+        let records = fit::count_records(&counts, specs, &mut problems);
         if problems.is_empty() { Ok(Self { kind, records, inputs }) } else { Err(problems) }
     }
-}
-
-/// Adds a problem for each input with another number of records than the first one, or one if there
-/// are no records. `counts` are those of the inputs that are otherwise good.
-pub(super) fn count_records(
-    counts: &[(usize, u64)],
-    specs: &[InputSpec],
-    problems: &mut Vec<String>,
-) -> u64 {
-    let Some(&(first, records)) = counts.first() else { return 0 };
-    let different = counts.iter().filter(|(_, count)| *count != records);
-    problems.extend(different.map(|(index, count)| {
-        format!(
-            "{} has {}, but {} has {records}",
-            name_input(*index, specs),
-            plural(*count, "record"),
-            name_input(first, specs)
-        )
-    }));
-    if counts.iter().all(|(_, count)| *count == 0) {
-        problems.push("has no records: the first dimension of its datasets is 0".to_owned());
-    }
-    records
 }
 
 /// The array of each input: by the names of the tensors, by position (`0` or, as NumPy names arrays
@@ -115,16 +89,16 @@ fn assign(mut arrays: Vec<Array>, specs: &[InputSpec]) -> Result<Vec<Array>, Vec
     let found = |name: &String| arrays.iter().any(|array| array.name == *name);
     let naming = namings.iter().find(|names| names.iter().any(found));
     let Some(names) = naming else {
-        let mut strays = Strays::default();
-        for array in &arrays {
-            strays.add(&array.name);
-        }
         let inputs: Vec<String> = specs.iter().map(|spec| format!("\"{}\"", spec.name)).collect();
         return Err(vec![format!(
             "has no array for the model's {} ({}): {}",
             plural(specs.len() as u64, "input"),
             inputs.join(", "),
-            if arrays.is_empty() { "it is empty".to_owned() } else { format!("it has {strays}") }
+            if arrays.is_empty() {
+                "it is empty".to_owned()
+            } else {
+                format!("it has {}", names_of(&arrays))
+            }
         )]);
     };
     let mut problems = Vec::new();
@@ -139,14 +113,20 @@ fn assign(mut arrays: Vec<Array>, specs: &[InputSpec]) -> Result<Vec<Array>, Vec
         }
     }
     if problems.is_empty() && !arrays.is_empty() {
-        let mut strays = Strays::default();
-        for array in &arrays {
-            strays.add(&array.name);
-        }
         let inputs = plural(specs.len() as u64, "input");
+        let strays = names_of(&arrays);
         problems.push(format!("holds more than the model's {inputs}: {strays}"));
     }
     if problems.is_empty() { Ok(assigned) } else { Err(problems) }
+}
+
+/// The names of arrays, for messages.
+fn names_of(arrays: &[Array]) -> Strays {
+    let mut names = Strays::default();
+    for array in arrays {
+        names.add(&array.name);
+    }
+    names
 }
 
 impl ArrayInput {
@@ -181,11 +161,12 @@ impl ArrayInput {
         Ok(Self { spec, shape, record_bytes, dtype, is_big_endian, data, stored: Vec::new() })
     }
 
-    fn read(&mut self, record: u64, into: &mut Record, index: usize) -> Result<(), String> {
-        let (Some(buffer), Some(shape)) = (into.inputs.get_mut(index), into.shapes.get_mut(index))
-        else {
-            return Err("has no place in the record".to_owned());
-        };
+    fn read(
+        &mut self,
+        record: u64,
+        buffer: &mut AlignedBuffer,
+        shape: &mut Vec<usize>,
+    ) -> Result<(), String> {
         let expected = &self.spec.input_type;
         fit::make_room(expected, &self.shape, buffer, shape)?;
         let position = record.saturating_mul(self.record_bytes as u64);
@@ -222,17 +203,12 @@ impl ShardFile for ArraysFile {
     fn check(&mut self, _: u64, _: BadRecords, _: &mut ShardReport) {}
 
     fn read(&mut self, record: u64, into: &mut Record) -> Result<(), Fault> {
-        for (index, input) in self.inputs.iter_mut().enumerate() {
-            input.read(record, into, index).map_err(|message| Fault::of_input(index, message))?;
+        let buffers = into.inputs.iter_mut().zip(&mut into.shapes);
+        for (index, (input, (buffer, shape))) in self.inputs.iter_mut().zip(buffers).enumerate() {
+            input.read(record, buffer, shape).map_err(|message| Fault::of_input(index, message))?;
         }
         Ok(())
     }
-}
-
-/// Opens a regular file: opening a pipe would block.
-fn open_file(path: &Path) -> Result<File, String> {
-    super::raw::check_file(path)?;
-    File::open(path).map_err(|error| super::raw::describe(&error))
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 //! The format is described in NumPy's documentation, `numpy.lib.format`. The header is taken apart here
 //! and not by a general parser, since files are untrusted: it is one of three entries, or refused.
 
-use std::io::Read;
 use std::path::Path;
 
 use super::stream::Stream;
-use super::{Array, Arrays, open_file};
+use super::{Array, Arrays};
+use crate::dataset::files;
 use crate::tensor::DType;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
@@ -20,7 +20,7 @@ const MOST_HEADER: usize = 4096;
 /// # Errors
 /// What is wrong with it, to be put after its name; so it is with all functions.
 pub(in crate::dataset) fn open(path: &Path) -> Result<Arrays, String> {
-    let file = open_file(path)?;
+    let file = files::open(path)?;
     let len = file.metadata().map_err(|error| format!("cannot be read: {error}"))?.len();
     Ok(("npy", vec![array(String::new(), Stream::plain(file, 0, len))?]))
 }
@@ -50,7 +50,7 @@ fn header(start: &[u8]) -> Result<(&str, u64), String> {
     let rest = start.strip_prefix(MAGIC).ok_or("is not a NumPy array (.npy)")?;
     let cut = || "is cut inside its header".to_owned();
     let (&[major, _], rest) = rest.split_first_chunk().ok_or_else(cut)?;
-    let (len, mut rest) = match major {
+    let (len, rest) = match major {
         1 => {
             let (len, rest) = rest.split_first_chunk().ok_or_else(cut)?;
             (u32::from(u16::from_le_bytes(*len)), rest)
@@ -65,11 +65,8 @@ fn header(start: &[u8]) -> Result<(&str, u64), String> {
         return Err(format!("has a header of {len} bytes, which no array of numbers has"));
     }
     let behind = (start.len() - rest.len()) as u64 + u64::from(len);
-    let mut text = vec![0; len as usize];
-    rest.read_exact(&mut text).map_err(|_| cut())?;
-    let at = start.len() - rest.len() - text.len();
-    let text = std::str::from_utf8(&start[at..at + text.len()])
-        .map_err(|_| "has a header that is not text".to_owned())?;
+    let text = rest.get(..len as usize).ok_or_else(cut)?;
+    let text = std::str::from_utf8(text).map_err(|_| "has a header that is not text".to_owned())?;
     Ok((text, behind))
 }
 

@@ -6,14 +6,15 @@ use std::path::Path;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::stream::Stream;
-use super::{Arrays, npy, open_file};
+use super::{Arrays, npy};
+use crate::dataset::files;
 
 /// Opens an archive.
 ///
 /// # Errors
 /// What is wrong with it, to be put after its name.
 pub(in crate::dataset) fn open(path: &Path) -> Result<Arrays, String> {
-    let file = open_file(path)?;
+    let file = files::open(path)?;
     let mut archive = ZipArchive::new(BufReader::new(file))
         .map_err(|error| format!("is not an archive of NumPy arrays (.npz): {error}"))?;
     let mut arrays = Vec::new();
@@ -30,7 +31,7 @@ pub(in crate::dataset) fn open(path: &Path) -> Result<Arrays, String> {
         let (stored, len) = (entry.compressed_size(), entry.size());
         let start = start.filter(|_| !entry.encrypted());
         // Every array has a position in the file of its own.
-        let file = open_file(path)?;
+        let file = files::open(path)?;
         let data = match (entry.compression(), start) {
             (CompressionMethod::Stored, Some(start)) => Stream::plain(file, start, len),
             (method, Some(start)) if method == CompressionMethod::DEFLATE => {

@@ -7,7 +7,8 @@ use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
 use super::stream::Stream;
-use super::{Array, Arrays, open_file};
+use super::{Array, Arrays};
+use crate::dataset::files;
 use crate::tensor::DType;
 
 /// Bytes of a header: inputs of a model are few.
@@ -18,7 +19,7 @@ const MOST_HEADER: u64 = 1 << 20;
 /// # Errors
 /// What is wrong with it, to be put after its name.
 pub(in crate::dataset) fn open(path: &Path) -> Result<Arrays, String> {
-    let mut file = open_file(path)?;
+    let mut file = files::open(path)?;
     let unreadable = |error| format!("cannot be read: {error}");
     let len = file.metadata().map_err(unreadable)?.len();
     let mut header = vec![0; 8];
@@ -43,7 +44,7 @@ pub(in crate::dataset) fn open(path: &Path) -> Result<Arrays, String> {
             dtype: dtype(info.dtype).ok_or_else(|| format!("{:?}", info.dtype)),
             is_big_endian: false,
             shape: info.shape.clone(),
-            data: Stream::plain(open_file(path)?, from, end - from),
+            data: Stream::plain(files::open(path)?, from, end - from),
         });
     }
     // They come in no order.

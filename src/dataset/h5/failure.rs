@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use crate::dataset::files;
+
 /// First bytes of an HDF5 file (or of its superblock, further on, after a user block).
 const SIGNATURE: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
 
@@ -31,22 +33,10 @@ const KNOWN: [(usize, &[u8], &str); 16] = [
 ///
 /// Opening a pipe would block, so only regular files are opened.
 pub(super) fn check_readable(path: &Path) -> Result<(), String> {
-    let describe = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => "does not exist".to_owned(),
-        io::ErrorKind::PermissionDenied => "cannot be opened: permission denied".to_owned(),
-        _ => format!("cannot be opened: {error}"),
-    };
-    let metadata = path.metadata().map_err(describe)?;
-    if metadata.is_dir() {
-        return Err("is a directory".to_owned());
-    }
-    if !metadata.is_file() {
-        return Err("is not a regular file".to_owned());
-    }
-    if metadata.len() == 0 {
+    if files::check(path)? == 0 {
         return Err("is not an HDF5 file: it is empty (0 bytes)".to_owned());
     }
-    File::open(path).map_err(describe)?;
+    files::open(path)?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use hdf5::{Dataset, Group, IndexType, IterationOrder};
 use super::failure::reason;
 use super::input::Input;
 use super::staging::{BLOCK_BYTES, Staging};
-use crate::dataset::arrays::count_records;
+use crate::dataset::fit::count_records;
 use crate::dataset::listing::{Strays, plural};
 use crate::dataset::problems::{Fault, name_input};
 use crate::dataset::{InputSpec, Record};

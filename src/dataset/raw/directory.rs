@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::describe;
-use crate::dataset::natural;
 use crate::dataset::problems::Fault;
+use crate::dataset::{files, natural};
 
 /// Problems that are named.
 const NAMED: usize = 4;
@@ -63,7 +62,7 @@ impl Directory {
     }
 
     /// The files of a record.
-    pub fn files(&self, record: u64) -> Result<Vec<PathBuf>, Fault> {
+    pub fn paths(&self, record: u64) -> Result<Vec<PathBuf>, Fault> {
         let name = usize::try_from(record).ok().and_then(|record| self.names.get(record));
         let name = name.ok_or_else(|| Fault::of_record("is not there"))?;
         if self.inputs == 1 {
@@ -78,7 +77,7 @@ impl Directory {
 fn list(path: &Path) -> Result<Vec<String>, String> {
     let unlisted = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotADirectory => "is not a directory".to_owned(),
-        _ => describe(&error),
+        _ => files::describe(&error),
     };
     let mut names = Vec::new();
     for entry in path.read_dir().map_err(unlisted)? {

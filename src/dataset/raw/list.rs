@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use super::{check_file, describe};
+use crate::dataset::files;
 use crate::dataset::listing::plural;
 use crate::dataset::problems::Fault;
 
@@ -32,8 +32,7 @@ impl List {
     /// # Errors
     /// What is wrong with it, to be put after its name.
     pub fn open(path: &Path, inputs: usize) -> Result<Self, String> {
-        check_file(path)?;
-        let file = File::open(path).map_err(|error| describe(&error))?;
+        let file = files::open(path)?;
         let mut list = Self {
             reader: BufReader::new(file),
             inputs,
@@ -43,7 +42,7 @@ impl List {
             next: 0,
         };
         list.index()?;
-        let first = list.files(0).map_err(|fault| format!("record 0 {}", fault.message))?;
+        let first = list.paths(0).map_err(|fault| format!("record 0 {}", fault.message))?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         if let (Some(first), Some(folder)) = (first.first(), folder)
             && !first.exists()
@@ -88,7 +87,7 @@ impl List {
     }
 
     /// The files of a record.
-    pub fn files(&mut self, record: u64) -> Result<Vec<PathBuf>, Fault> {
+    pub fn paths(&mut self, record: u64) -> Result<Vec<PathBuf>, Fault> {
         let line = self
             .line(record)
             .map_err(|error| Fault::of_record(format!("is not in the list: {error}")))?;

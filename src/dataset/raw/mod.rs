@@ -6,14 +6,14 @@ mod directory;
 mod list;
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use self::directory::Directory;
 use self::list::List;
 use super::problems::{Fault, ShardReport};
 use super::shard_file::{ShardFile, check_sample};
-use super::{BadRecords, InputSpec, Record, fit};
+use super::{BadRecords, InputSpec, Record, files, fit};
 use crate::tensor::InputType;
 
 /// A list or a directory of raw files.
@@ -47,23 +47,23 @@ impl RawFiles {
     }
 
     /// The files of a record: one, or one per input.
-    fn files(&mut self, record: u64) -> Result<Vec<PathBuf>, Fault> {
+    fn paths(&mut self, record: u64) -> Result<Vec<PathBuf>, Fault> {
         match &mut self.records {
-            Names::List(list) => list.files(record),
-            Names::Directory(directory) => directory.files(record),
+            Names::List(list) => list.paths(record),
+            Names::Directory(directory) => directory.paths(record),
         }
     }
 
     /// The shapes of a record, by the sizes of its files.
-    fn shapes(&self, files: &[PathBuf]) -> Result<Vec<Vec<usize>>, Fault> {
-        if let [file] = files
+    fn shapes(&self, paths: &[PathBuf]) -> Result<Vec<Vec<usize>>, Fault> {
+        if let [file] = paths
             && self.inputs.len() > 1
         {
             return self.shapes_together(file).map_err(Fault::of_record);
         }
-        let inputs = self.inputs.iter().zip(files).enumerate();
+        let inputs = self.inputs.iter().zip(paths).enumerate();
         let shapes = inputs.map(|(index, (input, file))| {
-            let shape = check_file(file).and_then(|len| {
+            let shape = files::check(file).and_then(|len| {
                 let len = usize::try_from(len).unwrap_or(usize::MAX);
                 fit::shape_of_bytes(&input.input_type, len)
                     .map_err(|wanted| format!("has {len} bytes, the model expects {wanted}"))
@@ -85,7 +85,8 @@ impl RawFiles {
             ));
         };
         let wanted: usize = fixed.iter().map(|it| it.byte_len().unwrap_or(0)).sum();
-        let found = check_file(file).map_err(|problem| format!("{} {problem}", file.display()))?;
+        let found =
+            files::check(file).map_err(|problem| format!("{} {problem}", file.display()))?;
         if found != wanted as u64 {
             return Err(format!(
                 "is the file {} of {found} bytes; the model's {} inputs one behind the other take \
@@ -98,8 +99,8 @@ impl RawFiles {
     }
 
     fn read_files(&mut self, record: u64, into: &mut Record) -> Result<(), Fault> {
-        let files = self.files(record)?;
-        let shapes = self.shapes(&files)?;
+        let paths = self.paths(record)?;
+        let shapes = self.shapes(&paths)?;
         let mut open: Option<File> = None;
         let buffers = into.inputs.iter_mut().zip(&mut into.shapes).zip(shapes);
         for (index, (input, ((buffer, shape), found))) in
@@ -109,8 +110,9 @@ impl RawFiles {
             let expected = &input.input_type;
             fit::make_room(expected, &found, buffer, shape).map_err(fault)?;
             // Where there is one file, it goes on where the input before has ended.
-            if let Some(path) = files.get(index) {
-                let unopened = |error| fault(format!("{} {}", path.display(), describe(&error)));
+            if let Some(path) = paths.get(index) {
+                let unopened =
+                    |error| fault(format!("{} {}", path.display(), files::describe(&error)));
                 open = Some(File::open(path).map_err(unopened)?);
             }
             let Some(file) = &mut open else { continue };
@@ -139,38 +141,13 @@ impl ShardFile for RawFiles {
 
     fn check(&mut self, count: u64, bad_records: BadRecords, report: &mut ShardReport) {
         check_sample(self.records(), count, bad_records, report, |record| {
-            let shapes = self.files(record).and_then(|files| self.shapes(&files));
+            let shapes = self.paths(record).and_then(|paths| self.shapes(&paths));
             Some(shapes.err().into_iter().collect())
         });
     }
 
     fn read(&mut self, record: u64, into: &mut Record) -> Result<(), Fault> {
         self.read_files(record, into)
-    }
-}
-
-/// The length of a regular file that can be opened.
-///
-/// # Errors
-/// What is wrong with it, to be put after its name.
-pub(super) fn check_file(path: &Path) -> Result<u64, String> {
-    let metadata = path.metadata().map_err(|error| describe(&error))?;
-    if metadata.is_dir() {
-        return Err("is a directory".to_owned());
-    }
-    // Opening a pipe would block.
-    if !metadata.is_file() {
-        return Err("is not a regular file".to_owned());
-    }
-    Ok(metadata.len())
-}
-
-/// Why a file cannot be opened, to be put after its name.
-pub(super) fn describe(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "does not exist".to_owned(),
-        io::ErrorKind::PermissionDenied => "cannot be opened: permission denied".to_owned(),
-        _ => format!("cannot be opened: {error}"),
     }
 }
 
