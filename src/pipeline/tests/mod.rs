@@ -351,14 +351,19 @@ fn every_run_is_like_a_sequential_one() {
     }
 }
 
+/// A dataset whose only faults are records that can be left out, and what is recorded then.
+fn skippable_world(random: &mut Random) -> (Arc<World>, Entries) {
+    let mut world = random_world(random);
+    world.faults.retain(|it| matches!(it.2, Fault::Unreadable | Fault::Unusable));
+    let (entries, _) = expected(&world, BadRecord::Skip);
+    (Arc::new(world), entries)
+}
+
 #[test]
 fn interrupted_and_failed_runs_can_be_resumed() {
     for seed in 0..2000 {
         let mut random = Random::new(seed);
-        let mut world = random_world(&mut random);
-        world.faults.retain(|it| matches!(it.2, Fault::Unreadable | Fault::Unusable));
-        let world = Arc::new(world);
-        let (entries, _) = expected(&world, BadRecord::Skip);
+        let (world, entries) = skippable_world(&mut random);
         let options = Options { on_bad_record: BadRecord::Skip, ..random_options(&mut random) };
 
         let mut sink = FakeSink::default();

@@ -11,10 +11,7 @@ fn run_part(world: &Arc<World>, part: Part, sink: &mut FakeSink) -> Result<Outco
 fn parts_together_are_the_whole() {
     for seed in 0..300 {
         let mut random = Random::new(seed);
-        let mut world = random_world(&mut random);
-        world.faults.retain(|it| matches!(it.2, Fault::Unreadable | Fault::Unusable));
-        let world = Arc::new(world);
-        let (entries, _) = expected(&world, BadRecord::Skip);
+        let (world, entries) = skippable_world(&mut random);
         let of = 1 + random.below(9);
         let mut joined = Entries::new();
         for index in 0..of {
