@@ -12,6 +12,9 @@ use crate::stats::{Accumulator, MovingAverageSettings};
 /// Bytes looked at together when searching for the last commit.
 const SEARCH_BYTES: u64 = 1 << 16;
 
+/// Records of a recording at most: far from where counting on would overflow.
+const MAX_RECORDS: u128 = 1 << 62;
+
 /// What is committed.
 pub(super) struct Contents {
     pub header: Header,
@@ -154,10 +157,18 @@ pub(super) fn read_commit(log: &Log, head: &Head, tensors: usize) -> Result<Comm
         "wrong last bytes"
     } else if commit.state.len() != tensors || !commit.state.is_consistent() {
         "the state of the moving averages makes no sense"
+    } else if !has_possible_counts(&commit, head.offset) {
+        "more records or blocks than it can have"
     } else {
         return Ok(commit);
     };
     Err(log.damaged(head.offset, format!("the commit: {problem}")))
+}
+
+/// Whether the counts of a commit at `offset` are such that they can be counted on.
+fn has_possible_counts(commit: &CommitFrame, offset: u64) -> bool {
+    let records = u128::from(commit.records) + u128::from(commit.skipped);
+    commit.blocks <= offset / HEAD_LEN && records <= MAX_RECORDS
 }
 
 /// The records of one Shard frame.
