@@ -176,6 +176,9 @@ fn estimate(path: &Path, records: u64) {
             Estimator::MovingAverage(MovingAverageSettings { batch: 8, constant: 0.2 }),
         ),
         ("extremes, as for `inspect`", Estimator::MinMax),
+        ("means", Estimator::Mean),
+        ("means and standard deviations", Estimator::MeanStd { sigmas: 3.0 }),
+        ("trimmed means within 256 MiB", Estimator::TrimmedMean { trim: 0.1 }),
     ] {
         timed(name, || {
             let ranges = reader.ranges(&estimator, MEMORY_BUDGET).expect("ranges");

@@ -28,6 +28,8 @@ fn read_as_it_is(bytes: &[u8]) {
         Estimator::MovingAverage(MovingAverageSettings { batch: 2, constant: 0.1 }),
         Estimator::Percentile { min: 1.0, max: 99.0 },
         Estimator::MinMax,
+        Estimator::TrimmedMean { trim: 0.1 },
+        Estimator::MeanStd { sigmas: 3.0 },
     ] {
         for budget in [0, 1 << 20] {
             let ranges = reader.ranges(&estimator, budget);

@@ -36,6 +36,9 @@ pub(super) fn estimator(estimator: &Estimator) -> String {
         }
         Estimator::Percentile { min, max } => format!("percentile ({min} to {max})"),
         Estimator::MinMax => "minmax".to_owned(),
+        Estimator::Mean => "mean".to_owned(),
+        Estimator::TrimmedMean { trim } => format!("trimmed_mean ({trim} cut from each end)"),
+        Estimator::MeanStd { sigmas } => format!("mean_std ({sigmas} standard deviations)"),
     }
 }
 

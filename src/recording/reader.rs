@@ -107,8 +107,8 @@ impl Reader {
     }
 
     /// The range of each tensor; `None` for a tensor that was never observed. All blocks are read
-    /// and checked, whatever the estimator. Percentiles take about `memory_budget` bytes, and the
-    /// longer the less they get.
+    /// and checked, whatever the estimator. Percentiles and trimmed means take about
+    /// `memory_budget` bytes, and the longer the less they get.
     ///
     /// # Errors
     /// [`Usage`](crate::error::ErrorKind::Usage) for settings out of range,

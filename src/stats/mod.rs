@@ -5,21 +5,30 @@
 //! | [`Estimator::MovingAverage`] | exponential average of the extremes of consecutive batches |
 //! | [`Estimator::Percentile`] | a percentile of all minima, and one of all maxima |
 //! | [`Estimator::MinMax`] | smallest minimum and largest maximum |
+//! | [`Estimator::Mean`] | the mean of all minima, and that of all maxima |
+//! | [`Estimator::TrimmedMean`] | the same of what remains when a share is cut from both ends |
+//! | [`Estimator::MeanStd`] | some standard deviations below the one mean and above the other |
 //!
-//! The first and the last need a few numbers per tensor, which an [`Accumulator`] keeps;
-//! percentiles need every observation. All give the same bits whoever computes them: every rounding
-//! step is part of the definition.
+//! Moving averages and extremes need a few numbers per tensor, which an [`Accumulator`] keeps; the others
+//! need every observation: [`Mean`] and [`Deviation`] once each, [`Ranked`] in memory or several times.
+//! All give the same bits whoever computes them: every rounding step is part of the definition, and sums
+//! are exact. `docs/estimators.md` has the formulas and their sources.
 #![forbid(unsafe_code)]
 
 mod accumulator;
+mod mean;
 mod percentile;
 mod radix;
+mod ranked;
+mod sum;
 #[cfg(test)]
 mod tests;
+mod trimmed;
 
 pub use accumulator::Accumulator;
-pub use percentile::{Percentile, percentile};
-pub use radix::RadixSelect;
+pub use mean::{Deviation, Mean};
+pub use percentile::Percentile;
+pub use ranked::{Ranked, RankedStream};
 
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +77,18 @@ pub enum Estimator {
     },
     /// Smallest minimum and largest maximum.
     MinMax,
+    /// Mean of the minima and mean of the maxima.
+    Mean,
+    /// The same of the observations that remain when the extreme ones are cut off.
+    TrimmedMean {
+        /// Share that is cut from each end, 0 to less than 0.5.
+        trim: f64,
+    },
+    /// Mean of the minima less, and mean of the maxima plus, a multiple of their standard deviations.
+    MeanStd {
+        /// The multiple; not negative.
+        sigmas: f64,
+    },
 }
 
 impl Estimator {
@@ -93,7 +114,16 @@ impl Estimator {
                 }
                 Ok(())
             }
-            Self::MinMax => Ok(()),
+            Self::TrimmedMean { trim } if !(0.0..0.5).contains(&trim) => Err(Error::usage(format!(
+                "the share that a trimmed mean cuts from each end is {trim}, not in 0 to less than 0.5"
+            ))
+            .with_hint("for the median, use --mode percentile with both percentiles 50")),
+            Self::MeanStd { sigmas } if !(0.0..=f64::MAX).contains(&sigmas) => {
+                Err(Error::usage(format!(
+                    "the number of standard deviations is {sigmas}, not a number from 0 on"
+                )))
+            }
+            Self::MinMax | Self::Mean | Self::TrimmedMean { .. } | Self::MeanStd { .. } => Ok(()),
         }
     }
 }

@@ -62,7 +62,7 @@ impl Percentile {
 ///
 /// Values are selected rather than sorted, in the total order of `f32`. See [`Percentile`] for the
 /// definition and [`Percentile::interpolate`] for infinities.
-pub fn percentile(values: &mut [f32], p: f32) -> Option<f32> {
+pub(super) fn percentile(values: &mut [f32], p: f32) -> Option<f32> {
     let place = Percentile::new(values.len() as u64, p)?;
     let lower = usize::try_from(place.lower).ok()?;
     let (_, &mut lower, above) = values.select_nth_unstable_by(lower, f32::total_cmp);

@@ -1,21 +1,17 @@
 //! Exact selection in constant memory, for more values than memory holds.
 
-use super::Percentile;
-
 /// Values per digit: a value's 32 bits are looked at in two halves.
 const DIGITS: usize = 1 << 16;
 
-/// Finds a percentile by looking at all values twice, in any order, without keeping them.
+/// Finds the values of two ranks by looking at all values twice, in any order, without keeping them.
 ///
 /// The first pass counts the values by the upper half of their bits, which tells in which group the
-/// wanted ranks lie; the second counts the members of those groups by the lower half. The result
-/// has the bits that [`percentile`](super::percentile) gives.
+/// wanted ranks lie; the second counts the members of those groups by the lower half.
 ///
 /// Counts take 1.5 MiB, whatever the number of values is.
 #[derive(Debug)]
-pub struct RadixSelect {
-    place: Percentile,
-    upper_rank: u64,
+pub(super) struct RadixSelect {
+    ranks: [u64; 2],
     counts: Vec<u64>,
     /// The second pass: group of each rank, rank within it, and counts by the lower half.
     groups: Option<[Group; 2]>,
@@ -29,11 +25,9 @@ struct Group {
 }
 
 impl RadixSelect {
-    /// Selects the percentile `p` (0 to 100) of `count` values; `None` if there are none.
-    pub fn new(count: u64, p: f32) -> Option<Self> {
-        let place = Percentile::new(count, p)?;
-        let upper_rank = (place.lower + 1).min(count - 1);
-        Some(Self { place, upper_rank, counts: vec![0; DIGITS], groups: None })
+    /// Selects the values of the ranks, from 0, in the total order of `f32`.
+    pub fn new(ranks: [u64; 2]) -> Self {
+        Self { ranks, counts: vec![0; DIGITS], groups: None }
     }
 
     /// Looks at values: all of them once before [`next_pass`](Self::next_pass), and once after.
@@ -51,23 +45,29 @@ impl RadixSelect {
         }
     }
 
-    /// Ends the first pass. `None` if there were fewer values than announced.
+    /// Whether the first pass has ended.
+    pub fn is_second_pass(&self) -> bool {
+        self.groups.is_some()
+    }
+
+    /// Ends the first pass. `None` if there are no values of those ranks.
     pub fn next_pass(&mut self) -> Option<()> {
         let group = |rank| {
             let (digit, rank) = find(&self.counts, rank)?;
             Some(Group { digit, rank, counts: vec![0; DIGITS] })
         };
-        self.groups = Some([group(self.place.lower)?, group(self.upper_rank)?]);
+        self.groups = Some([group(self.ranks[0])?, group(self.ranks[1])?]);
         Some(())
     }
 
-    /// Ends the second pass. `None` if it did not see the values of the first.
-    pub fn finish(self) -> Option<f32> {
-        let [lower, upper] = self.groups?.map(|group| {
+    /// The values, after the second pass. `None` if it did not see the values of the first.
+    pub fn values(&self) -> Option<[f32; 2]> {
+        let value = |group: &Group| {
             let (digit, _) = find(&group.counts, group.rank)?;
             Some(from_sort_key(group.digit << 16 | digit))
-        });
-        Some(self.place.interpolate(lower?, upper?))
+        };
+        let [lower, upper] = self.groups.as_ref()?;
+        Some([value(lower)?, value(upper)?])
     }
 }
 

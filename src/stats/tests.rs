@@ -33,16 +33,34 @@ fn moving_average(observations: &[Observation], settings: MovingAverageSettings)
     state.moving_average(0).unwrap()
 }
 
-/// By selection in memory and by two passes, which must agree.
-fn percentile_both_ways(values: &[f32], p: f32) -> f32 {
-    let selected = percentile(&mut values.to_vec(), p).unwrap();
-    let mut passes = RadixSelect::new(values.len() as u64, p).unwrap();
-    values.chunks(100).for_each(|chunk| passes.visit(chunk));
-    passes.next_pass().unwrap();
-    values.chunks(7).for_each(|chunk| passes.visit(chunk));
-    let streamed = passes.finish().unwrap();
-    assert_eq!(selected.to_bits(), streamed.to_bits(), "{p} {values:?}");
+/// By selection in memory and by several passes, which must agree.
+fn both_ways(values: &[f32], what: Ranked) -> f32 {
+    let selected = what.of(&mut values.to_vec()).unwrap();
+    let mut stream = what.stream(values.len() as u64).unwrap();
+    values.chunks(100).for_each(|chunk| stream.visit(chunk));
+    for _ in 1..what.passes() {
+        stream.next_pass().unwrap();
+        values.chunks(7).for_each(|chunk| stream.visit(chunk));
+    }
+    let streamed = stream.finish().unwrap();
+    assert_eq!(selected.to_bits(), streamed.to_bits(), "{what:?} {values:?}");
     selected
+}
+
+fn percentile_both_ways(values: &[f32], p: f32) -> f32 {
+    both_ways(values, Ranked::Percentile(p))
+}
+
+fn mean(values: &[f32]) -> f64 {
+    let mut mean = Mean::default();
+    values.chunks(3).for_each(|chunk| mean.visit(chunk));
+    mean.value().unwrap()
+}
+
+fn beside_mean(values: &[f32], sigmas: f64) -> f32 {
+    let mut deviation = Deviation::new(mean(values));
+    deviation.visit(values);
+    deviation.at(sigmas).unwrap()
 }
 
 #[test]
@@ -57,21 +75,37 @@ fn results_have_the_bits_of_the_reference() {
         };
         let observations = &sequences[sequence.parse::<usize>().unwrap()];
         let observations = &observations[..count.parse::<usize>().unwrap()];
-        let range = if estimator == "moving_average" {
-            let (batch, constant) = (first.parse().unwrap(), second.parse().unwrap());
-            moving_average(observations, MovingAverageSettings { batch, constant })
-        } else {
-            let of = |bound: fn(&Observation) -> f32| {
-                let values: Vec<f32> = observations.iter().map(bound).collect();
-                percentile_both_ways(&values, first.parse().unwrap())
-            };
-            Observation { min: of(|it| it.min), max: of(|it| it.max) }
+        let of = |bound: fn(&Observation) -> f32, estimate: &dyn Fn(&[f32]) -> f32| {
+            estimate(&observations.iter().map(bound).collect::<Vec<f32>>())
+        };
+        let both = |estimate: &dyn Fn(&[f32]) -> f32| Observation {
+            min: of(|it| it.min, estimate),
+            max: of(|it| it.max, estimate),
+        };
+        let range = match estimator {
+            "moving_average" => {
+                let (batch, constant) = (first.parse().unwrap(), second.parse().unwrap());
+                moving_average(observations, MovingAverageSettings { batch, constant })
+            }
+            "percentile" => both(&|values| percentile_both_ways(values, first.parse().unwrap())),
+            "mean" => both(&|values| mean(values) as f32),
+            "trimmed_mean" => {
+                both(&|values| both_ways(values, Ranked::TrimmedMean(first.parse().unwrap())))
+            }
+            "mean_std" => {
+                let sigmas: f64 = first.parse().unwrap();
+                Observation {
+                    min: of(|it| it.min, &|values| beside_mean(values, -sigmas)),
+                    max: of(|it| it.max, &|values| beside_mean(values, sigmas)),
+                }
+            }
+            _ => panic!("{line}"),
         };
         let bits = [range.min, range.max].map(|it| format!("{:08x}", it.to_bits()));
         assert_eq!(bits, [min, max], "{line}");
         checked += 1;
     }
-    assert_eq!(checked, 3 * 9 * (5 * 5 + 7));
+    assert_eq!(checked, 3 * 9 * (5 * 5 + 7 + 1 + 5 + 4));
 }
 
 #[test]
@@ -80,7 +114,18 @@ fn settings_are_checked() {
         Estimator::MovingAverage(MovingAverageSettings { batch, constant }).validate()
     };
     let percentile = |min, max| Estimator::Percentile { min, max }.validate();
-    for good in [average(1, 0.0), average(u32::MAX, 1.0), percentile(0.0, 100.0)] {
+    let trimmed = |trim| Estimator::TrimmedMean { trim }.validate();
+    let deviating = |sigmas| Estimator::MeanStd { sigmas }.validate();
+    Estimator::Mean.validate().unwrap();
+    for good in [
+        average(1, 0.0),
+        average(u32::MAX, 1.0),
+        percentile(0.0, 100.0),
+        trimmed(0.0),
+        trimmed(0.499),
+        deviating(0.0),
+        deviating(1e9),
+    ] {
         good.unwrap();
     }
     percentile(50.0, 50.0).unwrap();
@@ -94,6 +139,12 @@ fn settings_are_checked() {
         percentile(1.0, 100.1),
         percentile(60.0, 40.0),
         percentile(f32::NAN, 99.0),
+        trimmed(-0.01),
+        trimmed(0.5),
+        trimmed(f64::NAN),
+        deviating(-1.0),
+        deviating(f64::INFINITY),
+        deviating(f64::NAN),
     ] {
         assert_eq!(bad.unwrap_err().kind(), ErrorKind::Usage);
     }
@@ -153,10 +204,45 @@ fn infinities_in_percentiles() {
         assert_eq!(percentile_both_ways(&values, p), expected, "{p} of {values:?}");
     }
     // No answer between minus infinity and anything else.
-    assert!(percentile(&mut [-inf, 0.0, 1.0], 25.0).unwrap().is_nan());
-    assert!(percentile(&mut [-inf, inf], 50.0).unwrap().is_nan());
-    assert_eq!(percentile(&mut [], 50.0), None);
-    assert!(RadixSelect::new(0, 50.0).is_none());
+    assert!(percentile_both_ways(&[-inf, 0.0, 1.0], 25.0).is_nan());
+    assert!(percentile_both_ways(&[-inf, inf], 50.0).is_nan());
+}
+
+#[test]
+fn nothing_has_no_estimate() {
+    for what in [Ranked::Percentile(50.0), Ranked::TrimmedMean(0.1)] {
+        assert_eq!(what.of(&mut []), None);
+        assert!(what.stream(0).is_none());
+    }
+    assert_eq!(Mean::default().value(), None);
+    assert_eq!(Deviation::new(0.0).at(1.0), None);
+}
+
+#[test]
+fn infinities_in_means() {
+    let inf = f32::INFINITY;
+    assert_eq!(mean(&[1.0, inf]), f64::INFINITY);
+    assert!(mean(&[-inf, inf]).is_nan());
+    assert!(beside_mean(&[1.0, inf], 1.0).is_nan());
+    // What is cut off does not matter.
+    assert_eq!(both_ways(&[-inf, 1.0, 2.0, 3.0, inf], Ranked::TrimmedMean(0.2)), 2.0);
+    assert_eq!(both_ways(&[inf, inf, 1.0, inf, inf], Ranked::TrimmedMean(0.4)), inf);
+    assert_eq!(mean(&[f32::MAX; 9]), f64::from(f32::MAX));
+}
+
+#[test]
+fn a_trimmed_mean_cuts_the_same_number_from_both_ends() {
+    let mean = |values: &[f32], trim| both_ways(values, Ranked::TrimmedMean(trim));
+    assert_eq!(mean(&[9.0, 1.0, 2.0, 3.0], 0.25), 2.5);
+    assert_eq!(mean(&[9.0, 1.0, 2.0, 3.0], 0.24), 3.75);
+    assert_eq!(mean(&[9.0, 1.0, 2.0, 3.0, 100.0], 0.499), 3.0);
+    assert_eq!(mean(&[7.0], 0.4), 7.0);
+    // Some of several equal values are cut, on both sides.
+    assert_eq!(
+        mean(&[1.0, 1.0, 1.0, 4.0, 5.0, 5.0, 5.0, 5.0], 0.25),
+        (1.0 + 4.0 + 5.0 + 5.0) / 4.0
+    );
+    assert_eq!(mean(&[-0.0, 0.0, 0.0, -0.0], 0.25), 0.0);
 }
 
 #[test]
@@ -171,6 +257,19 @@ fn ranks_stay_inside_for_any_count() {
 }
 
 proptest! {
+    #[test]
+    fn trimmed_means_are_those_of_what_sorting_leaves(
+        values in prop::collection::vec((-40_i8..40).prop_map(|it| f32::from(it) / 8.0), 1..300),
+        trim in 0.0_f64..0.5,
+    ) {
+        let mut sorted = values.clone();
+        sorted.sort_by(f32::total_cmp);
+        let cut = (values.len() as f64 * trim) as usize;
+        let kept = &sorted[cut..values.len() - cut];
+        let found = both_ways(&values, Ranked::TrimmedMean(trim));
+        prop_assert_eq!(found, mean(kept) as f32);
+    }
+
     #[test]
     fn percentiles_lie_between_neighbours(
         values in prop::collection::vec(-1.0e6_f32..1.0e6, 1..200),

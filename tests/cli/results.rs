@@ -17,6 +17,9 @@ fn embedding_is_the_same_as_recording_in_that_mode() {
         ("slow", "--moving-avg-batch 3 --moving-avg-const 0.5"),
         ("percentile", "--mode percentile --min-percentile 5 --max-percentile 90"),
         ("minmax", "--mode minmax"),
+        ("mean", "--mode mean"),
+        ("trimmed", "--mode trimmed_mean --trim 0.05"),
+        ("deviations", "--mode mean_std --sigmas 2"),
     ] {
         let embed = format!("embed {MODEL} --recording r.rmm -o {name}.circle {mode}");
         folder.run(&embed).succeeds();
@@ -46,6 +49,18 @@ fn shards_recorded_apart_and_merged_are_the_same() {
     let both = format!("{MODEL} --input-data a.h5 --input-data b.h5 -o whole.circle");
     folder.run(&both).succeeds();
     assert_eq!(folder.read("merged.circle"), folder.read("whole.circle"));
+
+    // Sums that lose nothing: neither parts nor their order matter.
+    folder.run("merge b.rmm a.rmm -o turned.rmm").succeeds();
+    for mode in ["mean", "mean_std", "trimmed_mean", "percentile", "minmax"] {
+        for recording in ["whole", "all", "turned"] {
+            let embed = format!("embed {MODEL} --recording {recording}.rmm --mode {mode}");
+            folder.run(&format!("{embed} -o {recording}-{mode}.circle")).succeeds();
+        }
+        let whole = folder.read(&format!("whole-{mode}.circle"));
+        assert_eq!(folder.read(&format!("all-{mode}.circle")), whole, "{mode}");
+        assert_eq!(folder.read(&format!("turned-{mode}.circle")), whole, "{mode}");
+    }
 }
 
 #[test]

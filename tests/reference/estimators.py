@@ -8,13 +8,18 @@ bits of single-precision numbers in hexadecimal:
 
     moving_average,sequence,count,batch,constant,min,max
     percentile,sequence,count,percentile,,of the minima,of the maxima
+    mean,sequence,count,,,of the minima,of the maxima
+    trimmed_mean,sequence,count,share,,of the minima,of the maxima
+    mean_std,sequence,count,sigmas,,below the mean of the minima,above that of the maxima
 
 Written from the definition of the estimators, not from the program: observations are kept in lists,
-batches are cut out of them, and percentiles sort.
+batches are cut out of them, and percentiles sort. Sums are those of `math.fsum`, rounded once; means and
+deviations are also compared with the exact fractions of `statistics`.
 """
 
 import math
 import pathlib
+import statistics
 import sys
 
 import numpy as np
@@ -26,6 +31,8 @@ COUNTS = [1, 2, 15, 16, 17, 31, 32, 33, 1000]
 BATCHES = [1, 3, 16, 255, 1000]
 CONSTANTS = [0.0, 0.01, 0.1, 0.5, 1.0]
 PERCENTILES = [0.0, 1.0, 2.5, 50.0, 99.0, 99.9, 100.0]
+TRIMS = [0.0, 0.01, 0.1, 0.29, 0.499]
+SIGMAS = [0.0, 1.0, 2.5, 3.0]
 
 
 def sequences():
@@ -74,6 +81,30 @@ def percentile(values, p):
     return f32(v[i] + f32(fraction * step))
 
 
+def precise_mean(values):
+    """The mean in double precision: the exact sum, rounded, divided."""
+    mean = f64(math.fsum(values)) / f64(len(values))
+    exact = statistics.mean([float(v) for v in values])
+    assert abs(mean - exact) <= 2.3e-16 * abs(exact), (mean, exact)
+    return mean
+
+
+def trimmed_mean(values, trim):
+    v = sorted(values)
+    cut = int(len(v) * trim)
+    return f32(precise_mean(v[cut : len(v) - cut]))
+
+
+def beside_mean(values, sigmas):
+    mean = precise_mean(values)
+    differences = np.array(values, dtype=f64) - mean
+    deviation = np.sqrt(f64(math.fsum(differences * differences)) / f64(len(values)))
+    exact = statistics.pstdev([float(v) for v in values])
+    assert abs(deviation - exact) <= 1e-15 * exact, (deviation, exact)
+    assert abs(deviation - np.std(np.array(values, dtype=f64))) <= 1e-13 * exact
+    return f32(mean + f64(sigmas) * deviation)
+
+
 def bits(value):
     assert type(value) is f32
     return f"{int(np.frombuffer(value.tobytes(), dtype='<u4')[0]):08x}"
@@ -98,6 +129,14 @@ def main():
             for p in PERCENTILES:
                 low, high = percentile(minima, p), percentile(maxima, p)
                 lines.append(f"percentile,{sequence},{count},{p},,{bits(low)},{bits(high)}")
+            low, high = f32(precise_mean(minima)), f32(precise_mean(maxima))
+            lines.append(f"mean,{sequence},{count},,,{bits(low)},{bits(high)}")
+            for trim in TRIMS:
+                low, high = trimmed_mean(minima, trim), trimmed_mean(maxima, trim)
+                lines.append(f"trimmed_mean,{sequence},{count},{trim},,{bits(low)},{bits(high)}")
+            for sigmas in SIGMAS:
+                low, high = beside_mean(minima, -sigmas), beside_mean(maxima, sigmas)
+                lines.append(f"mean_std,{sequence},{count},{sigmas},,{bits(low)},{bits(high)}")
     (folder / "estimators.csv").write_text("\n".join(lines) + "\n", encoding="ascii")
 
 

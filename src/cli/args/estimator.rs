@@ -43,6 +43,15 @@ pub(in crate::cli) struct EstimatorArgs {
         help_heading = "Ranges"
     )]
     pub moving_avg_const: Option<f32>,
+
+    /// Share of the observations that a trimmed mean leaves out at each end, 0 to less than 0.5
+    /// [default: 0.1]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, help_heading = "Ranges")]
+    pub trim: Option<f64>,
+
+    /// Standard deviations between mean and bound, if they are taken [default: 3]
+    #[arg(long, value_name = "K", allow_negative_numbers = true, help_heading = "Ranges")]
+    pub sigmas: Option<f64>,
 }
 
 /// Name of an estimator.
@@ -57,6 +66,14 @@ pub(in crate::cli) enum Mode {
     /// Smallest minimum and largest maximum of all records
     #[value(name = "minmax")]
     MinMax,
+    /// Mean of the records' minima, and of their maxima
+    Mean,
+    /// The same without the smallest and the largest of them
+    #[value(name = "trimmed_mean", alias = "trimmed-mean")]
+    TrimmedMean,
+    /// Some standard deviations below the mean of the minima, and above that of the maxima
+    #[value(name = "mean_std", alias = "mean-std")]
+    MeanStd,
 }
 
 impl EstimatorArgs {
@@ -78,12 +95,18 @@ impl EstimatorArgs {
             min: self.min_percentile.unwrap_or(1.0),
             max: self.max_percentile.unwrap_or(99.0),
         };
-        moving_average.validate()?;
-        percentile.validate()?;
+        let trimmed_mean = Estimator::TrimmedMean { trim: self.trim.unwrap_or(0.1) };
+        let mean_std = Estimator::MeanStd { sigmas: self.sigmas.unwrap_or(3.0) };
+        for estimator in [moving_average, percentile, trimmed_mean, mean_std] {
+            estimator.validate()?;
+        }
         Ok(match self.mode {
             Mode::MovingAverage => moving_average,
             Mode::Percentile => percentile,
             Mode::MinMax => Estimator::MinMax,
+            Mode::Mean => Estimator::Mean,
+            Mode::TrimmedMean => trimmed_mean,
+            Mode::MeanStd => mean_std,
         })
     }
 
@@ -94,6 +117,8 @@ impl EstimatorArgs {
             (Mode::Percentile, "--max-percentile", self.max_percentile.is_some()),
             (Mode::MovingAverage, "--moving-avg-batch", self.moving_avg_batch.is_some()),
             (Mode::MovingAverage, "--moving-avg-const", self.moving_avg_const.is_some()),
+            (Mode::TrimmedMean, "--trim", self.trim.is_some()),
+            (Mode::MeanStd, "--sigmas", self.sigmas.is_some()),
         ];
         let unused = given.into_iter().filter(|&(mode, _, given)| given && mode != self.mode);
         unused.map(|(_, name, _)| name).collect()
@@ -107,6 +132,9 @@ impl Mode {
             Self::MovingAverage => "moving_average",
             Self::Percentile => "percentile",
             Self::MinMax => "minmax",
+            Self::Mean => "mean",
+            Self::TrimmedMean => "trimmed_mean",
+            Self::MeanStd => "mean_std",
         }
     }
 }
@@ -151,6 +179,11 @@ mod tests {
                 Estimator::Percentile { min: 0.0, max: 100.0 },
             ),
             ("--mode minmax", Estimator::MinMax),
+            ("--mode mean", Estimator::Mean),
+            ("--mode trimmed_mean", Estimator::TrimmedMean { trim: 0.1 }),
+            ("--mode trimmed-mean --trim 0.25", Estimator::TrimmedMean { trim: 0.25 }),
+            ("--mode mean_std", Estimator::MeanStd { sigmas: 3.0 }),
+            ("--mode mean-std --sigmas 2.5", Estimator::MeanStd { sigmas: 2.5 }),
             (
                 "--mode moving-average --moving_avg_batch 1 --moving-avg-const 0.01",
                 Estimator::MovingAverage(MovingAverageSettings { batch: 1, constant: 0.01 }),
@@ -173,8 +206,13 @@ mod tests {
             "--moving-avg-batch 0",
             "--moving-avg-const 1.5",
             "--moving-avg-const -0.1",
+            "--trim 0.5",
+            "--trim -0.1",
+            "--trim nan",
+            "--sigmas -1",
+            "--sigmas inf",
         ] {
-            for mode in ["moving_average", "percentile", "minmax"] {
+            for mode in ["moving_average", "percentile", "minmax", "trimmed_mean", "mean_std"] {
                 let line = format!("--mode {mode} {settings}");
                 let error = parse(&line).unwrap().estimator().unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::Usage, "{line}");
@@ -190,5 +228,7 @@ mod tests {
         assert_eq!(args.unused(), ["--min-percentile"]);
         let args = parse("--mode minmax --max-percentile 9 --moving-avg-const 0.5").unwrap();
         assert_eq!(args.unused(), ["--max-percentile", "--moving-avg-const"]);
+        let args = parse("--mode mean_std --trim 0.2 --sigmas 2").unwrap();
+        assert_eq!(args.unused(), ["--trim"]);
     }
 }

@@ -84,10 +84,14 @@ fn percentiles_do_not_depend_on_the_memory_budget() {
     writer.commit().unwrap();
     let reader = open(&storage).unwrap();
     for (min, max) in [(0.0, 100.0), (1.0, 99.0), (2.5, 50.0)] {
-        let estimator = Estimator::Percentile { min, max };
-        let expected = bits(&reader.ranges(&estimator, usize::MAX).unwrap());
-        for budget in [0, 100, 500, 1000, 2000] {
-            assert_eq!(bits(&reader.ranges(&estimator, budget).unwrap()), expected, "{budget}");
+        for estimator in [
+            Estimator::Percentile { min, max },
+            Estimator::TrimmedMean { trim: f64::from(min) / 10.0 },
+        ] {
+            let expected = bits(&reader.ranges(&estimator, usize::MAX).unwrap());
+            for budget in [0, 100, 500, 1000, 2000] {
+                assert_eq!(bits(&reader.ranges(&estimator, budget).unwrap()), expected, "{budget}");
+            }
         }
     }
 }
@@ -226,9 +230,15 @@ fn infinities_are_ranges_or_errors_that_name_the_tensor() {
     );
     let exact = writer.ranges(&Estimator::Percentile { min: 50.0, max: 100.0 }).unwrap();
     assert_eq!(exact[3], Some(observation(-1.0, 1.0)));
-    let error = writer.ranges(&Estimator::Percentile { min: 1.0, max: 99.0 }).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Recording);
-    assert!(error.to_string().contains("tensor3"), "{error}");
+    let trimmed = writer.ranges(&Estimator::TrimmedMean { trim: 0.34 }).unwrap();
+    assert_eq!(trimmed[3], Some(observation(-1.0, 1.0)));
+    for estimator in
+        [Estimator::Percentile { min: 1.0, max: 99.0 }, Estimator::MeanStd { sigmas: 1.0 }]
+    {
+        let error = writer.ranges(&estimator).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Recording);
+        assert!(error.to_string().contains("tensor3"), "{error}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::super::MemoryStorage;
 use super::support::*;
 use crate::observation::RecordObservations;
-use crate::stats::{Accumulator, Estimator, percentile};
+use crate::stats::{Accumulator, Deviation, Estimator, Mean, Ranked};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -66,13 +66,36 @@ impl Model {
                 }
                 Estimator::MinMax => state.extremes(tensor).map(|it| (it.min, it.max)),
                 Estimator::Percentile { min, max } => {
-                    percentile(&mut minima, min).zip(percentile(&mut maxima, max))
+                    let (min, max) = (Ranked::Percentile(min), Ranked::Percentile(max));
+                    min.of(&mut minima).zip(max.of(&mut maxima))
+                }
+                Estimator::TrimmedMean { trim } => {
+                    let mean = Ranked::TrimmedMean(trim);
+                    mean.of(&mut minima).zip(mean.of(&mut maxima))
+                }
+                Estimator::Mean => {
+                    mean(&minima).zip(mean(&maxima)).map(|(min, max)| (min as f32, max as f32))
+                }
+                Estimator::MeanStd { sigmas } => {
+                    beside_mean(&minima, -sigmas).zip(beside_mean(&maxima, sigmas))
                 }
             }?;
             Some((min.to_bits(), max.to_bits()))
         };
         (0..TENSORS).map(range).collect()
     }
+}
+
+fn mean(values: &[f32]) -> Option<f64> {
+    let mut mean = Mean::default();
+    mean.visit(values);
+    mean.value()
+}
+
+fn beside_mean(values: &[f32], sigmas: f64) -> Option<f32> {
+    let mut deviation = Deviation::new(mean(values)?);
+    deviation.visit(values);
+    deviation.at(sigmas)
 }
 
 proptest! {

@@ -15,13 +15,17 @@ pub const SETTINGS: MovingAverageSettings = MovingAverageSettings { batch: 3, co
 
 pub const OTHER_SETTINGS: MovingAverageSettings = MovingAverageSettings { batch: 2, constant: 0.5 };
 
-pub const ESTIMATORS: [Estimator; 6] = [
+pub const ESTIMATORS: [Estimator; 10] = [
     Estimator::MovingAverage(SETTINGS),
     Estimator::MovingAverage(OTHER_SETTINGS),
     Estimator::MovingAverage(MovingAverageSettings { batch: 1, constant: 0.01 }),
     Estimator::Percentile { min: 1.0, max: 99.0 },
     Estimator::Percentile { min: 0.0, max: 50.0 },
     Estimator::MinMax,
+    Estimator::Mean,
+    Estimator::TrimmedMean { trim: 0.1 },
+    Estimator::TrimmedMean { trim: 0.0 },
+    Estimator::MeanStd { sigmas: 2.5 },
 ];
 
 /// Tensor 0 is ordinary, 1 is in a branch, 2 in a loop, 3 ordinary, 4 is never observed.

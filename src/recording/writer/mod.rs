@@ -323,8 +323,7 @@ impl Writer {
     }
 
     /// The range of each tensor over all records so far; `None` for a tensor that was never
-    /// observed. Percentiles, and moving averages with other settings than the recording's, read
-    /// the blocks.
+    /// observed. All but extremes, and moving averages with the recording's settings, read the blocks.
     ///
     /// # Errors
     /// [`Usage`](crate::error::ErrorKind::Usage) for settings out of range,
@@ -338,7 +337,7 @@ impl Writer {
                 estimate::from_state(&self.state, true, tensors)
             }
             Estimator::MinMax => estimate::from_state(&self.state, false, tensors),
-            Estimator::MovingAverage(_) | Estimator::Percentile { .. } => {
+            _ => {
                 self.write_block()?;
                 let tensors = &self.header.tensors;
                 estimate::from_blocks(&self.log, tensors, estimator, MEMORY_BUDGET)
