@@ -58,6 +58,7 @@ fn run(cli: Cli, printer: &Printer) -> Result<ExitStatus> {
         Command::Embed(args) => command::embed::run(&args, printer),
         Command::Merge(args) => command::merge::run(&args, printer),
         Command::Inspect(args) => command::inspect::run(&args, printer),
+        Command::Report(args) => command::report::run(&args, printer),
         Command::Import(args) => command::import::run(&args, printer),
         Command::Verify(args) => command::verify::run(&args, printer),
         Command::Dataset(DatasetCommand::Random(args)) => command::dataset::random(&args, printer),

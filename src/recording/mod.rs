@@ -31,7 +31,7 @@ mod tests;
 mod walk;
 mod writer;
 
-pub use block::{Block, Column};
+pub use block::{Block, BlockRecords, Column};
 pub use merge::{MergeSummary, OnOverlap, merge};
 pub use reader::{Blocks, Reader, Summary};
 pub use storage::{MemoryStorage, Storage};

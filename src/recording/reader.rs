@@ -1,7 +1,8 @@
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 
-use super::block::{Block, ColumnBuffer};
+use super::block::{Block, BlockRecords, Column, ColumnBuffer};
 use super::codec;
 use super::contents::Contents;
 use super::frame::Log;
@@ -127,6 +128,36 @@ impl Reader {
     pub fn blocks(&self) -> Blocks<'_> {
         let walk = Walk::new(&self.log, self.header().tensors.len(), Depth::All);
         Blocks { log: &self.log, walk, failed: false }
+    }
+
+    /// Shows the observations of some tensors of the tensor table, block by block and in order. No
+    /// others are read, and what is read is checked; memory does not depend on the number of records.
+    ///
+    /// # Errors
+    /// Those of `visit`, [`Recording`](crate::error::ErrorKind::Recording) for damage,
+    /// [`Io`](crate::error::ErrorKind::Io) if the recording cannot be read.
+    pub fn for_each_column(
+        &self,
+        tensors: Range<usize>,
+        visit: &mut dyn FnMut(&BlockRecords<'_>, usize, Column<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let mut buffer = ColumnBuffer::default();
+        let mut walk = Walk::new(&self.log, self.header().tensors.len(), Depth::All);
+        let mut before = 0;
+        while let Some(block) = walk.next_block()? {
+            let records = BlockRecords {
+                shard: block.frame.shard as usize,
+                first_record: block.frame.first_record,
+                observed: u64::from(block.frame.observed),
+                before,
+                skipped: &block.frame.skipped,
+            };
+            block.columns(&self.log, tensors.clone(), &mut buffer, &mut |tensor, column| {
+                visit(&records, tensor, column)
+            })?;
+            before += records.observed;
+        }
+        Ok(())
     }
 
     /// The records that were left out, in order.

@@ -14,6 +14,7 @@ mod kills;
 mod large;
 mod parts;
 mod record;
+mod report;
 mod results;
 #[path = "../support/mod.rs"]
 mod support;

@@ -13,7 +13,6 @@ mod original;
 #[cfg(test)]
 mod tests;
 mod trailer;
-mod write;
 
 use std::path::Path;
 
@@ -24,6 +23,7 @@ use trailer::Trailer;
 
 use super::model_file::{Format, ModelFile};
 use crate::error::{Error, Result};
+use crate::output::write_checked;
 
 /// The range of one tensor.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,7 +73,7 @@ pub fn check_splice(model: &ModelFile, tensors: &[(u32, u32)]) -> Result<()> {
 /// If the model uses what circle does not have, or the output cannot be written.
 pub fn import(model: &ModelFile, output: &Path) -> Result<()> {
     if model.format() == Format::Circle {
-        return write::write_checked(output, &[model.bytes()], |_| Ok(()));
+        return write_checked(output, &[model.bytes()], |_| Ok(()));
     }
     edit_and_write(model, &[], Undo::Left, output)
 }
@@ -95,7 +95,7 @@ fn edit_and_write(
     let original = Original::of(model).map_err(here)?;
     let (edit, behind) = edit(original, ranges, undo).map_err(here)?;
     let [flatbuffer, tail] = edit.parts();
-    write::write_checked(output, &[flatbuffer, tail, behind], |written| {
+    write_checked(output, &[flatbuffer, tail, behind], |written| {
         let before = original::without_splice(model)?;
         check::check(&before, &ModelFile::open(written)?, ranges, tail.len())
     })

@@ -110,6 +110,15 @@ impl EstimatorArgs {
         })
     }
 
+    /// All modes with the settings given, checked, in the order of the values of `--mode`.
+    ///
+    /// # Errors
+    /// As [`estimator`](Self::estimator).
+    pub fn all(&self) -> Result<Vec<(Mode, Estimator)>> {
+        let with = |&mode: &Mode| Ok((mode, Self { mode, ..*self }.estimator()?));
+        Mode::value_variants().iter().map(with).collect()
+    }
+
     /// Options that were given but that the mode does not use.
     pub fn unused(&self) -> Vec<&'static str> {
         let given = [

@@ -2,6 +2,7 @@
 
 mod estimator;
 mod record;
+mod report;
 mod value;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ pub(super) use self::estimator::EstimatorArgs;
 pub(super) use self::record::{
     ArithmeticArg, DataFormatArg, MemoryArg, OnBadRecord, Progress, RecordArgs,
 };
+pub(super) use self::report::ReportArgs;
 pub(super) use self::value::{InputShape, RecordRange};
 
 /// Calibration recorder for post-training quantization
@@ -68,6 +70,8 @@ pub(super) enum Command {
     Merge(MergeArgs),
     /// List the content of a circle or TFLite model, or of a recording
     Inspect(InspectArgs),
+    /// Write what a recording says about each tensor: ranges, convergence, outliers
+    Report(ReportArgs),
     /// Convert a TFLite model to circle
     Import(ImportArgs),
     /// Check that a model has the ranges of a recording and is otherwise unchanged

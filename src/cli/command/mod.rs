@@ -6,6 +6,7 @@ pub(super) mod import;
 pub(super) mod inspect;
 pub(super) mod merge;
 pub(super) mod record;
+pub(super) mod report;
 pub(super) mod usage;
 pub(super) mod verify;
 

@@ -7,11 +7,13 @@
 
 mod builder;
 mod loaded;
+mod records;
 mod stored;
 
 pub(super) use builder::BlockBuilder;
 pub use loaded::Block;
 pub(super) use loaded::BlockRecord;
+pub use records::BlockRecords;
 pub(super) use stored::{ColumnBuffer, StoredBlock};
 
 /// A tensor's observations in one block, in order.

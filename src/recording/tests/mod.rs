@@ -51,6 +51,54 @@ fn a_reader_sees_what_was_committed() {
 }
 
 #[test]
+fn columns_come_with_their_records() {
+    let storage = MemoryStorage::default();
+    let mut writer = create(&storage);
+    apply(&mut writer, &sample_ops()).unwrap();
+    writer.commit().unwrap();
+    let reader = open(&storage).unwrap();
+
+    let mut expected = Vec::new();
+    for block in reader.blocks() {
+        let block = block.unwrap();
+        block
+            .for_each_observed(&mut |number, observations| {
+                for tensor in 1..3 {
+                    let repeated = observations.repeated.iter().find(|it| it.0 == tensor as u32);
+                    let single = [observations.single[tensor]];
+                    let all = repeated.map_or(single.as_slice(), |it| it.1.as_slice());
+                    expected.extend(all.iter().map(|it| (tensor, block.shard(), number, *it)));
+                }
+                Ok(())
+            })
+            .unwrap();
+    }
+    let (mut found, mut before) = (Vec::new(), Vec::new());
+    reader
+        .for_each_column(1..3, &mut |records, tensor, column| {
+            if tensor == 1 {
+                before.push(records.before);
+            }
+            let mut observations = column.min.iter().zip(column.max);
+            for row in 0..records.observed {
+                let count = column.counts.get(row as usize).map_or(1, |&it| it as usize);
+                for (&min, &max) in observations.by_ref().take(count) {
+                    let number = records.record(row);
+                    found.push((tensor, records.shard, number, observation(min, max)));
+                }
+            }
+            Ok(())
+        })
+        .unwrap();
+    // One of them has nothing but a record that was left out.
+    assert_eq!(before, [0, 6, 9, 9, 12]);
+    // By block and tensor rather than by block and record.
+    expected.sort_by_key(|it| (it.0, it.1, it.2));
+    found.sort_by_key(|it| (it.0, it.1, it.2));
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn ranges_are_those_of_the_observations_in_order() {
     let storage = MemoryStorage::default();
     let mut writer = create(&storage);

@@ -9,6 +9,7 @@ use crate::arithmetic::Arithmetic;
 use crate::circle::Number;
 use crate::error::Result;
 use crate::recording::{MEMORY_BUDGET, Reader};
+use crate::report::unobserved_reason;
 use crate::stats::Estimator;
 
 use super::super::super::text;
@@ -74,14 +75,6 @@ struct TensorListing {
     unobserved: Option<&'static str>,
 }
 
-/// Nothing was observed at all.
-const NO_RECORDS: &str = "there are no records";
-/// A subgraph none of whose tensors was observed.
-const NOT_RUN: &str =
-    "its subgraph was not run: a branch that no record takes, or a loop without rounds";
-/// Another tensor that was not observed.
-const NOTHING_TO_SEE: &str = "it has no elements in any record";
-
 impl RecordingListing {
     /// Reads a recording, with its ranges under `estimator`.
     ///
@@ -144,9 +137,7 @@ impl RecordingListing {
                     max: range.map(|it| Number(it.max)),
                     unobserved: match range {
                         Some(_) => None,
-                        None if reader.records() == 0 => Some(NO_RECORDS),
-                        None if run.contains(&tensor.subgraph) => Some(NOTHING_TO_SEE),
-                        None => Some(NOT_RUN),
+                        None => Some(unobserved_reason(tensor, reader.records(), &run)),
                     },
                 })
                 .collect(),

@@ -1,4 +1,5 @@
-//! A file that is there whole or not at all.
+//! Files that are there whole or not at all.
+#![forbid(unsafe_code)]
 
 use std::fs::File;
 use std::io::Write;
@@ -12,7 +13,7 @@ use crate::error::{Error, Result};
 /// `output` stays until then, and stays readable for whoever has it open.
 ///
 /// When this returns, the file survives a loss of power.
-pub(super) fn write_checked(
+pub(crate) fn write_checked(
     output: &Path,
     parts: &[&[u8]],
     check: impl FnOnce(&Path) -> Result<()>,
@@ -34,6 +35,11 @@ pub(super) fn write_checked(
     // The name is in the folder, and so is the folder's to be synced.
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(|e| Error::io("sync", folder, e))
+}
+
+/// Writes `text` to `output`, as [`write_checked`] does.
+pub(crate) fn write(output: &Path, text: &[u8]) -> Result<()> {
+    write_checked(output, &[text], |_| Ok(()))
 }
 
 /// A file beside `output`, with the permissions of any new file.

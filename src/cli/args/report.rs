@@ -1,0 +1,26 @@
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::EstimatorArgs;
+
+#[derive(Args, Debug)]
+pub(in crate::cli) struct ReportArgs {
+    /// Recording (.rmm)
+    pub recording: PathBuf,
+    /// The model that was recorded: tensors come in the order of its operators, with types and shapes
+    #[arg(long, alias = "input_model", value_name = "FILE")]
+    pub input_model: Option<PathBuf>,
+    /// Write everything as JSON, with the downsampled observations; `-` for standard output
+    #[arg(long, value_name = "FILE", help_heading = "Outputs")]
+    pub json: Option<PathBuf>,
+    /// Write a table of the tensors, separated by commas; `-` for standard output
+    #[arg(long, value_name = "FILE", help_heading = "Outputs")]
+    pub csv: Option<PathBuf>,
+    /// Write a chart of all ranges; `-` for standard output
+    #[arg(long, value_name = "FILE", help_heading = "Outputs")]
+    pub svg: Option<PathBuf>,
+    /// By which mode convergence is judged, and settings of all modes
+    #[command(flatten)]
+    pub estimator: EstimatorArgs,
+}

@@ -1,0 +1,164 @@
+use std::ops::Range;
+
+use super::facts::Segments;
+use super::select::{Selected, StreamingSelect, Wanted, select};
+use super::statistics::PERCENTILES;
+use super::tracker::{Division, Tracker};
+use super::{Mode, Options};
+use crate::error::{Error, Result};
+use crate::observation::Observation;
+use crate::recording::Reader;
+use crate::stats::Estimator;
+
+/// What all passes give of one tensor.
+pub(super) struct Collected {
+    pub tracker: Tracker,
+    pub minima: Selected,
+    pub maxima: Selected,
+}
+
+/// Streams the observations of all tensors: those of as many at a time as fit into memory, a pass over
+/// the file each.
+pub(super) fn collect(
+    reader: &Reader,
+    options: Options<'_>,
+    division: Division,
+    segments: &mut Segments,
+) -> Result<Vec<Collected>> {
+    let counts = reader.observation_counts();
+    let wanted = Sides::of(options.modes);
+    let mut collected = Vec::with_capacity(counts.len());
+    while let Some(rest) = counts.get(collected.len()..)
+        && !rest.is_empty()
+    {
+        let start = collected.len();
+        let fitting = fitting(rest, options.memory_budget);
+        let tensors = start..start + fitting.max(1);
+        let mut group = Group {
+            reader,
+            segments: (start == 0).then_some(&mut *segments),
+            trackers: tensors.clone().map(|_| Tracker::new(division, options.modes)).collect(),
+            tensors,
+        };
+        if fitting == 0 {
+            group.visit(&mut |_, _, _| Ok(()))?;
+            let selected = select_streaming(&group, &wanted)?;
+            collected.extend(group.finish(vec![selected]));
+        } else {
+            let capacity = |&count: &u64| Vec::with_capacity(usize::try_from(count).unwrap_or(0));
+            let mut minima: Vec<Vec<f32>> = rest[..fitting].iter().map(capacity).collect();
+            let mut maxima: Vec<Vec<f32>> = rest[..fitting].iter().map(capacity).collect();
+            group.visit(&mut |tensor, min, max| {
+                // What does not fit the count would not fit the memory.
+                if (minima[tensor].len() + min.len()) as u64 > rest[tensor] {
+                    return Err(miscounted());
+                }
+                minima[tensor].extend_from_slice(min);
+                maxima[tensor].extend_from_slice(max);
+                Ok(())
+            })?;
+            let columns = group.trackers.iter().zip(minima.iter_mut().zip(&mut maxima));
+            let selected = columns.map(|(tracker, (minima, maxima))| {
+                let early = usize::try_from(tracker.early_observations()).unwrap_or(usize::MAX);
+                (select(minima, early, &wanted.minima), select(maxima, early, &wanted.maxima))
+            });
+            let selected = selected.collect();
+            collected.extend(group.finish(selected));
+        }
+    }
+    Ok(collected)
+}
+
+fn miscounted() -> Error {
+    Error::recording("the last commit counts fewer observations of a tensor than there are")
+        .with_hint("the recording is damaged: use a copy, or record again")
+}
+
+/// How many of the next tensors fit into memory together.
+fn fitting(counts: &[u64], memory_budget: usize) -> usize {
+    let mut bytes = 0_u64;
+    let fits = |&&count: &&u64| {
+        bytes = bytes.saturating_add(count.saturating_mul(size_of::<Observation>() as u64));
+        bytes <= memory_budget as u64
+    };
+    counts.iter().take_while(fits).count()
+}
+
+/// The percentiles that are wanted of minima and of maxima.
+struct Sides {
+    minima: Wanted,
+    maxima: Wanted,
+}
+
+impl Sides {
+    /// The fixed ones, then those of each mode that is a percentile, in order.
+    fn of(modes: &[Mode]) -> Self {
+        let mut sides = Self { minima: Wanted::default(), maxima: Wanted::default() };
+        sides.minima.whole.extend(PERCENTILES);
+        sides.maxima.whole.extend(PERCENTILES);
+        for mode in modes {
+            if let Estimator::Percentile { min, max } = mode.estimator {
+                sides.minima.whole.push(min);
+                sides.minima.early.push(min);
+                sides.maxima.whole.push(max);
+                sides.maxima.early.push(max);
+            }
+        }
+        sides
+    }
+}
+
+/// Takes a tensor's position in its group, and some of its minima and maxima.
+type Show<'a> = dyn FnMut(usize, &[f32], &[f32]) -> Result<()> + 'a;
+
+/// Tensors that are looked at together.
+struct Group<'a> {
+    reader: &'a Reader,
+    /// To be filled by the first pass over the file.
+    segments: Option<&'a mut Segments>,
+    tensors: Range<usize>,
+    trackers: Vec<Tracker>,
+}
+
+impl Group<'_> {
+    /// Follows the tensors through all records, and shows the minima and maxima of each block.
+    fn visit(&mut self, show: &mut Show<'_>) -> Result<()> {
+        let first = self.tensors.start;
+        self.reader.for_each_column(self.tensors.clone(), &mut |block, tensor, column| {
+            if tensor == first
+                && let Some(segments) = &mut self.segments
+            {
+                segments.add(block);
+            }
+            self.trackers[tensor - first].add(block, column);
+            show(tensor - first, column.min, column.max)
+        })?;
+        self.trackers.iter_mut().for_each(Tracker::finish);
+        Ok(())
+    }
+
+    fn finish(self, selected: Vec<(Selected, Selected)>) -> impl Iterator<Item = Collected> {
+        let pairs = self.trackers.into_iter().zip(selected);
+        pairs.map(|(tracker, (minima, maxima))| Collected { tracker, minima, maxima })
+    }
+}
+
+/// Selects from a tensor with too many observations for the memory, by reading them twice more.
+fn select_streaming(group: &Group<'_>, wanted: &Sides) -> Result<(Selected, Selected)> {
+    let changed = || Error::recording("the recording changed while it was read");
+    let tracker = group.trackers.first().ok_or_else(changed)?;
+    let (count, early) = (tracker.observations, tracker.early_observations());
+    let mut minima = StreamingSelect::new(count, early, &wanted.minima);
+    let mut maxima = StreamingSelect::new(count, early, &wanted.maxima);
+    for pass in 0..2 {
+        if pass == 1 {
+            minima.next_pass().and_then(|()| maxima.next_pass()).ok_or_else(changed)?;
+        }
+        group.reader.for_each_column(group.tensors.clone(), &mut |_, _, column| {
+            minima.visit(column.min);
+            maxima.visit(column.max);
+            Ok(())
+        })?;
+    }
+    minima.finish().zip(maxima.finish()).ok_or_else(changed)
+}
