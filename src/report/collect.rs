@@ -1,14 +1,14 @@
 use std::ops::Range;
 
 use super::facts::Segments;
-use super::select::{Selected, StreamingSelect, Wanted, select};
+use super::select::{Number, PASSES, Selected, StreamingSelect, Wanted, select};
 use super::statistics::PERCENTILES;
 use super::tracker::{Division, Tracker};
 use super::{Mode, Options};
 use crate::error::{Error, Result};
 use crate::observation::Observation;
 use crate::recording::Reader;
-use crate::stats::Estimator;
+use crate::stats::{Estimator, Ranked};
 
 /// What all passes give of one tensor.
 pub(super) struct Collected {
@@ -84,27 +84,45 @@ fn fitting(counts: &[u64], memory_budget: usize) -> usize {
     counts.iter().take_while(fits).count()
 }
 
-/// The percentiles that are wanted of minima and of maxima.
+/// The numbers that are wanted of minima and of maxima.
 struct Sides {
     minima: Wanted,
     maxima: Wanted,
 }
 
 impl Sides {
-    /// The fixed ones, then those of each mode that is a percentile, in order.
+    /// The fixed percentiles, then the numbers of each mode that needs all observations, in order.
     fn of(modes: &[Mode]) -> Self {
         let mut sides = Self { minima: Wanted::default(), maxima: Wanted::default() };
-        sides.minima.whole.extend(PERCENTILES);
-        sides.maxima.whole.extend(PERCENTILES);
-        for mode in modes {
-            if let Estimator::Percentile { min, max } = mode.estimator {
-                sides.minima.whole.push(min);
-                sides.minima.early.push(min);
-                sides.maxima.whole.push(max);
-                sides.maxima.early.push(max);
-            }
+        for side in [&mut sides.minima, &mut sides.maxima] {
+            side.whole.extend(PERCENTILES.map(|p| Number::Ranked(Ranked::Percentile(p))));
+        }
+        for (min, max) in modes.iter().filter_map(|mode| ends(&mode.estimator)) {
+            sides.minima.whole.push(min);
+            sides.minima.early.push(min);
+            sides.maxima.whole.push(max);
+            sides.maxima.early.push(max);
         }
         sides
+    }
+}
+
+/// Which number of the minima and which of the maxima are the ends of a range; `None` for what a
+/// [`Tracker`] follows.
+fn ends(estimator: &Estimator) -> Option<(Number, Number)> {
+    match *estimator {
+        Estimator::MovingAverage(_) | Estimator::MinMax => None,
+        Estimator::Percentile { min, max } => {
+            Some((Number::Ranked(Ranked::Percentile(min)), Number::Ranked(Ranked::Percentile(max))))
+        }
+        Estimator::TrimmedMean { trim } => {
+            let trimmed = Number::Ranked(Ranked::TrimmedMean(trim));
+            Some((trimmed, trimmed))
+        }
+        Estimator::Mean => Some((Number::Mean, Number::Mean)),
+        Estimator::MeanStd { sigmas } => {
+            Some((Number::Deviations(-sigmas), Number::Deviations(sigmas)))
+        }
     }
 }
 
@@ -143,22 +161,20 @@ impl Group<'_> {
     }
 }
 
-/// Selects from a tensor with too many observations for the memory, by reading them twice more.
+/// Selects from a tensor with too many observations for the memory, by reading them several times.
 fn select_streaming(group: &Group<'_>, wanted: &Sides) -> Result<(Selected, Selected)> {
     let changed = || Error::recording("the recording changed while it was read");
     let tracker = group.trackers.first().ok_or_else(changed)?;
     let (count, early) = (tracker.observations, tracker.early_observations());
     let mut minima = StreamingSelect::new(count, early, &wanted.minima);
     let mut maxima = StreamingSelect::new(count, early, &wanted.maxima);
-    for pass in 0..2 {
-        if pass == 1 {
-            minima.next_pass().and_then(|()| maxima.next_pass()).ok_or_else(changed)?;
-        }
+    for _ in 0..PASSES {
         group.reader.for_each_column(group.tensors.clone(), &mut |_, _, column| {
             minima.visit(column.min);
             maxima.visit(column.max);
             Ok(())
         })?;
+        minima.end_pass().and_then(|()| maxima.end_pass()).ok_or_else(changed)?;
     }
     minima.finish().zip(maxima.finish()).ok_or_else(changed)
 }

@@ -146,7 +146,7 @@ impl TensorReport {
 /// The range of a tensor under each mode.
 pub(super) fn ranges(collected: &Collected, modes: &[Mode]) -> Vec<Option<ModeRange>> {
     let Collected { tracker, minima, maxima } = collected;
-    let mut percentiles = 0;
+    let mut numbers = 0;
     let ranges = modes.iter().enumerate().map(|(position, mode)| {
         let (early, whole) = match mode.estimator {
             Estimator::MovingAverage(_) => {
@@ -155,9 +155,10 @@ pub(super) fn ranges(collected: &Collected, modes: &[Mode]) -> Vec<Option<ModeRa
             Estimator::MinMax => {
                 (tracker.early.as_ref().and_then(|it| it.extremes), tracker.extremes())
             }
-            Estimator::Percentile { .. } => {
-                let place = percentiles;
-                percentiles += 1;
+            // Numbers of all observations, which come in the order of the modes.
+            _ => {
+                let place = numbers;
+                numbers += 1;
                 let range = |min: &[f32], max: &[f32], place: usize| {
                     Some(Observation { min: *min.get(place)?, max: *max.get(place)? })
                 };

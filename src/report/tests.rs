@@ -24,6 +24,9 @@ fn modes() -> Vec<Mode> {
         mode("moving_average", Estimator::MovingAverage(SETTINGS)),
         mode("percentile", Estimator::Percentile { min: 2.5, max: 95.0 }),
         mode("minmax", Estimator::MinMax),
+        mode("mean", Estimator::Mean),
+        mode("trimmed_mean", Estimator::TrimmedMean { trim: 0.125 }),
+        mode("mean_std", Estimator::MeanStd { sigmas: 2.5 }),
     ]
 }
 
@@ -154,7 +157,7 @@ fn movement_compares_with_the_first_90_percent() {
         }
         let percentile = |p, end: fn(&Observation) -> f32| {
             let mut values: Vec<f32> = early.iter().map(end).collect();
-            crate::stats::percentile(&mut values, p).unwrap()
+            crate::stats::Ranked::Percentile(p).of(&mut values).unwrap()
         };
         let early = [
             average.moving_average(0).unwrap(),
