@@ -58,7 +58,7 @@ pub struct Summary {
     pub observed: usize,
     /// Tensors with infinities.
     pub infinite: usize,
-    /// Tensors whose range the last 10 % of the records moved by more than 1 %.
+    /// Tensors whose range the last 10 % of the records moved by more than 5 %.
     pub moving: usize,
     /// Tensors with outliers.
     pub outlier: usize,

@@ -9,12 +9,14 @@
 //! - `series`: observations over the records, downsampled;
 //! - `statistics`: what follows from these: movement, outliers, flags;
 //! - `network`: what the model says about the tensors;
-//! - `csv`, `json`, `svg`: for other tools.
+//! - `csv`, `json`, `svg`: for other tools;
+//! - `html`: the page, whose parts are in `assets/`.
 #![forbid(unsafe_code)]
 
 mod collect;
 mod csv;
 mod facts;
+mod html;
 mod json;
 mod network;
 mod select;
@@ -148,5 +150,13 @@ impl Report {
     /// The ranges of all tensors as a chart: SVG, in light colours.
     pub fn to_svg(&self) -> String {
         svg::write(self)
+    }
+
+    /// A page for people, complete in itself: see `docs/report.md`.
+    ///
+    /// # Errors
+    /// [`Internal`](crate::error::ErrorKind::Internal) only.
+    pub fn to_html(&self) -> Result<String> {
+        html::write(self)
     }
 }

@@ -40,7 +40,9 @@ pub struct Series {
 pub(super) fn bucket_count(records: u64, tensors: usize) -> usize {
     let affordable = MAX_NUMBERS / NUMBERS / tensors.max(1);
     let records = usize::try_from(records).unwrap_or(usize::MAX);
-    records.min(affordable).clamp(1, MAX_BUCKETS)
+    let most = affordable.clamp(1, MAX_BUCKETS);
+    // Buckets of a power of two can be merged in pairs, and keep their places.
+    if records <= most { records.max(1) } else { 1 << most.ilog2() }
 }
 
 impl Series {
@@ -95,5 +97,17 @@ impl Series {
         let Some(Observation { min, max }) = average else { return };
         self.average_min[buckets.clone()].fill(min);
         self.average_max[buckets].fill(max);
+    }
+
+    /// The six columns, in the order in which they are stored.
+    pub(super) fn columns(&self) -> [&[f32]; NUMBERS] {
+        [
+            &self.min_low,
+            &self.min_high,
+            &self.max_low,
+            &self.max_high,
+            &self.average_min,
+            &self.average_max,
+        ]
     }
 }

@@ -16,7 +16,7 @@ const MEDIAN: usize = 4;
 const UPPER: usize = 5;
 
 /// A range counts as settled if the last 10 % of the records moved it by no more than this part of its width.
-pub const SETTLED: f64 = 0.01;
+pub const SETTLED: f64 = 0.05;
 
 /// Probability that the largest of the maxima of a tensor without outliers is taken for one.
 const FALSE_ALARM: f64 = 0.01;
@@ -108,7 +108,7 @@ pub enum Flag {
     Unobserved,
     /// Infinities were observed, or the range is not finite.
     Infinite,
-    /// The last 10 % of the records moved the range of the chosen mode by more than 1 %.
+    /// The last 10 % of the records moved the range of the chosen mode by more than 5 %.
     Moving,
     /// The outlier score is beyond its limit.
     Outlier,

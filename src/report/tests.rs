@@ -1,6 +1,11 @@
 //! Reports of small recordings, held against the estimators and against a plain walk over all observations.
 
+use std::io::Read;
 use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::read::GzDecoder;
 
 use super::series::bucket_count;
 use super::*;
@@ -237,6 +242,7 @@ fn buckets_are_bounded() {
     assert_eq!(bucket_count(1_000_000, 300), MAX_BUCKETS);
     for tensors in [1000, 20_000, 1_000_000] {
         let numbers = bucket_count(1_000_000, tensors) * tensors * 6;
+        assert!(bucket_count(1_000_000, tensors).is_power_of_two());
         assert!(numbers <= 1_100_000.max(tensors * 6), "{tensors}");
     }
 }
@@ -319,4 +325,81 @@ fn a_recording_without_records() {
     assert!(report.to_svg().contains("never observed"));
     report.to_json().unwrap();
     report.to_csv().unwrap();
+}
+
+/// What a script element of the page unpacks to.
+fn unpacked(page: &str, id: &str) -> Vec<u8> {
+    let start = format!("id=\"{id}\">");
+    let (_, rest) = page.split_once(&start).unwrap();
+    let bytes = STANDARD.decode(rest.split('<').next().unwrap()).unwrap();
+    let mut unpacked = Vec::new();
+    GzDecoder::new(&bytes[..]).read_to_end(&mut unpacked).unwrap();
+    unpacked
+}
+
+#[test]
+fn a_page_has_everything_in_it() {
+    let mut report = report_within(&recording(|_, _| ()), 1 << 20);
+    report.file = "folder/<b>&\".rmm".to_owned();
+    let page = report.to_html().unwrap();
+    assert!(page.contains("<title>&lt;b&gt;&amp;&quot;.rmm: calibration report</title>"));
+    assert!(!page.contains("{{"));
+    let data: serde_json::Value = serde_json::from_slice(&unpacked(&page, "report-data")).unwrap();
+    assert_eq!(data["file"], report.file);
+    assert_eq!(data["page_buckets"], 174);
+    assert_eq!(data["tensors"].as_array().unwrap().len(), TENSORS);
+    // Three bytes of each number, by significance.
+    let series = unpacked(&page, "report-series");
+    let count = TENSORS * 6 * 174;
+    assert_eq!(series.len(), 3 * count);
+    for (i, expected) in report.tensors[2].series.max_low.iter().enumerate() {
+        let at = (2 * 6 + 2) * 174 + i;
+        let bytes = [series[at], series[count + at], series[2 * count + at], 0];
+        let found = f32::from_be_bytes(bytes);
+        let is_near = (found - expected).abs() <= expected.abs() / 8192.0;
+        assert!(is_near || found.is_nan() && expected.is_nan(), "{found}, not {expected}");
+    }
+}
+
+#[test]
+fn pages_are_bounded() {
+    let report = report_within(&recording(|_, _| ()), 1 << 20);
+    // Random numbers, which do not compress, and more tensors than a page has.
+    for (tensors, buckets, shown, shown_buckets) in [(1200, 512, 1200, 256), (9000, 2, 8000, 2)] {
+        let mut large = report.clone();
+        large.buckets = buckets;
+        let mut state = 1_u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            f32::from_bits((state >> 9) | 0x3f80_0000) * if state & 256 == 0 { 1e3 } else { -1.0 }
+        };
+        large.tensors = (0..tensors)
+            .map(|i| {
+                let mut tensor = report.tensors[i % 3].clone();
+                tensor.name = format!("model/layer_{i}/{}", next());
+                for column in [&mut tensor.minima, &mut tensor.maxima] {
+                    for it in column.iter_mut() {
+                        *it = next();
+                    }
+                }
+                let mut column = || (0..buckets).map(|_| next()).collect();
+                tensor.series = Series {
+                    min_low: column(),
+                    min_high: column(),
+                    max_low: column(),
+                    max_high: column(),
+                    average_min: column(),
+                    average_max: column(),
+                };
+                tensor
+            })
+            .collect();
+        let page = large.to_html().unwrap();
+        assert!(page.len() <= 5_000_000, "{tensors}: {}", page.len());
+        let data: serde_json::Value =
+            serde_json::from_slice(&unpacked(&page, "report-data")).unwrap();
+        assert_eq!(data["tensors"].as_array().unwrap().len(), shown);
+        assert_eq!(data["tensors_left_out"], tensors - shown);
+        assert_eq!(data["page_buckets"], shown_buckets);
+    }
 }

@@ -39,6 +39,24 @@ fn for_other_tools() {
 }
 
 #[test]
+fn a_page() {
+    let folder = recorded();
+    folder.run("report r.rmm").succeeds().says("r.html: written");
+    let page = folder.read("r.html");
+    assert!(page.starts_with(b"<!doctype html>") && page.len() < 5_000_000);
+    // The same bytes whenever and wherever it is made, and whatever was there before.
+    fs::create_dir(folder.path("elsewhere")).unwrap();
+    fs::write(folder.path("elsewhere/page.html"), "old").unwrap();
+    folder.run("report r.rmm -o elsewhere/page.html --csv r.csv").succeeds();
+    assert_eq!(folder.read("elsewhere/page.html"), page);
+    assert_eq!(fs::read_dir(folder.path("elsewhere")).unwrap().count(), 1);
+    // What fails leaves nothing behind.
+    fs::write(folder.path("damaged.rmm"), &folder.read("r.rmm")[..1000]).unwrap();
+    folder.run("report damaged.rmm").exits_with(1);
+    assert!(!folder.exists("damaged.html"));
+}
+
+#[test]
 fn what_is_refused() {
     let folder = recorded();
     fs::copy(folder.path("r.rmm"), folder.path("copy.rmm")).unwrap();
@@ -48,6 +66,7 @@ fn what_is_refused() {
         ("report r.rmm --csv a.txt --json a.txt", 2),
         ("report r.rmm --csv - --json -", 2),
         ("report r.rmm --csv r.rmm", 2),
+        ("report r.rmm -o model.tflite --input-model model.tflite", 2),
         ("report r.rmm --csv missing/a.csv", 1),
         ("report r.rmm --csv - --max-percentile 101", 2),
     ];

@@ -11,6 +11,10 @@ pub(in crate::cli) struct ReportArgs {
     /// The model that was recorded: tensors come in the order of its operators, with types and shapes
     #[arg(long, alias = "input_model", value_name = "FILE")]
     pub input_model: Option<PathBuf>,
+    /// Write a page for a browser, complete in itself [default, if no output is given: the recording with
+    /// the ending .html]
+    #[arg(short, long, value_name = "FILE", help_heading = "Outputs")]
+    pub output: Option<PathBuf>,
     /// Write everything as JSON, with the downsampled observations; `-` for standard output
     #[arg(long, value_name = "FILE", help_heading = "Outputs")]
     pub json: Option<PathBuf>,

@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::circle::{ModelFile, source_fingerprint};
 use crate::error::{Error, Result};
@@ -63,20 +63,29 @@ fn open_model(path: &Path, recording: &Path, reader: &Reader) -> Result<crate::g
 }
 
 /// What is written where.
-struct Outputs<'a>(Vec<(Kind, &'a Path)>);
+struct Outputs(Vec<(Kind, PathBuf)>);
 
 #[derive(Clone, Copy)]
 enum Kind {
+    Page,
     Json,
     Csv,
     Svg,
 }
 
-impl<'a> Outputs<'a> {
-    fn of(args: &'a ReportArgs) -> Result<Self> {
-        let given = [(Kind::Json, &args.json), (Kind::Csv, &args.csv), (Kind::Svg, &args.svg)];
-        let outputs: Vec<(Kind, &Path)> =
-            given.into_iter().filter_map(|(kind, path)| Some((kind, path.as_deref()?))).collect();
+impl Outputs {
+    fn of(args: &ReportArgs) -> Result<Self> {
+        let given = [
+            (Kind::Page, &args.output),
+            (Kind::Json, &args.json),
+            (Kind::Csv, &args.csv),
+            (Kind::Svg, &args.svg),
+        ];
+        let mut outputs: Vec<(Kind, PathBuf)> =
+            given.into_iter().filter_map(|(kind, path)| Some((kind, path.clone()?))).collect();
+        if outputs.is_empty() {
+            outputs.push((Kind::Page, args.recording.with_extension("html")));
+        }
         for (i, (_, path)) in outputs.iter().enumerate() {
             if outputs[..i].iter().any(|(_, other)| is_same_file(other, path)) {
                 let place = if is_stdout(path) {
@@ -105,6 +114,7 @@ impl<'a> Outputs<'a> {
     fn write(&self, report: &Report, printer: &Printer) -> Result<()> {
         for (kind, path) in &self.0 {
             let text = match kind {
+                Kind::Page => report.to_html()?,
                 Kind::Json => report.to_json()?,
                 Kind::Csv => report.to_csv()?,
                 Kind::Svg => report.to_svg(),
