@@ -1,20 +1,33 @@
 //! Sums without rounding.
 
-use smallvec::SmallVec;
+/// Digits of 32 bits that hold every `f64` and the carries of 2^64 of them.
+const DIGITS: usize = 68;
+
+/// Numbers after which carries are passed on, before a digit could overflow.
+const ADDED: u32 = 1 << 30;
+
+/// Exponent of the lowest bit of the lowest digit: that of the smallest `f64`.
+const LOWEST_EXPONENT: i32 = -1074;
 
 /// A sum of numbers that is rounded once, at the end, so that it does not depend on their order nor on how they
 /// were grouped.
 ///
-/// Kept are partial sums whose bits do not overlap and which have the exact sum together (J. R. Shewchuk, "Adaptive
-/// Precision Floating-Point Arithmetic and Fast Robust Geometric Predicates", 1997). Python's `math.fsum` gives
-/// the same numbers. No partial sum may leave the range of `f64`: 2^64 values of `f32`, or squares of their
-/// differences, do not.
-#[derive(Clone, Debug, Default)]
+/// It is one long integer, in units of the smallest number (R. M. Neal, "Fast Exact Summation Using Small and
+/// Large Superaccumulators", 2015). Python's `math.fsum` gives the same results.
+#[derive(Clone, Debug)]
 pub(super) struct ExactSum {
-    /// Ascending by magnitude, none of them zero.
-    partials: SmallVec<[f64; 4]>,
+    /// Lowest first; each may hold more than 32 bits until carries are passed on.
+    digits: [i64; DIGITS],
+    /// Numbers added since then.
+    added: u32,
     /// The infinities, summed: infinite, or NaN where both signs met.
     infinite: f64,
+}
+
+impl Default for ExactSum {
+    fn default() -> Self {
+        Self { digits: [0; DIGITS], added: 0, infinite: 0.0 }
+    }
 }
 
 impl ExactSum {
@@ -25,23 +38,20 @@ impl ExactSum {
             self.infinite += number;
             return;
         }
-        let mut carried = number;
-        let mut kept = 0;
-        for at in 0..self.partials.len() {
-            let partial = self.partials[at];
-            let (large, small) =
-                if carried.abs() < partial.abs() { (partial, carried) } else { (carried, partial) };
-            let sum = large + small;
-            let lost = small - (sum - large);
-            if lost != 0.0 {
-                self.partials[kept] = lost;
-                kept += 1;
-            }
-            carried = sum;
+        let bits = number.to_bits();
+        let exponent = (bits >> 52 & 0x7ff) as usize;
+        let leading = u64::from(exponent > 0) << 52;
+        let position = exponent.saturating_sub(1);
+        let mantissa = u128::from(bits & ((1 << 52) - 1) | leading) << (position % 32);
+        let sign = if bits >> 63 == 0 { 1 } else { -1 };
+        let digits = self.digits[position / 32..].iter_mut();
+        for (digit, shift) in digits.zip([0, 32, 64]) {
+            *digit += sign * i64::from((mantissa >> shift) as u32);
         }
-        self.partials.truncate(kept);
-        if carried != 0.0 {
-            self.partials.push(carried);
+        self.added += 1;
+        if self.added == ADDED {
+            carry(&mut self.digits);
+            self.added = 0;
         }
     }
 
@@ -61,28 +71,45 @@ impl ExactSum {
         if self.infinite != 0.0 {
             return self.infinite;
         }
-        let mut rest = self.partials.iter().rev().copied();
-        let Some(mut sum) = rest.next() else { return 0.0 };
-        let mut lost = 0.0;
-        for partial in rest.by_ref() {
-            let before = sum;
-            sum = before + partial;
-            lost = partial - (sum - before);
-            if lost != 0.0 {
-                break;
+        let mut digits = self.digits;
+        carry(&mut digits);
+        let is_negative = digits[DIGITS - 1] < 0;
+        if is_negative {
+            for digit in &mut digits {
+                *digit = -*digit;
             }
+            carry(&mut digits);
         }
-        // Half way between two numbers, what is left decides.
-        let Some(next) = rest.next() else { return sum };
-        if (lost < 0.0) == (next < 0.0) {
-            let twice = lost * 2.0;
-            let moved = sum + twice;
-            if moved - sum == twice {
-                return moved;
-            }
-        }
-        sum
+        let Some(highest) = digits.iter().rposition(|&digit| digit != 0) else { return 0.0 };
+        // The bits of the highest digits, and whether there are any below them.
+        let (low, high) = digits.split_at(highest.saturating_sub(2));
+        let upper = high.iter().take(3).rev().fold(0, |bits, &digit| bits << 32 | digit as u128);
+        let has_more = low.iter().any(|&digit| digit != 0);
+        let spare = upper.leading_zeros();
+        let (rounded, lost) = ((upper << spare >> 64) as u64, upper << spare << 64);
+        // More bits than `f64` has: the last one stands for all that are lost.
+        let rounded = (rounded | u64::from(lost != 0 || has_more)) as f64;
+        let exponent = 32 * low.len() as i32 + 64 - spare as i32 + LOWEST_EXPONENT;
+        let half = exponent / 2;
+        let magnitude = rounded * power_of_two(half) * power_of_two(exponent - half);
+        if is_negative { -magnitude } else { magnitude }
     }
+}
+
+/// Leaves 32 bits in every digit; the highest one has the sign.
+fn carry(digits: &mut [i64; DIGITS]) {
+    let mut carried = 0;
+    for digit in digits.iter_mut().take(DIGITS - 1) {
+        let sum = *digit + carried;
+        *digit = sum & 0xffff_ffff;
+        carried = sum >> 32;
+    }
+    digits[DIGITS - 1] += carried;
+}
+
+/// 2 to the power of a small number.
+fn power_of_two(exponent: i32) -> f64 {
+    f64::from_bits(((exponent + 1023) as u64) << 52)
 }
 
 #[cfg(test)]
@@ -111,6 +138,22 @@ mod tests {
         assert_eq!(sum(&[two53 + 10.0, 1.0, 0.5_f64.powi(100)]), two53 + 12.0);
         assert_eq!(sum(&[two53 - 4.0, 0.5, 0.5_f64.powi(54)]), two53 - 3.0);
         assert!(sum(&[-0.0]).is_sign_positive());
+        let tiny = f64::from_bits(1);
+        for number in [tiny, -tiny, f64::MIN_POSITIVE, f64::MAX, f64::MIN, 1.0, -1.5] {
+            assert_eq!(sum(&[number]), number);
+            assert_eq!(sum(&[number, f64::MAX, 3.0 * tiny, -f64::MAX, -3.0 * tiny]), number);
+        }
+        assert_eq!(sum(&[f64::MAX, f64::MAX]), f64::INFINITY);
+    }
+
+    #[test]
+    fn carries_are_passed_on_in_time() {
+        let mut sum = ExactSum { added: ADDED - 2, ..ExactSum::default() };
+        for _ in 0..5 {
+            sum.add(-f64::MAX / 8.0);
+        }
+        assert!(sum.added < 5);
+        assert_eq!(sum.value(), -f64::MAX / 8.0 * 5.0);
     }
 
     #[test]
