@@ -26,7 +26,7 @@ fn compare(model: &str, data: &str, golden: &str) {
     for isa in Isa::supported() {
         let plan = Plan::new(&graph, &PlanOptions { isa, ..PlanOptions::new() }).unwrap();
         let plan = Arc::new(plan);
-        let inputs = input_specs(&plan);
+        let inputs = input_specs(plan.inputs());
         let mut source =
             dataset::open(std::slice::from_ref(&data), DataFormat::Auto, &inputs).unwrap();
         assert_eq!(source.shards()[0].identity.records, golden.len() as u64);
@@ -62,7 +62,7 @@ fn compare_groups(model: &str, data: &str) {
         Arc::new(Plan::new(&graph, &options).unwrap())
     };
     let alone = with_groups(Groups::AtMost(1));
-    let inputs = input_specs(&alone);
+    let inputs = input_specs(alone.inputs());
     let mut source = dataset::open(&[data], DataFormat::Auto, &inputs).unwrap();
     let mut buffers = Vec::new();
     for number in 0..source.shards()[0].identity.records.min(5) {

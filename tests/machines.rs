@@ -29,7 +29,7 @@ fn digest(model: &str, data: &str, isa: Isa, arithmetic: Arithmetic) -> String {
     let data = testdata.join(data).to_str().unwrap().to_owned();
     let options = PlanOptions { isa, arithmetic, ..PlanOptions::new() };
     let plan = Arc::new(Plan::new(&graph, &options).unwrap());
-    let inputs = input_specs(&plan);
+    let inputs = input_specs(plan.inputs());
     let mut source = dataset::open(&[data], DataFormat::Auto, &inputs).unwrap();
     let mut record = Record::for_inputs(&inputs).unwrap();
     let mut interpreter = Interpreter::new(plan);

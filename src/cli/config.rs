@@ -128,15 +128,7 @@ impl RecordConfig {
             output: files.output,
             recording: files.recording,
             cast: args.cast,
-            format: match args.input_data_format {
-                DataFormatArg::Auto => DataFormat::Auto,
-                DataFormatArg::H5 => DataFormat::H5,
-                DataFormatArg::Npy => DataFormat::Npy,
-                DataFormatArg::Npz => DataFormat::Npz,
-                DataFormatArg::Safetensors => DataFormat::Safetensors,
-                DataFormatArg::List => DataFormat::List,
-                DataFormatArg::Directory => DataFormat::Directory,
-            },
+            format: args.input_data_format.into(),
             existing: match (args.resume, args.overwrite) {
                 (true, _) => Existing::Resume,
                 (_, true) => Existing::Overwrite,

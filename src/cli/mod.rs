@@ -61,9 +61,16 @@ fn run(cli: Cli, printer: &Printer) -> Result<ExitStatus> {
         Command::Report(args) => command::report::run(&args, printer),
         Command::Import(args) => command::import::run(&args, printer),
         Command::Verify(args) => command::verify::run(&args, printer),
-        Command::Dataset(DatasetCommand::Random(args)) => command::dataset::random(&args, printer),
+        Command::Dataset(command) => dataset(command, printer),
         Command::Completions(args) => command::usage::completions(&args, printer),
         Command::Man => command::usage::man(printer),
+    }
+}
+
+fn dataset(command: DatasetCommand, printer: &Printer) -> Result<ExitStatus> {
+    match command {
+        DatasetCommand::Pack(args) => command::dataset::pack(&args, printer),
+        DatasetCommand::Random(args) => command::dataset::random(&args, printer),
     }
 }
 

@@ -9,6 +9,8 @@ use crate::observation::Observation;
 use crate::recording::TensorEntry;
 use crate::stats::Estimator;
 
+use super::printer::Printer;
+
 /// How many names are listed before the rest is counted.
 const LISTED: usize = 10;
 
@@ -49,6 +51,19 @@ pub(super) fn list(names: &[&str]) -> String {
         0 => shown,
         more => format!("{shown} and {more} more"),
     }
+}
+
+/// Says how many records were left out, and which came first.
+pub(super) fn left_out(count: u64, first: &[String], printer: &Printer) {
+    if count == 0 {
+        return;
+    }
+    let more = match count.saturating_sub(first.len() as u64) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    let (count, names) = (self::count(count, "unusable record"), first.join("; "));
+    printer.warn(format_args!("left out: {count}: {names}{more}"));
 }
 
 /// Tensors without a range, and tensors whose range no quantizer can use.

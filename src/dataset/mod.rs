@@ -28,7 +28,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::shard::ShardInfo;
 use crate::tensor::{AlignedBuffer, InputType};
 
-pub use h5::write_h5;
+pub use h5::{H5Writer, write_h5};
 pub use random::{DEFAULT_RANDOM_RECORDS, random};
 
 /// One input of the model, in the model's order.
@@ -119,7 +119,7 @@ pub enum DataFormat {
     Directory,
 }
 
-/// How [`write_h5`] arranges records.
+/// How [`H5Writer`] arranges records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum H5Layout {
     /// A group per record, `/value/<record>/<input>`.
@@ -127,6 +127,17 @@ pub enum H5Layout {
     Records,
     /// A dataset per input, `/value/<input>`, whose first dimension counts the records.
     Packed,
+}
+
+/// What an [`H5Writer`] writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct H5Options {
+    /// How records are arranged.
+    pub layout: H5Layout,
+    /// How many records there will be, if it is known. Packed files are then read somewhat faster.
+    pub records: Option<u64>,
+    /// Whether a file that exists is replaced.
+    pub overwrite: bool,
 }
 
 /// What [`open_with`] does about unusable records that it comes across.

@@ -88,6 +88,18 @@ pub(super) enum Next<'a> {
     Region(Arc<Region>),
 }
 
+impl Plan {
+    /// The inputs of `model`, as [`inputs`](Self::inputs) gives them, without planning anything.
+    ///
+    /// # Errors
+    /// If an input has an unknown rank, or a chosen shape does not fit.
+    pub fn inputs_of(model: &Model, options: &PlanOptions) -> Result<Vec<PlanInput>> {
+        let main = model.subgraphs.first();
+        let main = main.ok_or_else(|| Error::model("the model has no subgraph"))?;
+        Builder::typed_inputs(main, options)
+    }
+}
+
 impl Program {
     /// A plan that runs the whole model as a program.
     pub(super) fn plan(model: &Model, options: &PlanOptions) -> Result<Plan> {

@@ -48,7 +48,7 @@ use crossbeam_channel::bounded;
 
 use crate::dataset::{InputSpec, Record, RecordSource};
 use crate::error::{Error, ErrorKind, Result};
-use crate::interpreter::Plan;
+use crate::interpreter::PlanInput;
 
 use self::aggregator::Aggregator;
 use self::slot::Slot;
@@ -61,10 +61,9 @@ pub use self::part::Part;
 pub use self::schedule::{Note, Schedule, Segment, schedule};
 pub use self::sink::Sink;
 
-/// The inputs of the planned model as the dataset wants to know them.
-pub fn input_specs(plan: &Plan) -> Vec<InputSpec> {
-    let specs = plan
-        .inputs()
+/// The inputs of a model as the dataset wants to know them.
+pub fn input_specs(inputs: &[PlanInput]) -> Vec<InputSpec> {
+    let specs = inputs
         .iter()
         .map(|input| InputSpec { name: input.name.clone(), input_type: input.input_type.clone() });
     specs.collect()

@@ -63,7 +63,7 @@ enum Place {
 #[derive(Debug)]
 enum Stage {
     Select(RadixSelect),
-    Sum(TrimmedSum),
+    Sum(Box<TrimmedSum>),
 }
 
 impl RankedStream {
@@ -80,7 +80,7 @@ impl RankedStream {
         let Stage::Select(select) = &mut self.stage else { return None };
         match self.place {
             Place::Trimmed(place) if select.is_second_pass() => {
-                self.stage = Stage::Sum(TrimmedSum::new(place, select.values()?));
+                self.stage = Stage::Sum(Box::new(TrimmedSum::new(place, select.values()?)));
                 Some(())
             }
             _ => select.next_pass(),

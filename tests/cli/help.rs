@@ -3,9 +3,18 @@ use crate::support::Folder;
 #[test]
 fn help_of_every_command() {
     let folder = Folder::new();
-    for command in
-        ["", "record", "embed", "merge", "inspect", "report", "import", "verify", "dataset random"]
-    {
+    for command in [
+        "",
+        "record",
+        "embed",
+        "merge",
+        "inspect",
+        "report",
+        "import",
+        "verify",
+        "dataset pack",
+        "dataset random",
+    ] {
         let help = folder.run(&format!("{command} -h")).succeeds().stdout;
         let name = if command.is_empty() { "main" } else { command };
         insta::assert_snapshot!(format!("help-{}", name.replace(' ', "-")), help);

@@ -2,6 +2,7 @@
 
 mod bad_records;
 mod compatibility;
+mod datasets;
 mod errors;
 #[cfg(unix)]
 mod faults;

@@ -1,5 +1,6 @@
 //! What was typed, as plain values. Nothing is opened or checked against the world here.
 
+mod dataset;
 mod estimator;
 mod record;
 mod report;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub(super) use self::dataset::{DatasetCommand, DatasetPackArgs, DatasetRandomArgs, H5Args};
 pub(super) use self::estimator::EstimatorArgs;
 pub(super) use self::record::{
     ArithmeticArg, DataFormatArg, MemoryArg, OnBadRecord, Progress, RecordArgs,
@@ -76,7 +78,7 @@ pub(super) enum Command {
     Import(ImportArgs),
     /// Check that a model has the ranges of a recording and is otherwise unchanged
     Verify(VerifyArgs),
-    /// Make datasets
+    /// Make and look at datasets
     #[command(subcommand)]
     Dataset(DatasetCommand),
     /// Print completions for a shell
@@ -167,44 +169,6 @@ pub(super) struct VerifyArgs {
     pub recording: PathBuf,
     #[command(flatten)]
     pub estimator: EstimatorArgs,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum DatasetCommand {
-    /// Write random records that fit a model to an HDF5 file
-    Random(DatasetRandomArgs),
-}
-
-#[derive(Args, Debug)]
-pub(super) struct DatasetRandomArgs {
-    /// The model whose inputs are filled, circle or TFLite
-    #[arg(long, alias = "input_model", value_name = "FILE")]
-    pub input_model: PathBuf,
-    /// HDF5 file to write; it must not exist
-    #[arg(short, long, value_name = "FILE")]
-    pub output: PathBuf,
-    /// Number of records
-    #[arg(short = 'n', long, default_value_t = 3, value_name = "N")]
-    pub records: u64,
-    /// Seed of the random numbers
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    pub seed: u64,
-    /// How records are arranged in the file
-    #[arg(long, value_enum, default_value_t, value_name = "LAYOUT")]
-    pub layout: LayoutArg,
-    /// Shape of an input whose shape the model leaves open; repeatable
-    #[arg(long, value_name = "NAME=D,D,..", value_parser = InputShape::parse)]
-    pub input_shape: Vec<InputShape>,
-}
-
-/// How records are arranged in a file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum LayoutArg {
-    /// A group per record, as for ONE's tools
-    #[default]
-    Records,
-    /// One dataset per input for all records: smaller, and faster to read
-    Packed,
 }
 
 #[cfg(test)]

@@ -179,6 +179,20 @@ pub(in crate::cli) enum DataFormatArg {
     Directory,
 }
 
+impl From<DataFormatArg> for crate::dataset::DataFormat {
+    fn from(arg: DataFormatArg) -> Self {
+        match arg {
+            DataFormatArg::Auto => Self::Auto,
+            DataFormatArg::H5 => Self::H5,
+            DataFormatArg::Npy => Self::Npy,
+            DataFormatArg::Npz => Self::Npz,
+            DataFormatArg::Safetensors => Self::Safetensors,
+            DataFormatArg::List => Self::List,
+            DataFormatArg::Directory => Self::Directory,
+        }
+    }
+}
+
 /// How much memory may be used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum MemoryArg {

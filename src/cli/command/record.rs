@@ -45,7 +45,7 @@ pub(in crate::cli) fn run(
         let observed: Vec<_> = plan.observed().iter().map(|t| (t.subgraph, t.index)).collect();
         check_splice(&model, &observed)?;
     }
-    let inputs = pipeline::input_specs(&plan);
+    let inputs = pipeline::input_specs(plan.inputs());
     let source = open_source(&config, &inputs, printer)?;
     let header = Header {
         model: source_fingerprint(&model)?,
@@ -228,14 +228,7 @@ fn say_outcome(
         text::count(recorded, "record"),
         text::duration(elapsed)
     ));
-    if skipped > 0 {
-        let more = match skipped.saturating_sub(left_out.len() as u64) {
-            0 => String::new(),
-            more => format!("; and {more} more"),
-        };
-        let (count, names) = (text::count(skipped, "unusable record"), left_out.join("; "));
-        printer.warn(format_args!("left out: {count}: {names}{more}"));
-    }
+    text::left_out(skipped, left_out, printer);
 }
 
 /// A moving average forgets, and with much data that surprises.

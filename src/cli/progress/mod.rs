@@ -4,6 +4,7 @@ mod bar;
 mod json;
 mod plain;
 
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use indicatif::HumanCount;
@@ -52,8 +53,8 @@ struct Status {
     skipped: u64,
     /// Name, position from 1 and number of shards.
     shard: Option<(String, usize, usize)>,
-    /// Records of the dataset that are durable.
-    committed: u64,
+    /// Records of the dataset that are durable; `None` if nothing is recorded.
+    committed: Option<u64>,
     /// Size of the recording at the last commit, in bytes.
     byte_len: u64,
 }
@@ -67,7 +68,7 @@ impl Status {
             done: 0,
             skipped: 0,
             shard: None,
-            committed: 0,
+            committed: None,
             byte_len: 0,
         }
     }
@@ -90,11 +91,10 @@ impl Status {
 
     /// For instance `shard 3 of 12 (data-3.h5), 5,120 records committed`.
     fn place(&self) -> String {
-        let committed = format!("{} records committed", HumanCount(self.committed));
-        match &self.shard {
-            Some((name, number, of)) => format!("shard {number} of {of} ({name}), {committed}"),
-            None => committed,
-        }
+        let shard = self.shard.as_ref();
+        let shard = shard.map(|(name, number, of)| format!("shard {number} of {of} ({name})"));
+        let committed = self.committed.map(|it| format!("{} records committed", HumanCount(it)));
+        shard.into_iter().chain(committed).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -123,7 +123,15 @@ impl Progress {
         Self { view, status: Status::new(), printer: printer.clone(), left_out: Vec::new() }
     }
 
-    /// Shows one event.
+    /// Shows something that goes through `total` records and records nothing.
+    pub fn of_dataset(style: Style, total: u64, printer: &Printer) -> Self {
+        let mut progress = Self::new(style, printer);
+        progress.status.total = total;
+        progress.update(Change::Scheduled);
+        progress
+    }
+
+    /// Shows one event of a run.
     pub fn show(&mut self, event: &Event<'_>) {
         let change = match event {
             Event::Scheduled(schedule) => {
@@ -135,7 +143,7 @@ impl Progress {
                 }
                 self.status.started = Instant::now();
                 self.status.known = schedule.known;
-                self.status.committed = schedule.known;
+                self.status.committed = Some(schedule.known);
                 self.status.total = schedule.known + schedule.records();
                 if schedule.records() == 0 {
                     return;
@@ -143,31 +151,48 @@ impl Progress {
                 Change::Scheduled
             }
             Event::ShardStarted { shard, index, of } => {
-                self.status.shard = Some((shard.name.clone(), index + 1, *of));
-                Change::Shard
+                return self.shard(&shard.name, *index, *of);
             }
-            Event::Recorded => {
-                self.status.done += 1;
-                Change::Record
-            }
+            Event::Recorded => return self.recorded(),
             Event::Skipped { shard, record, reason } => {
-                self.status.done += 1;
-                self.status.skipped += 1;
-                if self.status.skipped <= WARNED_RECORDS {
-                    self.printer.warn(format_args!("left out: {reason}"));
-                    self.left_out.push(format!("{}, record {record}", shard.name));
-                }
-                if self.status.skipped == WARNED_RECORDS {
-                    self.printer.warn("more unusable records are left out without a word");
-                }
-                Change::Record
+                return self.skipped(&shard.name, *record, reason);
             }
             Event::Committed(commit) => {
-                self.status.committed = self.status.position();
+                self.status.committed = Some(self.status.position());
                 self.status.byte_len = commit.byte_len;
                 Change::Commit
             }
         };
+        self.update(change);
+    }
+
+    /// A shard begins.
+    pub fn shard(&mut self, name: &str, index: usize, of: usize) {
+        self.status.shard = Some((name.to_owned(), index + 1, of));
+        self.update(Change::Shard);
+    }
+
+    /// A record is done.
+    pub fn recorded(&mut self) {
+        self.status.done += 1;
+        self.update(Change::Record);
+    }
+
+    /// A record is left out.
+    pub fn skipped(&mut self, shard: &str, record: u64, reason: &dyn Display) {
+        self.status.done += 1;
+        self.status.skipped += 1;
+        if self.status.skipped <= WARNED_RECORDS {
+            self.printer.warn(format_args!("left out: {reason}"));
+            self.left_out.push(format!("{shard}, record {record}"));
+        }
+        if self.status.skipped == WARNED_RECORDS {
+            self.printer.warn("more unusable records are left out without a word");
+        }
+        self.update(Change::Record);
+    }
+
+    fn update(&mut self, change: Change) {
         if let Some(view) = &mut self.view {
             view.update(&self.status, change);
         }
@@ -229,7 +254,7 @@ mod tests {
         assert!((status.rate() - 10.0).abs() < 0.1);
         assert_eq!(status.remaining().unwrap().as_secs_f64().round(), 50.0);
         status.shard = Some(("a.h5".to_owned(), 3, 12));
-        status.committed = 5120;
+        status.committed = Some(5120);
         assert_eq!(status.place(), "shard 3 of 12 (a.h5), 5,120 records committed");
     }
 

@@ -51,7 +51,7 @@ mod tests {
         (status.total, status.known, status.done) = (5000, 200, 1000);
         status.started = Instant::now().checked_sub(Duration::from_secs(100)).unwrap();
         status.shard = Some(("a.h5".to_owned(), 3, 12));
-        status.committed = 1100;
+        status.committed = Some(1100);
         assert_eq!(
             line(&status),
             "1,200 of 5,000 records (24%), 10.0/s, ETA 00:06:20, \

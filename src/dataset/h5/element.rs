@@ -42,6 +42,10 @@ impl StoredType {
             TypeDescriptor::Unsigned(IntSize::U2) => DType::U16,
             TypeDescriptor::Unsigned(IntSize::U4) => DType::U32,
             TypeDescriptor::Unsigned(IntSize::U8) => DType::U64,
+            TypeDescriptor::Float(FloatSize::U2) if is_ieee_f16(dtype) => DType::F16,
+            TypeDescriptor::Float(FloatSize::U2) => {
+                return Self::Other("16-bit float that is not IEEE 754".to_owned());
+            }
             TypeDescriptor::Float(FloatSize::U4) if is_ieee_f32(dtype) => DType::F32,
             // The library would convert it by value, perhaps with a loss.
             TypeDescriptor::Float(FloatSize::U4) => {
@@ -67,6 +71,11 @@ impl fmt::Display for StoredType {
 /// nothing but IEEE 754 is known to be written in that order.
 fn is_ieee_f32(dtype: &Datatype) -> bool {
     dtype.is::<f32>() || dtype.byte_order() == ByteOrder::BigEndian
+}
+
+/// As [`is_ieee_f32`].
+fn is_ieee_f16(dtype: &Datatype) -> bool {
+    dtype.is::<half::f16>() || dtype.byte_order() == ByteOrder::BigEndian
 }
 
 /// Describes a type that has no descriptor.
@@ -112,7 +121,7 @@ impl Element {
             return None;
         }
         match (stored, expected) {
-            (DType::F16 | DType::BF16 | DType::Bool | DType::U64, _) => None,
+            (DType::BF16 | DType::Bool | DType::U64, _) => None,
             (_, DType::F32) => Some(Self::F32),
             (DType::I8 | DType::U8 | DType::I16 | DType::U16, DType::I32) => Some(Self::I32),
             (DType::U32 | DType::I64, DType::I32) => Some(Self::FittingI32),

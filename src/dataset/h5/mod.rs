@@ -19,7 +19,7 @@ mod staging;
 mod write;
 
 pub(super) use file::H5File;
-pub use write::write_h5;
+pub use write::{H5Writer, write_h5};
 
 #[cfg(test)]
 mod tests;

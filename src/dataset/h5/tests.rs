@@ -5,11 +5,11 @@ mod packed;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::write_h5;
+use super::{H5Writer, write_h5};
 use crate::dataset::shard_file::evenly_spaced;
 use crate::dataset::tests::{datasets, float_input, input, open_files, problems, testdata, text};
 use crate::dataset::{BadRecords, DataFormat, H5Layout, InputSpec, Record, RecordSource};
-use crate::dataset::{OpenOptions, open, open_with, random};
+use crate::dataset::{H5Options, OpenOptions, open, open_with, random};
 use crate::error::{ErrorKind, Result};
 use crate::shard::sample_positions;
 use crate::tensor::{DType, InputType};
@@ -188,8 +188,8 @@ const UNFIT: [Case; 22] = [
     ),
     (
         "float16.h5",
-        &["record 0, input 0 (\"x\"): has the unsupported type 16-bit float, the model expects \
-             FLOAT32; values are not cast silently: convert the dataset \
+        &["record 0, input 0 (\"x\"): has type FLOAT16, the model expects FLOAT32; values are \
+             not cast silently: give --cast, or convert them \
                (the same in 1 more record)"],
         false,
     ),
@@ -494,17 +494,104 @@ fn written_records_are_read_back() {
         assert_eq!(fs::read(&again).unwrap(), fs::read(&path).unwrap());
         let error = write_h5(&path, layout, &inputs, &mut *source).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Io);
-        assert!(error.to_string().ends_with(": file exists"), "{error}");
+        assert!(error.to_string().ends_with(" exists already"), "{error}");
     }
 }
 
 #[test]
-fn types_that_typed_files_do_not_have_are_not_written() {
+fn types_that_typed_files_do_not_have_are_written_as_bytes() {
     let directory = tempfile::tempdir().unwrap();
     let inputs = [input("x", DType::U8, &[24])];
     let mut source = open_files(&["raw.h5"], &inputs).unwrap();
+    for (layout, kind) in [(H5Layout::Records, "h5-raw"), (H5Layout::Packed, "h5-packed-raw")] {
+        let path = directory.path().join(kind);
+        write_h5(&path, layout, &inputs, &mut *source).unwrap();
+        let read_back = open_path(&path, &inputs).unwrap();
+        assert_eq!(read_back.shards()[0].kind, kind);
+        assert_eq!(read_back.shards()[0].identity, source.shards()[0].identity);
+    }
+}
+
+#[test]
+fn packed_files_of_unknown_length_are_cut_to_what_was_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let inputs = mixed_inputs();
+    let mut source = random(&inputs, 70, 1).unwrap();
     let path = directory.path().join("a.h5");
-    let error = write_h5(&path, H5Layout::Records, &inputs, &mut *source).unwrap_err();
-    assert_eq!(error.to_string(), "input 0 (\"x\") is UINT8, which typed HDF5 files cannot hold");
-    assert!(!path.exists());
+    let options = H5Options { layout: H5Layout::Packed, ..H5Options::default() };
+    let mut writer = H5Writer::create(&path, &inputs, options).unwrap();
+    let mut record = Record::for_inputs(&inputs).unwrap();
+    for number in 0..70 {
+        source.read(0, number, &mut record).unwrap();
+        writer.write(&record).unwrap();
+        assert!(!path.exists());
+    }
+    assert_eq!(writer.finish().unwrap(), 70);
+    let read_back = open_path(&path, &inputs).unwrap();
+    assert_eq!(read_back.shards()[0].identity, source.shards()[0].identity);
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+
+    // One that is not finished leaves nothing behind.
+    let options = H5Options { overwrite: true, ..options };
+    drop(H5Writer::create(&path, &inputs, options).unwrap());
+    assert_eq!(open_path(&path, &inputs).unwrap().shards()[0].identity.records, 70);
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn shapes_may_differ_from_record_to_record_in_groups_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut open = input("x", DType::F32, &[2, 3]);
+    open.input_type.shape[0] = None;
+    let inputs = [open];
+    let path = directory.path().join("a.h5");
+    let mut writer = H5Writer::create(&path, &inputs, H5Options::default()).unwrap();
+    let mut record = Record::for_inputs(&inputs).unwrap();
+    for rows in [2, 5, 1] {
+        record.inputs[0].resize(rows * 12);
+        record.shapes[0] = vec![rows, 3];
+        writer.write(&record).unwrap();
+    }
+    writer.finish().unwrap();
+    let mut read_back = open_path(&path, &inputs).unwrap();
+    read_back.read(0, 1, &mut record).unwrap();
+    assert_eq!((record.shapes[0].as_slice(), record.inputs[0].len()), (&[5, 3][..], 60));
+    let packed = H5Options { layout: H5Layout::Packed, ..H5Options::default() };
+    let error = H5Writer::create(&directory.path().join("b.h5"), &inputs, packed).err().unwrap();
+    assert!(error.hint().unwrap().contains("--input-shape x="), "{error}");
+}
+
+#[test]
+fn other_numbers_are_cast_if_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let numbers = [0.5, -2.0, 65504.0, 6.0, 0.1, -0.0];
+    let expected = numbers.map(|x: f64| x as f32);
+    let halves = numbers.map(half::f16::from_f64);
+    let of_halves = halves.map(half::f16::to_f32);
+    let inputs = float_input();
+    for packed in [false, true] {
+        let path = directory.path().join(format!("{packed}.h5"));
+        let file = hdf5::File::create(&path).unwrap();
+        let value = file.create_group("value").unwrap();
+        let shape: &[usize] = if packed { &[2, 2, 3] } else { &[2, 3] };
+        let twice = if packed { 2 } else { 1 };
+        let name = |record| if packed { "0".to_owned() } else { format!("{record}/0") };
+        let builder = value.new_dataset::<half::f16>().shape(shape);
+        builder.create(name(0).as_str()).unwrap().write_raw(&halves.repeat(twice)).unwrap();
+        if !packed {
+            let builder = value.new_dataset::<f64>().shape(shape);
+            builder.create("1/0").unwrap().write_raw(&numbers).unwrap();
+        }
+        drop(file);
+        open_path(&path, &inputs).err().expect("nothing is cast silently");
+        let options = OpenOptions { cast: true, ..OpenOptions::default() };
+        let mut source = open_with(&[text(&path)], &inputs, options).unwrap();
+        assert_eq!(read_floats(&mut *source, 0).unwrap(), of_halves);
+        let second = if packed { of_halves } else { expected };
+        assert_eq!(read_floats(&mut *source, 1).unwrap(), second);
+    }
+    // As h5py wrote it.
+    let options = OpenOptions { cast: true, ..OpenOptions::default() };
+    let mut source = open_with(&[text(testdata("float16.h5"))], &inputs, options).unwrap();
+    assert_eq!(read_floats(&mut *source, 1).unwrap(), expected_floats(1));
 }

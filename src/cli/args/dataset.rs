@@ -1,0 +1,89 @@
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::record::{DataFormatArg, OnBadRecord, Progress};
+use super::value::InputShape;
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum DatasetCommand {
+    /// Write a dataset in any format to one HDF5 file
+    Pack(DatasetPackArgs),
+    /// Write random records that fit a model to an HDF5 file
+    Random(DatasetRandomArgs),
+}
+
+#[derive(Args, Debug)]
+pub(in crate::cli) struct DatasetPackArgs {
+    /// The model that the dataset is for, circle or TFLite
+    #[arg(long, alias = "input_model", value_name = "FILE")]
+    pub input_model: PathBuf,
+    /// Dataset: a file, a folder of shards, or a pattern; repeatable
+    #[arg(long, alias = "input_data", required = true, value_name = "PATH")]
+    pub input_data: Vec<String>,
+    /// How the dataset is stored
+    #[arg(long, alias = "input_data_format", value_enum, value_name = "FORMAT", default_value_t)]
+    pub input_data_format: DataFormatArg,
+    /// Cast numbers of other types to the model's: any to FLOAT32, integers that fit to INT32 and INT64
+    #[arg(long)]
+    pub cast: bool,
+    #[command(flatten)]
+    pub output: H5Args,
+    /// What to do about a record that cannot be used
+    #[arg(long, value_enum, value_name = "POLICY", default_value_t)]
+    pub on_bad_record: OnBadRecord,
+    /// How progress is shown
+    #[arg(long, value_enum, value_name = "STYLE", default_value_t, help_heading = "Output")]
+    pub progress: Progress,
+}
+
+#[derive(Args, Debug)]
+pub(in crate::cli) struct DatasetRandomArgs {
+    /// The model whose inputs are filled, circle or TFLite
+    #[arg(long, alias = "input_model", value_name = "FILE")]
+    pub input_model: PathBuf,
+    /// Number of records
+    #[arg(short = 'n', long, default_value_t = 3, value_name = "N")]
+    pub records: u64,
+    /// Seed of the random numbers
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+    #[command(flatten)]
+    pub output: H5Args,
+}
+
+/// An HDF5 file to write.
+#[derive(Args, Debug)]
+pub(in crate::cli) struct H5Args {
+    /// HDF5 file to write
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    pub overwrite: bool,
+    /// How records are arranged in the file
+    #[arg(long, value_enum, default_value_t, value_name = "LAYOUT")]
+    pub layout: LayoutArg,
+    /// Shape of an input whose shape the model leaves open; repeatable
+    #[arg(long, value_name = "NAME=D,D,..", value_parser = InputShape::parse)]
+    pub input_shape: Vec<InputShape>,
+}
+
+/// How records are arranged in a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum LayoutArg {
+    /// A group per record, as for ONE's tools
+    #[default]
+    Records,
+    /// One dataset per input for all records: smaller, and faster to read
+    Packed,
+}
+
+impl From<LayoutArg> for crate::dataset::H5Layout {
+    fn from(arg: LayoutArg) -> Self {
+        match arg {
+            LayoutArg::Records => Self::Records,
+            LayoutArg::Packed => Self::Packed,
+        }
+    }
+}
