@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::build::Builder;
 use super::control::Control;
 use super::order::execution_order;
-use super::plan::{Groups, ObservedTensor, Plan, PlanOptions};
+use super::plan::{Groups, ObservedTensor, Plan, PlanInput, PlanOptions};
 use crate::error::{Error, Result};
 use crate::graph::{Constant, MOST_NESTED, Model, Subgraph};
 use crate::observation::Observation;
