@@ -3,9 +3,9 @@
 use smallvec::SmallVec;
 
 use super::chain::Chain;
+use super::memory::Memory;
 use super::order::execution_order;
 use super::plan::{Area, Location, Plan, PlanInput, PlanOptions, Step, StepOutput, Work};
-use super::run::Memory;
 use crate::error::{Error, Result};
 use crate::graph::{Constant, Node, Subgraph, Tensor};
 use crate::kernel::minmax;
@@ -473,6 +473,7 @@ impl<'a> Builder<'a> {
             eval: None,
             chain: Chain::default(),
             scratch,
+            blocks: 0,
             others: SmallVec::new(),
             in_groups: false,
             work: Work::default(),

@@ -40,6 +40,20 @@ pub(super) struct Chain {
     pub(super) links: Vec<Link>,
     /// Elements of each of the other tensors.
     pub(super) other_lens: SmallVec<[usize; 4]>,
+    /// Which of the other tensors the result takes the place of, block by block, if any. The step's own
+    /// output is elsewhere then.
+    pub(super) over: Option<usize>,
+}
+
+/// Elements of a step's output, which a chain goes on with.
+pub(super) struct Elements<'a> {
+    /// Where they start in the output.
+    pub(super) start: usize,
+    /// Elements of the whole output.
+    pub(super) len: usize,
+    pub(super) values: &'a mut [f32],
+    /// The same elements of the tensor whose place the result takes: they are replaced then.
+    pub(super) over: Option<&'a mut [f32]>,
 }
 
 impl Chain {
@@ -67,21 +81,20 @@ impl Chain {
         self.other_lens.iter().copied().filter(|&it| it < len).max().unwrap_or(1)
     }
 
-    /// Replaces `values`, elements of the step's output from `start` on, by those of the last link, and
-    /// unites the extremes of each link with `observed`. `others` are the whole other tensors; a value
-    /// has `len` elements.
+    /// Replaces elements of the step's output by those of the last link, and unites the extremes of each
+    /// link with `observed`. `others` are the whole other tensors.
     pub(super) fn run(
         &self,
         isa: Isa,
-        (start, len): (usize, usize),
-        values: &mut [f32],
+        Elements { start, len, values, mut over }: Elements<'_>,
         others: &[&[f32]],
         scratch: &mut [f32],
         observed: &mut [Observation],
     ) {
         let (block, gate) = (self.block_len(len), self.gate());
         for (i, values) in values.chunks_mut(block).enumerate() {
-            let start = start + i * block;
+            let place = i * block..i * block + values.len();
+            let start = start + place.start;
             if let Some(clamp) = gate {
                 let (gates, products) = gate_in_place(isa, clamp, values);
                 let rescan = products.needs_rescan();
@@ -90,14 +103,21 @@ impl Chain {
                 observed[1] = observed[1].union(products);
                 continue;
             }
-            // Value `i` is at `i * block`; the last one goes straight to its place.
-            scratch[..values.len()].copy_from_slice(values);
+            // Value `i` is at `i * block`; the last one goes straight to its place. What was there is the
+            // first of them.
+            let n = values.len();
+            let (first, to): (&[f32], &mut [f32]) = match &mut over {
+                Some(over) => (values, &mut over[place]),
+                None => (&[], values),
+            };
+            scratch[..n].copy_from_slice(to);
             for (i, (link, observed)) in self.links.iter().zip(&mut *observed).enumerate() {
                 let (earlier, later) = scratch.split_at_mut((i + 1) * block);
                 let is_last = i + 1 == self.links.len();
-                let to = if is_last { &mut *values } else { &mut later[..values.len()] };
-                let n = to.len();
+                let to = if is_last { &mut *to } else { &mut later[..n] };
                 let operand = |operand: Operand| match operand {
+                    Operand::Value(0) if self.over.is_some() => first,
+                    Operand::Other(other) if self.over == Some(other) => &earlier[..n],
                     Operand::Value(value) => &earlier[value * block..][..n],
                     Operand::Other(other) if others[other].len() == len => {
                         &others[other][start..start + n]
@@ -285,6 +305,7 @@ mod tests {
                 ),
             ],
             other_lens: SmallVec::from_slice(&[7, 7 * 400]),
+            over: None,
         };
         let row: Vec<f32> = (1..8_u8).map(f32::from).collect();
         let mut x: Vec<f32> = (0..7 * 400).map(|i| i as f32).collect();
@@ -300,12 +321,27 @@ mod tests {
             let mut observed = [Observation::EMPTY; 3];
             let (first, second) = values.split_at_mut(7 * 123);
             let others = [&row[..], &other];
-            chain.run(isa, (0, 2800), first, &others, &mut scratch, &mut observed);
-            chain.run(isa, (first.len(), 2800), second, &others, &mut scratch, &mut observed);
+            for (start, values) in [(0, first), (7 * 123, second)] {
+                let elements = Elements { start, len: 2800, values, over: None };
+                chain.run(isa, elements, &others, &mut scratch, &mut observed);
+            }
             assert_eq!(values, sum);
             for (observed, values) in observed.iter().zip([&mul, &neg, &sum]) {
                 assert!(observed.same_bits(Observation::scan(values)), "{isa} {observed:?}");
             }
+            // The same over what is added.
+            let chain = Chain { over: Some(1), ..chain.clone() };
+            let (mut values, mut over) = (x.clone(), other.clone());
+            let mut observed_over = [Observation::EMPTY; 3];
+            let (first, second) = values.split_at_mut(7 * 123);
+            let (over_first, over_second) = over.split_at_mut(7 * 123);
+            for (start, values, over) in [(0, first, over_first), (7 * 123, second, over_second)] {
+                let others = [&row[..], &[]];
+                let elements = Elements { start, len: 2800, values, over: Some(over) };
+                chain.run(isa, elements, &others, &mut scratch, &mut observed_over);
+            }
+            assert_eq!(over, sum);
+            assert!(observed.iter().zip(&observed_over).all(|(a, b)| a.same_bits(*b)));
         }
     }
 
@@ -323,6 +359,7 @@ mod tests {
         let chain = |operands: &[Operand]| Chain {
             links: vec![gate.clone(), product(operands)],
             other_lens: SmallVec::new(),
+            over: None,
         };
         let mut x: Vec<f32> = (0..3001).map(|i| (i as f32 - 1500.0) / 100.0).collect();
         x[7] = LOWEST;
@@ -338,7 +375,8 @@ mod tests {
                 assert!(chain.gate().is_some());
                 let mut values = x.clone();
                 let mut observed = [Observation::EMPTY; 2];
-                chain.run(isa, (0, x.len()), &mut values, &[], &mut [], &mut observed);
+                let elements = Elements { start: 0, len: x.len(), values: &mut values, over: None };
+                chain.run(isa, elements, &[], &mut [], &mut observed);
                 let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits() || a.is_nan();
                 assert!(values.iter().zip(&products).all(same));
                 assert!(observed[0].same_bits(Observation::scan(&gates)));

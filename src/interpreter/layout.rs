@@ -5,25 +5,15 @@ use std::thread;
 
 use smallvec::SmallVec;
 
-use super::arena::{self, Lifetime};
 use super::build::{Builder, MORE_MEMORY, Planned};
 use super::chain::{Joined, Joiner};
 use super::group;
-use super::plan::{Area, Location, ObservedTensor, Plan, Step, StepOutput, Work};
+use super::place::Placed;
+use super::plan::{Location, ObservedTensor, Plan, Step, StepOutput, Work};
 use super::strips::{self, Stage, Strips};
 use crate::error::{Error, Result};
-use crate::graph::Constant;
-use crate::operator::{Compute, Observe};
-use crate::tensor::{DType, TensorType, num_elements};
-
-/// Where everything is during a run.
-struct Placed {
-    /// One a tensor; those that exist in registers only have none.
-    locations: Vec<Option<Location>>,
-    arena_len: usize,
-    /// Constants that are read.
-    constants: Vec<Constant>,
-}
+use crate::operator::{Compute, GroupScratch, Observe};
+use crate::tensor::{DType, num_elements};
 
 /// Makes the closures that are made later, on all cores.
 fn make_all(planned: &mut [Planned]) {
@@ -78,7 +68,7 @@ impl Builder<'_> {
     }
 
     /// The tensors that a step reads and writes in memory.
-    fn touched(&self, step: &Planned) -> (Vec<usize>, Vec<usize>) {
+    pub(super) fn touched(&self, step: &Planned) -> (Vec<usize>, Vec<usize>) {
         let node = &self.subgraph.nodes[step.node];
         let inputs = node.inputs.iter().flatten().chain(&step.others).copied().collect();
         let outputs = match step.chain.links.last() {
@@ -97,11 +87,11 @@ impl Builder<'_> {
         let input_bytes = self.inputs.iter().filter_map(|it| it.input_type.byte_len()).sum();
         let mut split = group::split(self.options.groups, &work, &in_groups, input_bytes);
         let mut strips = self.strips(&planned, split.tail);
-        let mut placed = self.place(&planned, split, &strips)?;
+        let mut placed = self.place(&mut planned, split, &strips)?;
         if placed.arena_len > self.options.memory_limit && split.records > 1 {
             split = group::Split { records: 1, tail: planned.len() };
             strips = self.strips(&planned, split.tail);
-            placed = self.place(&planned, split, &strips)?;
+            placed = self.place(&mut planned, split, &strips)?;
         }
         let group::Split { records: group, tail } = split;
         let Placed { locations, arena_len, constants } = placed;
@@ -117,17 +107,18 @@ impl Builder<'_> {
                     self.observe_constant(*input);
                 }
             }
-            let scratch = match &prepared.in_groups {
-                // The last groups of a run are smaller.
-                Some(of) if at >= tail => (1..=group).map(of).max().unwrap_or(0),
-                _ => prepared.scratch,
-            };
+            // The last groups of a run are smaller.
+            let most = if at >= tail && prepared.in_groups.is_some() { group } else { 1 };
+            let needed = |of: &GroupScratch| (1..=most).map(of).max().unwrap_or(0);
+            let scratch = prepared.in_groups.as_ref().map_or(prepared.scratch, needed);
+            let over = step.chain.over.and(prepared.blocks.as_ref());
+            let blocks = over.map_or(0, |blocks| needed(&blocks.len));
             let output = node.outputs.first().and_then(|&output| self.types[output].as_ref());
             let len = output.and_then(|it| num_elements(&it.shape)).unwrap_or(0);
-            let scratch = scratch.next_multiple_of(64);
-            scratch_len = scratch_len.max(scratch + step.chain.scratch_len(len));
+            let (scratch, blocks) = (scratch.next_multiple_of(64), blocks.next_multiple_of(64));
+            scratch_len = scratch_len.max(scratch + blocks + step.chain.scratch_len(len));
             held += prepared.held;
-            steps.push(self.step(step, work[at], (scratch, len), &locations)?);
+            steps.push(self.step(step, work[at], (scratch, blocks, len), &locations)?);
         }
         if arena_len.checked_add(scratch_len).is_none_or(|n| n > self.options.memory_limit) {
             return Err(Error::model(format!(
@@ -229,87 +220,11 @@ impl Builder<'_> {
         fits.then_some(Stage { rows, input_row, output_row, weights: step.prepared.held })
     }
 
-    /// Where each tensor is during a run, the arena's length, and the constants that are read.
-    ///
-    /// What steps from `tail` on read or write exists once for each record of the group, from the
-    /// start of the head on, which runs for one record after another.
-    fn place(&self, planned: &[Planned], split: group::Split, strips: &[Strips]) -> Result<Placed> {
-        let group::Split { records: group, tail } = split;
-        let n = self.subgraph.tensors.len();
-        let mut locations: Vec<Option<Location>> = vec![None; n];
-        for (at, input) in self.inputs.iter().enumerate() {
-            locations[input.tensor] = Some(Location::Input(at));
-        }
-        // Lives of arena tensors, by root.
-        let mut lives: Vec<Option<Lifetime>> = vec![None; n];
-        let mut is_read = vec![false; n];
-        for (at, step) in planned.iter().enumerate() {
-            let (inputs, outputs) = self.touched(step);
-            // Steps of strips take turns: what one of them touches lives as long as all.
-            let strips = strips.iter().find(|strips| strips.range().contains(&at));
-            let (first, last) =
-                strips.map_or((at, at), |strips| (strips.first, strips.range().end - 1));
-            let place = strips.and_then(|strips| strips.place(at));
-            for output in outputs {
-                let root = self.root[output];
-                let size = self.types[output].as_ref().and_then(TensorType::byte_len).unwrap_or(0);
-                if root == output {
-                    let size = place.unwrap_or(size);
-                    lives[root] = Some(Lifetime { size, first, last });
-                } else if let Some(life) = &mut lives[root] {
-                    life.last = last;
-                }
-            }
-            for input in inputs {
-                is_read[self.root[input]] = true;
-                if let Some(life) = &mut lives[self.root[input]] {
-                    life.last = life.last.max(last);
-                }
-            }
-        }
-        // The model's outputs stay readable until the next run.
-        for &output in &self.results {
-            if let Some(life) = &mut lives[self.root[output]] {
-                life.last = planned.len();
-            }
-            is_read[self.root[output]] = true;
-        }
-        let alive: Vec<usize> = (0..n).filter(|&i| lives[i].is_some()).collect();
-        let mut lifetimes: Vec<Lifetime> = lives.iter().flatten().copied().collect();
-        let mut areas = Vec::with_capacity(lifetimes.len());
-        for life in &mut lifetimes {
-            let in_groups = life.last >= tail;
-            areas.push(Area { offset: 0, len: life.size, in_groups });
-            if in_groups {
-                life.size = life.size.saturating_mul(group);
-                if life.first < tail {
-                    life.first = 0;
-                }
-            }
-        }
-        let (offsets, arena_len) = arena::assign(&lifetimes)
-            .ok_or_else(|| Error::model("the activations do not fit into memory"))?;
-        for ((i, area), offset) in alive.into_iter().zip(areas).zip(offsets) {
-            locations[i] = Some(Location::Arena(Area { offset, ..area }));
-        }
-        let mut constants = Vec::new();
-        for i in 0..n {
-            if let (true, None, Some(constant)) = (is_read[i], locations[i], &self.constants[i]) {
-                locations[i] = Some(Location::Constant(constants.len()));
-                constants.push(constant.clone());
-            }
-        }
-        for i in 0..n {
-            locations[i] = locations[self.root[i]];
-        }
-        Ok(Placed { locations, arena_len, constants })
-    }
-
     fn step(
         &self,
         planned: Planned,
         work: Work,
-        (scratch, len): (usize, usize),
+        (scratch, blocks, len): (usize, usize, usize),
         locations: &[Option<Location>],
     ) -> Result<Step> {
         let Planned { node: i, prepared, chain, others } = planned;
@@ -347,6 +262,7 @@ impl Builder<'_> {
             eval,
             chain,
             scratch,
+            blocks,
             others,
             in_groups: prepared.in_groups.is_some(),
             work,

@@ -166,8 +166,11 @@ pub(super) struct Step {
     pub(super) eval: Option<Eval>,
     /// What follows on each block of the output.
     pub(super) chain: Chain,
-    /// Bytes of scratch memory of the closure; the chain's follows.
+    /// Bytes of scratch memory of the closure.
     pub(super) scratch: usize,
+    /// Bytes of the output's blocks, which follow, if the result takes the place of another tensor. The
+    /// chain's scratch memory is the rest.
+    pub(super) blocks: usize,
     /// Other tensors that the chain reads.
     pub(super) others: SmallVec<[Location; 4]>,
     /// Whether the closure takes all records of a group at once.

@@ -1,4 +1,5 @@
 mod control;
+mod residuals;
 
 use std::sync::Arc;
 

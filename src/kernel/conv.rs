@@ -179,6 +179,14 @@ impl Geometry {
         self.groups * self.weight_layout().byte_len()
     }
 
+    /// Bytes of results that [`Convolution::run`] needs at least when something follows, for `images`
+    /// images; `None` if that is all of them.
+    pub fn block_len(&self, isa: Isa, images: usize) -> Option<usize> {
+        let is_bordered = matches!(self.layout, Layout::BorderedRows { .. });
+        let block = || self.weight_layout().block_len(isa, images * self.rows(), self.row_bytes());
+        (self.groups == 1 && !is_bordered).then(block)
+    }
+
     /// Bytes of scratch memory that [`Convolution::run`] needs for `images` images with weights packed
     /// for `isa`.
     pub fn scratch_len(&self, isa: Isa, images: usize) -> usize {
@@ -231,7 +239,8 @@ impl Convolution {
 
     /// Convolves images `[d, h, w, channels]` into `output`, one `[d, h, w, output channels]` after
     /// another, and unites each image's extremes, as [`multiply`] folds them, with `observed`. Calls
-    /// `after`, which needs a convolution of one group, as [`multiply`] does.
+    /// `after`, which needs a convolution of one group, as [`multiply`] does; the output may be as short
+    /// as [`Geometry::block_len`] then.
     ///
     /// # Panics
     /// If a buffer's length is not what the shapes say, or the scratch memory is too small or not
@@ -252,7 +261,8 @@ impl Convolution {
         let output_len = geometry.rows() * output_channels;
         assert!(ring.places >= y.input, "places for all rows");
         assert!(images.iter().all(|image| image.len() == input_len), "input lengths");
-        assert_eq!(output.len(), images.len() * output_len, "output length");
+        let is_block = after.is_some() && !matches!(layout, Layout::BorderedRows { .. });
+        assert!(is_block || output.len() == images.len() * output_len, "output length");
         assert_eq!(observed.len(), images.len(), "one observation an image");
         let (bordered, pointers) = scratch.split_at_mut(geometry.bordered_len());
         let Layout::BorderedRows { width } = layout else {

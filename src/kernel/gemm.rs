@@ -125,6 +125,13 @@ impl WeightLayout {
         let rows = PackedWeights::block_rows(tile_rows, rows, row_bytes);
         rows * self.segments * size_of::<*const f32>()
     }
+
+    /// Bytes of results of a block when [`multiply`] is called with something that follows.
+    pub fn block_len(&self, isa: Isa, rows: usize, row_bytes: usize) -> usize {
+        let (tile_rows, _) = isa.tile();
+        let row = self.n * size_of::<f32>();
+        PackedWeights::block_rows(tile_rows, rows, row_bytes + row) * row
+    }
 }
 
 impl PackedWeights {
@@ -272,7 +279,8 @@ fn pack_panels(panel_width: usize, layout: WeightLayout, weights: &[f32], mut pa
 /// Where results go: the rows of one image after those of another.
 #[derive(Debug)]
 pub struct Target<'a> {
-    /// The whole output.
+    /// The whole output; with something that follows, a [block](WeightLayout::block_len) suffices, in
+    /// which there is one block after another.
     pub values: &'a mut [f32],
     /// Elements between two rows.
     pub row_stride: usize,
@@ -360,8 +368,6 @@ pub fn multiply<'w, F: Fn((usize, usize), &mut [usize]) -> usize>(
         return;
     }
     assert_eq!(observed.len(), rows.images.len(), "one observation an image");
-    let end = (total - 1) * target.row_stride + target.column + n;
-    assert!(target.values.len() >= end, "the output holds every row");
     let is_apart = target.column + n <= target.row_stride || total == 1;
     assert!(is_apart, "rows do not overlap");
     let needed = weights.layout.scratch_len(weights.isa, total, rows.row_bytes);
@@ -378,8 +384,14 @@ pub fn multiply<'w, F: Fn((usize, usize), &mut [usize]) -> usize>(
     }
     let block = PackedWeights::block_rows(tile_rows, total, row_bytes);
     let image_rows = rows.count();
+    let is_whole = after.is_none() || target.values.len() >= total * n;
+    let at_once = if is_whole { total } else { block.min(total) };
+    let end = (at_once - 1) * target.row_stride + target.column + n;
+    assert!(target.values.len() >= end, "the output holds every row");
     for first in (0..total).step_by(block) {
         let block = first..(first + block).min(total);
+        // The row that the output begins with.
+        let base = if is_whole { 0 } else { first };
         let images = first / image_rows..(block.end - 1) / image_rows + 1;
         let mut before = SmallVec::<[Observation; 64]>::new();
         if after.is_some() {
@@ -392,6 +404,7 @@ pub fn multiply<'w, F: Fn((usize, usize), &mut [usize]) -> usize>(
             weights,
             next: if block.end == total { weights.next } else { weights.first_panel() },
             rows: block.clone(),
+            base,
             image_rows,
             clamp,
             target: to,
@@ -404,11 +417,11 @@ pub fn multiply<'w, F: Fn((usize, usize), &mut [usize]) -> usize>(
                 if observed[image].needs_rescan() {
                     let rows =
                         first.max(image * image_rows)..block.end.min((image + 1) * image_rows);
-                    let results = &target.values[rows.start * n..rows.end * n];
+                    let results = &target.values[(rows.start - base) * n..(rows.end - base) * n];
                     observed[image] = before.union(minmax::scan(weights.isa, results));
                 }
             }
-            after(first * n, &mut target.values[first * n..block.end * n]);
+            after(first * n, &mut target.values[(first - base) * n..(block.end - base) * n]);
         }
     }
 }
@@ -501,6 +514,8 @@ struct Product<'a> {
     next: &'a [f32],
     /// Counted through all images.
     rows: Range<usize>,
+    /// The one that the output begins with.
+    base: usize,
     image_rows: usize,
     clamp: Clamp,
     target: Target<'a>,
@@ -528,7 +543,8 @@ impl Product<'_> {
             // A single tile reads its own panel as fast as it comes.
             let next_step = if tiles > 1 { next.len().div_ceil(terms) } else { 0 };
             let next = if next_step == 0 { panel } else { next.as_ptr() };
-            let start = self.rows.start * self.target.row_stride + self.target.column + column;
+            let row = self.rows.start - self.base;
+            let start = row * self.target.row_stride + self.target.column + column;
             let strip = Strip {
                 panel,
                 next,

@@ -205,6 +205,14 @@ pub enum Pointwise {
 /// From the number of records of a group to bytes of scratch memory.
 pub type GroupScratch = Box<dyn Fn(usize) -> usize + Send + Sync>;
 
+/// Finished parts of an output that take the same memory, one after another.
+pub struct Blocks {
+    /// Each starts at a multiple of so many elements.
+    pub unit: usize,
+    /// Bytes of the memory for so many records.
+    pub len: GroupScratch,
+}
+
 /// What becomes of an operator for one plan.
 pub enum Compute {
     /// Runs a closure.
@@ -228,6 +236,8 @@ pub struct Prepared {
     pub observe: Observe,
     /// Bytes of scratch memory for so many records, if the closure computes several at once.
     pub in_groups: Option<GroupScratch>,
+    /// How the only output can be handed on [block by block](EvalContext::take_after) and never be whole.
+    pub blocks: Option<Blocks>,
     /// The same as a function of elements, if it is one.
     pub pointwise: Option<Pointwise>,
     /// How rows of the only output, `[1, rows, ...]`, read rows of input 0, `[1, rows, ...]`, if the
@@ -249,6 +259,7 @@ impl Prepared {
             held: 0,
             observe,
             in_groups: None,
+            blocks: None,
             pointwise: None,
             rows: None,
             multiply_adds: 0,
@@ -272,6 +283,7 @@ impl Prepared {
             held: 0,
             observe: Observe::SameAs(i),
             in_groups: None,
+            blocks: None,
             pointwise: None,
             rows: None,
             multiply_adds: 0,
@@ -291,6 +303,17 @@ impl Prepared {
     pub fn in_groups(mut self, scratch: impl Fn(usize) -> usize + Send + Sync + 'static) -> Self {
         self.scratch = scratch(1);
         self.in_groups = Some(Box::new(scratch));
+        self
+    }
+
+    /// States that the closure needs no whole output when something follows, see [`Blocks`].
+    #[must_use]
+    pub fn in_blocks(
+        mut self,
+        unit: usize,
+        len: impl Fn(usize) -> usize + Send + Sync + 'static,
+    ) -> Self {
+        self.blocks = Some(Blocks { unit, len: Box::new(len) });
         self
     }
 

@@ -214,7 +214,12 @@ impl Operator for Conv2d {
             }
         });
         let prepared = prepared.in_groups(scratch).multiplying(shapes.multiply_adds());
-        Ok(Prepared { rows: shapes.rows(), ..prepared.holding(geometry.byte_len()) })
+        let prepared = Prepared { rows: shapes.rows(), ..prepared.holding(geometry.byte_len()) };
+        let block = move |records| geometry.block_len(isa, records * shapes.batch);
+        if activation.only_clamp().is_none() || block(1).is_none() {
+            return Ok(prepared);
+        }
+        Ok(prepared.in_blocks(shapes.output_channels, move |records| block(records).unwrap_or(0)))
     }
 }
 

@@ -176,7 +176,13 @@ impl Operator for FullyConnected {
             }
         });
         let prepared = prepared.in_groups(scratch).multiplying(multiply_adds);
-        Ok(prepared.holding(layout.byte_len()))
+        let prepared = prepared.holding(layout.byte_len());
+        if activation.only_clamp().is_none() {
+            return Ok(prepared);
+        }
+        let block =
+            move |records| layout.block_len(isa, records * sizes.rows, k * size_of::<f32>());
+        Ok(prepared.in_blocks(n, block))
     }
 }
 
