@@ -62,6 +62,13 @@ stress: setup ## Run the pipeline STRESS=20000 times with random delays, errors 
 scale: setup ## Write, recover and estimate RECORDS=10000000 records of 300 tensors (24 GB) in FOLDER
 	cargo bench --bench scale -- $(or $(RECORDS),10000000) $(FOLDER)
 
+.PHONY: browser
+browser: build ## Try a report of 100,000 records, and an output model in Netron, in headless Chromium
+	@scripts/browser-setup
+	cargo build --release --example synthetic
+	@scripts/check-report target/release/record-minmax target/release/examples/synthetic
+	@scripts/check-netron target/release/record-minmax
+
 .PHONY: fuzz
 fuzz: setup ## Fuzz TARGET (model, recording or run) for SECONDS; needs cargo-fuzz
 	mkdir -p fuzz/corpus/$(TARGET)

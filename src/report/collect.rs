@@ -1,4 +1,6 @@
 use std::ops::Range;
+use std::panic::resume_unwind;
+use std::thread;
 
 use super::facts::Segments;
 use super::select::{Number, PASSES, Selected, StreamingSelect, Wanted, select};
@@ -57,16 +59,40 @@ pub(super) fn collect(
                 maxima[tensor].extend_from_slice(max);
                 Ok(())
             })?;
-            let columns = group.trackers.iter().zip(minima.iter_mut().zip(&mut maxima));
-            let selected = columns.map(|(tracker, (minima, maxima))| {
-                let early = usize::try_from(tracker.early_observations()).unwrap_or(usize::MAX);
-                (select(minima, early, &wanted.minima), select(maxima, early, &wanted.maxima))
-            });
-            let selected = selected.collect();
+            let selected = select_all(&group.trackers, &mut minima, &mut maxima, &wanted);
             collected.extend(group.finish(selected));
         }
     }
     Ok(collected)
+}
+
+/// Selects from the minima and maxima of tensors, with all cores.
+fn select_all(
+    trackers: &[Tracker],
+    minima: &mut [Vec<f32>],
+    maxima: &mut [Vec<f32>],
+    wanted: &Sides,
+) -> Vec<(Selected, Selected)> {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let each = trackers.len().div_ceil(threads).max(1);
+    let work = |(trackers, minima, maxima): (&[Tracker], &mut [Vec<f32>], &mut [Vec<f32>])| {
+        let columns = trackers.iter().zip(minima).zip(maxima);
+        let selected = columns.map(|((tracker, minima), maxima)| {
+            let early = usize::try_from(tracker.early_observations()).unwrap_or(usize::MAX);
+            (select(minima, early, &wanted.minima), select(maxima, early, &wanted.maxima))
+        });
+        selected.collect::<Vec<_>>()
+    };
+    thread::scope(|scope| {
+        let parts = trackers.chunks(each).zip(minima.chunks_mut(each)).zip(maxima.chunks_mut(each));
+        let parts: Vec<_> = parts
+            .map(|((trackers, minima), maxima)| {
+                scope.spawn(move || work((trackers, minima, maxima)))
+            })
+            .collect();
+        let done = parts.into_iter().map(|it| it.join().unwrap_or_else(|it| resume_unwind(it)));
+        done.flatten().collect()
+    })
 }
 
 fn miscounted() -> Error {

@@ -30,23 +30,37 @@ pub(super) struct Selected {
 /// Passes that [`StreamingSelect`] needs.
 pub(super) const PASSES: usize = 3;
 
-/// Selects from values, of which the first `early` are those of the first 90 % of the records.
+/// Most values that are sorted with the help of further memory.
+const MERGED: usize = 1 << 20;
+
+/// Selects from values, of which the first `early` are those of the first 90 % of the records. The values are
+/// reordered.
 pub(super) fn select(values: &mut [f32], early: usize, wanted: &Wanted) -> Selected {
     let early = early.min(values.len());
-    let early = numbers(&mut values[..early], &wanted.early);
+    let count = values.len();
+    let (first, last) = values.split_at_mut(early);
+    first.sort_unstable_by(f32::total_cmp);
+    let early = numbers(first, &wanted.early);
+    if count <= MERGED {
+        // Two runs that are sorted are merged.
+        last.sort_unstable_by(f32::total_cmp);
+        values.sort_by(f32::total_cmp);
+    } else {
+        values.sort_unstable_by(f32::total_cmp);
+    }
     Selected { whole: numbers(values, &wanted.whole), early }
 }
 
+/// Numbers about values that are sorted, and may be reordered.
 fn numbers(values: &mut [f32], wanted: &[Number]) -> Vec<f32> {
-    values.sort_unstable_by(f32::total_cmp);
     let mean = || {
         let mut mean = Mean::default();
         mean.visit(values);
         mean.value()
     };
-    let number = |number: &Number| match *number {
+    let of_sorted = |number: &Number| match *number {
         Number::Ranked(Ranked::Percentile(p)) => percentile(values, p),
-        Number::Ranked(trimmed) => trimmed.of(&mut values.to_vec()),
+        Number::Ranked(Ranked::TrimmedMean(_)) => None,
         Number::Mean => mean().map(|it| it as f32),
         Number::Deviations(sigmas) => {
             let mut deviation = Deviation::new(mean()?);
@@ -54,7 +68,12 @@ fn numbers(values: &mut [f32], wanted: &[Number]) -> Vec<f32> {
             deviation.at(sigmas)
         }
     };
-    wanted.iter().filter_map(number).collect()
+    let found: Vec<Option<f32>> = wanted.iter().map(of_sorted).collect();
+    let others = wanted.iter().zip(found).map(|(number, found)| match number {
+        Number::Ranked(trimmed @ Ranked::TrimmedMean(_)) => trimmed.of(values),
+        _ => found,
+    });
+    others.flatten().collect()
 }
 
 /// A percentile of values that are sorted already.

@@ -37,6 +37,8 @@ class Browser:
             "--disable-component-update",
             "--disable-background-networking",
             "--hide-scrollbars",
+            # Nothing outside of this machine is asked.
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
             f"--user-data-dir={self.profile.name}",
             f"--window-size={width},{height}",
         ):

@@ -70,6 +70,9 @@ function clipped(u, draw) {
   ctx.restore();
 }
 
+// The width of a chart on paper, whatever the window's is.
+const PRINTED_WIDTH = 680;
+
 // A chart that is made anew whenever something changes that uPlot cannot change.
 class Chart {
   constructor(place, height, build) {
@@ -82,13 +85,14 @@ class Chart {
 
   draw() {
     this.plot?.destroy();
-    const width = this.place.clientWidth;
+    const isPrinting = document.documentElement.classList.contains("print");
+    const width = isPrinting ? PRINTED_WIDTH : this.place.clientWidth;
     this.plot = width ? this.build(this.place, width, this.height) : null;
   }
 
   resize() {
     const width = this.place.clientWidth;
-    if (!width) return;
+    if (!width || document.documentElement.classList.contains("print")) return;
     if (!this.plot) this.draw();
     else if (this.plot.width !== width) this.plot.setSize({ width, height: this.height });
   }

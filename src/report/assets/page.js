@@ -102,6 +102,7 @@ function showSummary(page) {
   const leftOut = report.left_out ? `, ${formatCount(report.left_out)} left out` : "";
   byId("subtitle").textContent = `${report.file}: ${records} of ${shards}${leftOut}`;
   byId("verdict").textContent = verdict(report);
+  byId("suspect").textContent = suspect(report);
   const counts = [
     ["all", plural(summary.tensors, "tensor").split(" ")[1], summary.tensors],
     ["moving", "moving", summary.moving],
@@ -125,6 +126,15 @@ function verdict(report) {
   const moved = `the last 10 % of the records (${formatCount(late)}) moved the ${name} range of ${formatCount(summary.moving)} of ${plural(summary.observed, "tensor")} by more than 5 % of its width`;
   const judgement = summary.settled ? `Enough data: ${moved}.` : `The ranges have not settled: ${moved}.`;
   return `${judgement} ${holds}`;
+}
+
+// A record that has the extremes of a tenth of the tensors is worth a look.
+function suspect({ suspects: [first], summary, shards }) {
+  if (!first || first.minima + first.maxima < Math.max(3, summary.observed / 10)) return "";
+  const place = `Record ${formatCount(first.record)} of ${shards[first.shard]?.name ?? "?"}`;
+  const parts = [["smallest minimum", first.minima], ["largest maximum", first.maxima]];
+  const extremes = parts.filter(([, count]) => count).map(([name, count]) => `the ${name} of ${plural(count, "tensor")}`);
+  return `${place} alone has ${extremes.join(" and ")}: look at it.`;
 }
 
 // (n - 1) / (n + 1), with as many digits as tell it from 1.
@@ -184,6 +194,8 @@ async function start() {
     if (!globalThis.DecompressionStream) throw new Error("this browser is too old; Chromium 80, Firefox 113, Safari 16.4 and later can");
     globalThis.reportPage = new Page(await readReport());
     document.documentElement.dataset.ready = "";
+    // For tests: when what was drawn is on the screen.
+    requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("drawn")));
   } catch (error) {
     byId("failure").textContent = `The report cannot be shown: ${error.message}.`;
     byId("failure").hidden = false;
