@@ -16,6 +16,7 @@ fn extensions(format: DataFormat) -> &'static [&'static str] {
         DataFormat::Npz => &["npz"],
         DataFormat::Safetensors => &["safetensors"],
         DataFormat::List => &["txt", "lst", "list"],
+        DataFormat::Text => &["txt", "csv"],
         // Those are shards themselves.
         DataFormat::Directory => &[],
     }

@@ -15,6 +15,7 @@ mod files;
 mod fit;
 mod h5;
 mod identity;
+mod lines;
 mod listing;
 mod locate;
 mod natural;
@@ -23,13 +24,14 @@ mod random;
 mod raw;
 mod shard_file;
 mod source;
+mod text;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::shard::ShardInfo;
 use crate::tensor::{AlignedBuffer, InputType};
 
 pub use h5::{H5Writer, write_h5};
-pub use random::{DEFAULT_RANDOM_RECORDS, random};
+pub use random::{DEFAULT_RANDOM_RECORDS, Distribution, random, random_with};
 
 /// One input of the model, in the model's order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,6 +117,8 @@ pub enum DataFormat {
     Safetensors,
     /// A text file that names the raw files of a record in each line.
     List,
+    /// A text file with the values of each input in a line, separated by commas, a record after the other.
+    Text,
     /// A directory of raw files. Never taken for one by [`Auto`](Self::Auto).
     Directory,
 }

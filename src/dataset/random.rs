@@ -1,25 +1,44 @@
 //! Random records, for trying a model without data.
 
+mod distribution;
+mod generator;
+
+use self::generator::SplitMix64;
 use super::identity::{self, hash_records};
 use super::{InputSpec, Record, RecordSource, check_inputs};
 use crate::error::{Error, Result};
 use crate::shard::ShardInfo;
-use crate::tensor::{AlignedBuffer, DType};
+use crate::tensor::DType;
+
+pub use self::distribution::Distribution;
 
 /// Number of random records unless asked otherwise; that of ONE's `record-minmax`.
 pub const DEFAULT_RANDOM_RECORDS: u64 = 3;
 
-/// A source of one shard of `records` random records.
+/// A source of one shard of `records` random records, with the values of [`Distribution::default_of`] the inputs'
+/// types.
 ///
-/// Elements are uniform: `f32` from -5 (included) to 5 (not included), `i32` and `i64` from 0 to
-/// 100 (both included), bool 0 or 1. A record depends on `seed` and its position only, so that any
+/// # Errors
+/// As for [`random_with`].
+pub fn random(inputs: &[InputSpec], records: u64, seed: u64) -> Result<Box<dyn RecordSource>> {
+    random_with(inputs, &vec![None; inputs.len()], records, seed)
+}
+
+/// A source of one shard of `records` random records, with a distribution for each input, or none for that
+/// of [`random`]. A record depends on `seed` and its position only, so that any
 /// of them can be read at any time, and a source with more records starts with the same ones.
 ///
 /// # Errors
-/// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) for no records,
+/// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) for no records and for distributions that the type of
+/// their input cannot have,
 /// [`ErrorKind::Model`](crate::error::ErrorKind::Model) for inputs of other types and those that
 /// [`open`](super::open) refuses.
-pub fn random(inputs: &[InputSpec], records: u64, seed: u64) -> Result<Box<dyn RecordSource>> {
+pub fn random_with(
+    inputs: &[InputSpec],
+    distributions: &[Option<Distribution>],
+    records: u64,
+    seed: u64,
+) -> Result<Box<dyn RecordSource>> {
     check_inputs(inputs)?;
     if records == 0 {
         return Err(Error::usage("the number of random records must be at least 1"));
@@ -38,8 +57,9 @@ pub fn random(inputs: &[InputSpec], records: u64, seed: u64) -> Result<Box<dyn R
         ))
         .with_hint("give a dataset with --input-data"));
     }
+    let distributions = chosen(inputs, distributions)?;
     let mut scratch = Record::for_inputs(inputs)?;
-    let mut read = |record, into: &mut Record| generate(inputs, seed, record, into);
+    let mut read = |record, into: &mut Record| generate(inputs, &distributions, seed, record, into);
     let identity = identity::identify(inputs, records, &mut scratch, &mut read)?;
     let bytes: u64 = scratch.inputs.iter().map(|input| input.len() as u64).sum();
     let info = ShardInfo {
@@ -48,11 +68,37 @@ pub fn random(inputs: &[InputSpec], records: u64, seed: u64) -> Result<Box<dyn R
         byte_len: bytes.saturating_mul(records),
         identity,
     };
-    Ok(Box::new(RandomSource { inputs: inputs.to_vec(), seed, shards: [info], scratch }))
+    Ok(Box::new(RandomSource {
+        inputs: inputs.to_vec(),
+        distributions,
+        seed,
+        shards: [info],
+        scratch,
+    }))
+}
+
+/// The distribution of each input.
+fn chosen(
+    inputs: &[InputSpec],
+    distributions: &[Option<Distribution>],
+) -> Result<Vec<Distribution>> {
+    if inputs.len() != distributions.len() {
+        return Err(Error::internal("there is not one distribution for each input"));
+    }
+    let chosen = inputs.iter().zip(distributions).map(|(input, distribution)| {
+        let dtype = input.input_type.dtype;
+        let Some(distribution) = distribution else { return Ok(Distribution::default_of(dtype)) };
+        distribution.check(dtype).map_err(|why| {
+            Error::usage(format!("input \"{}\" of type {dtype}: {why}", input.name))
+        })?;
+        Ok(*distribution)
+    });
+    chosen.collect()
 }
 
 struct RandomSource {
     inputs: Vec<InputSpec>,
+    distributions: Vec<Distribution>,
     seed: u64,
     shards: [ShardInfo; 1],
     scratch: Record,
@@ -68,7 +114,7 @@ impl RecordSource for RandomSource {
         if info.is_none_or(|info| record >= info.identity.records) {
             return Err(Error::internal(format!("no record {record} in random shard {shard}")));
         }
-        generate(&self.inputs, self.seed, record, into)
+        generate(&self.inputs, &self.distributions, self.seed, record, into)
     }
 
     fn hash_sample(&mut self, shard: usize, positions: &[u64]) -> Result<[u8; 32]> {
@@ -76,8 +122,9 @@ impl RecordSource for RandomSource {
         if let Some(position) = positions.iter().find(|&&p| p >= records) {
             return Err(Error::internal(format!("no record {position} in random shard {shard}")));
         }
-        let Self { inputs, seed, scratch, .. } = self;
-        let mut read = |record, into: &mut Record| generate(inputs, *seed, record, into);
+        let Self { inputs, distributions, seed, scratch, .. } = self;
+        let mut read =
+            |record, into: &mut Record| generate(inputs, distributions, *seed, record, into);
         hash_records(inputs, positions, scratch, &mut read)
     }
 }
@@ -88,75 +135,20 @@ fn is_supported(input: &InputSpec) -> bool {
         && matches!(dtype, DType::F32 | DType::I32 | DType::I64 | DType::Bool)
 }
 
-fn generate(inputs: &[InputSpec], seed: u64, record: u64, into: &mut Record) -> Result<()> {
+fn generate(
+    inputs: &[InputSpec],
+    distributions: &[Distribution],
+    seed: u64,
+    record: u64,
+    into: &mut Record,
+) -> Result<()> {
     super::check_buffers(inputs, into)?;
-    for (index, (input, buffer)) in inputs.iter().zip(&mut into.inputs).enumerate() {
+    let buffers = inputs.iter().zip(distributions).zip(&mut into.inputs);
+    for (index, ((input, distribution), buffer)) in buffers.enumerate() {
         let mut numbers = SplitMix64::for_stream(seed, record, index as u64);
-        fill(input.input_type.dtype, &mut numbers, buffer);
+        distribution.fill(input.input_type.dtype, &mut numbers, buffer);
     }
     Ok(())
-}
-
-fn fill(dtype: DType, numbers: &mut SplitMix64, buffer: &mut AlignedBuffer) {
-    match dtype {
-        DType::F32 => {
-            for value in buffer.as_mut_slice::<f32>() {
-                *value = numbers.next_unit() * 10.0 - 5.0;
-            }
-        }
-        DType::I32 => {
-            for value in buffer.as_mut_slice::<i32>() {
-                *value = numbers.next_below(101) as i32;
-            }
-        }
-        DType::I64 => {
-            for value in buffer.as_mut_slice::<i64>() {
-                *value = i64::from(numbers.next_below(101));
-            }
-        }
-        _ => {
-            for value in buffer.bytes_mut() {
-                *value = numbers.next_below(2) as u8;
-            }
-        }
-    }
-}
-
-/// The `SplitMix64` generator: a counter, and a mixing function over it (Steele, Lea, Flood: "Fast
-/// splittable pseudorandom number generators", OOPSLA 2014; constants of Vigna's public domain
-/// `splitmix64.c`).
-struct SplitMix64(u64);
-
-impl SplitMix64 {
-    /// A stream of its own for each input of each record.
-    fn for_stream(seed: u64, record: u64, input: u64) -> Self {
-        let start = mix(seed ^ mix(record ^ mix(input)));
-        Self(start)
-    }
-
-    fn next(&mut self) -> u64 {
-        let word = mix(self.0);
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        word
-    }
-
-    /// Uniform in [0, 1), a multiple of 2^-24.
-    fn next_unit(&mut self) -> f32 {
-        (self.next() >> 40) as f32 / (1_u32 << 24) as f32
-    }
-
-    /// Uniform below `bound`, but for a bias of at most `bound` / 2^64.
-    fn next_below(&mut self, bound: u32) -> u32 {
-        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u32
-    }
-}
-
-/// The output of `SplitMix64` in the state before its increment.
-fn mix(state: u64) -> u64 {
-    let z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]
@@ -173,19 +165,6 @@ mod tests {
                 input_type: TensorType::new(dtype, shape).into(),
             })
             .collect()
-    }
-
-    #[test]
-    fn generator_gives_the_published_sequence() {
-        // First outputs of splitmix64.c for the state 1234567.
-        let mut numbers = SplitMix64(1_234_567);
-        let expected = [
-            6_457_827_717_110_365_317,
-            3_203_168_211_198_807_973,
-            9_817_491_932_198_370_423,
-            4_593_380_528_125_082_431,
-        ];
-        assert_eq!(expected.map(|_| numbers.next()), expected);
     }
 
     #[test]
@@ -215,9 +194,56 @@ mod tests {
     }
 
     #[test]
-    fn largest_float_is_below_five() {
-        let largest = ((1_u32 << 24) - 1) as f32 / (1_u32 << 24) as f32;
-        assert!(largest * 10.0 - 5.0 < 5.0);
+    fn every_input_has_its_distribution() {
+        let inputs = inputs(&[
+            (DType::F32, &[100, 100]),
+            (DType::F32, &[100, 100]),
+            (DType::I32, &[10_000]),
+            (DType::I64, &[10_000]),
+        ]);
+        let distributions = [
+            Some(Distribution::Normal { mean: 10.0, std: 2.0 }),
+            Some(Distribution::Uniform { low: 0.0, high: 1.0 }),
+            Some(Distribution::Normal { mean: -3.0, std: 1.5 }),
+            Some(Distribution::Uniform { low: -5.0, high: 7.0 }),
+        ];
+        let mut source = random_with(&inputs, &distributions, 2, 7).unwrap();
+        let mut record = Record::for_inputs(&inputs).unwrap();
+        source.read(0, 1, &mut record).unwrap();
+        let moments = |values: Vec<f64>| {
+            let n = values.len() as f64;
+            let mean = values.iter().sum::<f64>() / n;
+            let of_power = |p| values.iter().map(|v| (v - mean).powi(p)).sum::<f64>() / n;
+            (mean, of_power(2).sqrt(), of_power(4) / of_power(2).powi(2))
+        };
+        let wide = |values: &[f32]| values.iter().map(|&it| f64::from(it)).collect::<Vec<_>>();
+        // Mean, standard deviation and kurtosis: 3 for normal, 1.8 for uniform numbers.
+        let near = |(a, b, c): (f64, f64, f64), (x, y, z): (f64, f64, f64)| {
+            assert!((a - x).abs() < 0.1 && (b - y).abs() < 0.05, "{a} {b}");
+            assert!((c - z).abs() < 0.15, "{c}");
+        };
+        near(moments(wide(record.inputs[0].as_slice())), (10.0, 2.0, 3.0));
+        near(moments(wide(record.inputs[1].as_slice())), (0.5, 0.289, 1.8));
+        let ints = record.inputs[2].as_slice::<i32>().iter().map(|&it| f64::from(it)).collect();
+        near(moments(ints), (-3.0, 1.528, 3.0));
+        let longs = record.inputs[3].as_slice::<i64>();
+        assert_eq!((longs.iter().min(), longs.iter().max()), (Some(&-5), Some(&7)));
+    }
+
+    #[test]
+    fn distributions_that_do_not_fit_are_refused() {
+        let inputs = inputs(&[(DType::I32, &[2])]);
+        for (distribution, expected) in [
+            (Distribution::Uniform { low: 1.0, high: 0.0 }, "above"),
+            (Distribution::Uniform { low: 0.5, high: 3.0 }, "whole numbers"),
+            (Distribution::Uniform { low: 0.0, high: 3e9 }, "INT32"),
+            (Distribution::Normal { mean: 0.0, std: -1.0 }, "negative"),
+            (Distribution::Normal { mean: f64::NAN, std: 1.0 }, "finite"),
+        ] {
+            let refused = random_with(&inputs, &[Some(distribution)], 3, 0).err().unwrap();
+            assert_eq!(refused.kind(), ErrorKind::Usage);
+            assert!(refused.to_string().contains(expected), "{refused}");
+        }
     }
 
     #[test]

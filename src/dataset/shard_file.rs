@@ -8,6 +8,7 @@ use super::arrays::{self, ArraysFile};
 use super::h5::H5File;
 use super::problems::{Fault, ShardReport};
 use super::raw::RawFiles;
+use super::text::TextFile;
 use super::{BadRecords, DataFormat, InputSpec, OpenOptions, Record};
 
 /// An open shard.
@@ -37,8 +38,8 @@ pub(super) fn open(
 ) -> Result<Box<dyn ShardFile>, Vec<String>> {
     let OpenOptions { format, cast, .. } = options;
     let format = if format == DataFormat::Auto { detect(path) } else { format };
-    if cast && matches!(format, DataFormat::List | DataFormat::Directory) {
-        return Err(vec!["has raw files, which have no type to be cast from".to_owned()]);
+    if cast && matches!(format, DataFormat::List | DataFormat::Directory | DataFormat::Text) {
+        return Err(vec!["has values without a type that they could be cast from".to_owned()]);
     }
     let arrays = match format {
         DataFormat::Auto | DataFormat::H5 => {
@@ -46,6 +47,7 @@ pub(super) fn open(
         }
         DataFormat::List => return Ok(Box::new(RawFiles::of_list(path, inputs)?)),
         DataFormat::Directory => return Ok(Box::new(RawFiles::of_directory(path, inputs)?)),
+        DataFormat::Text => return Ok(Box::new(TextFile::open(path, inputs)?)),
         DataFormat::Npy => arrays::npy::open(path),
         DataFormat::Npz => arrays::npz::open(path),
         DataFormat::Safetensors => arrays::safetensors::open(path),

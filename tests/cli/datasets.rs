@@ -64,6 +64,75 @@ fn nothing_to_pack_is_an_error() {
     assert_eq!(names(&folder), before);
 }
 
+/// All floats of the first input.
+fn floats(folder: &Folder, name: &str, records: usize) -> Vec<f32> {
+    let file = hdf5::File::open(folder.path(name)).unwrap();
+    let read = |i| file.dataset(&format!("value/{i}/0")).unwrap().read_raw::<f32>().unwrap();
+    (0..records).flat_map(read).collect()
+}
+
+#[test]
+fn random_values_are_distributed_as_asked() {
+    let folder = Folder::new();
+    let random = "dataset random --input-model model.tflite -n 2";
+    folder.run(&format!("{random} -o a.h5 --uniform 0,1 --seed 9")).succeeds();
+    assert!(floats(&folder, "a.h5", 2).iter().all(|it| (0.0..1.0).contains(it)));
+    folder.run(&format!("{random} -o b.h5 --normal serving_default_image:0=-100,0.5")).succeeds();
+    let values = floats(&folder, "b.h5", 2);
+    assert!(values.iter().all(|it| (it + 100.0).abs() < 4.0));
+    assert!(values.iter().any(|it| (it + 100.0).abs() > 0.5));
+    for (options, said) in [
+        ("--uniform 1,0", "the smallest value 1 is above the largest, 0"),
+        ("--normal 0,1 --uniform 0,1", "all inputs are given two distributions"),
+        ("--normal x=0,1", "the model has no input `x`"),
+        ("--normal 0", "expected two numbers"),
+        ("--values a.txt --seed 3", "cannot be used with"),
+    ] {
+        let line = format!("dataset random --input-model model.tflite -o c.h5 {options}");
+        folder.run(&line).exits_with(2).says(said);
+    }
+    assert!(!folder.exists("c.h5"));
+}
+
+#[test]
+fn explicit_values_are_written_as_they_are() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("values")).unwrap();
+    let elements = 24 * 24 * 3;
+    for record in [0, 2, 10] {
+        let line: Vec<String> = (0..elements).map(|e| format!("{record}.{e:04}")).collect();
+        fs::write(folder.path(&format!("values/{record}.txt")), line.join(", ")).unwrap();
+    }
+    folder
+        .run("dataset random --input-model model.tflite -o a.h5 --values values")
+        .succeeds()
+        .says("a.h5: 3 records");
+    let values = floats(&folder, "a.h5", 3);
+    assert_eq!(values[..2], [0.0, 0.0001]);
+    // In natural order.
+    assert_eq!(values[elements + 25], 2.0025);
+    assert_eq!(values[2 * elements + 1700], 10.17);
+    let line = "record --input-model model.tflite --input-data values --input-data-format text \
+                --checkpoint a.rmm";
+    folder.run(line).succeeds().says("recorded 3 records");
+    folder.run("record --input-model model.tflite --input-data a.h5 --checkpoint b.rmm").succeeds();
+    let ranges = |file: &str| {
+        let stdout = folder.run(&format!("inspect {file} --observations")).succeeds().stdout;
+        let lines = stdout
+            .lines()
+            .skip(1)
+            .map(|it| it.split_once('\t').unwrap().1.split_once('\t').unwrap().1.to_owned());
+        lines.collect::<Vec<_>>()
+    };
+    assert_eq!(ranges("a.rmm"), ranges("b.rmm"));
+    fs::write(folder.path("values/3.txt"), "1, 2").unwrap();
+    folder
+        .run("dataset random --input-model model.tflite -o b.h5 --values values")
+        .exits_with(1)
+        .says("values/3.txt: record 0, input 0")
+        .says("line 1 has 2 values, the model expects FLOAT32 [1, 24, 24, 3]");
+}
+
 #[test]
 fn progress_of_packing_is_told() {
     let folder = Folder::new();

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::record::{DataFormatArg, OnBadRecord, Progress};
-use super::value::InputShape;
+use super::value::{InputNumbers, InputShape};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum DatasetCommand {
@@ -48,6 +48,31 @@ pub(in crate::cli) struct DatasetRandomArgs {
     /// Seed of the random numbers
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub seed: u64,
+    /// Uniform values of an input, or of all numeric ones without a name; repeatable [default: -5,5 for
+    /// floats, 0,100 for integers]
+    #[arg(
+        long,
+        value_name = "[NAME=]LOW,HIGH",
+        value_parser = InputNumbers::parse,
+        allow_hyphen_values = true
+    )]
+    pub uniform: Vec<InputNumbers>,
+    /// Normal values of an input, or of all numeric ones without a name; repeatable
+    #[arg(
+        long,
+        value_name = "[NAME=]MEAN,STD",
+        value_parser = InputNumbers::parse,
+        allow_hyphen_values = true
+    )]
+    pub normal: Vec<InputNumbers>,
+    /// Instead of random values those of a text file, or of the .txt files in a folder: a line per input, values
+    /// separated by commas
+    #[arg(
+        long,
+        value_name = "PATH",
+        conflicts_with_all = ["records", "seed", "uniform", "normal"]
+    )]
+    pub values: Option<String>,
     #[command(flatten)]
     pub output: H5Args,
 }

@@ -16,7 +16,7 @@ pub(super) use self::record::{
     ArithmeticArg, DataFormatArg, MemoryArg, OnBadRecord, Progress, RecordArgs,
 };
 pub(super) use self::report::ReportArgs;
-pub(super) use self::value::{InputShape, RecordRange};
+pub(super) use self::value::{InputNumbers, InputShape, RecordRange};
 
 /// Calibration recorder for post-training quantization
 ///

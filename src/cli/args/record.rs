@@ -174,6 +174,8 @@ pub(in crate::cli) enum DataFormatArg {
     /// Text: a line per record, with the path of a raw file per input
     #[value(alias = "filelist")]
     List,
+    /// Text: a line per input with its values, separated by commas
+    Text,
     /// Folder of raw files: a record each, or <record>.<input>
     #[value(alias = "dir")]
     Directory,
@@ -188,6 +190,7 @@ impl From<DataFormatArg> for crate::dataset::DataFormat {
             DataFormatArg::Npz => Self::Npz,
             DataFormatArg::Safetensors => Self::Safetensors,
             DataFormatArg::List => Self::List,
+            DataFormatArg::Text => Self::Text,
             DataFormatArg::Directory => Self::Directory,
         }
     }

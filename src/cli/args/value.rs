@@ -35,6 +35,32 @@ fn dimension(text: &str) -> Result<Option<usize>, String> {
     }
 }
 
+/// Two numbers for a model input, given as `NAME=A,B`, or for all of them, as `A,B`.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::cli) struct InputNumbers {
+    /// Name of the input tensor.
+    pub name: Option<String>,
+    /// The numbers.
+    pub numbers: (f64, f64),
+}
+
+impl InputNumbers {
+    /// Parses it; the name may itself contain `=`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (name, numbers) = match text.rsplit_once('=') {
+            Some(("", _)) => return Err("the name of the input is missing before `=`".to_owned()),
+            Some((name, numbers)) => (Some(name.to_owned()), numbers),
+            None => (None, text),
+        };
+        let number = |text: &str| {
+            text.trim().parse::<f64>().map_err(|_| format!("`{text}` is not a number"))
+        };
+        let (first, second) =
+            numbers.split_once(',').ok_or("expected two numbers, for instance 0,1")?;
+        Ok(Self { name, numbers: (number(first)?, number(second)?) })
+    }
+}
+
 /// Consecutive records of a dataset, given as `A..B`, `A..` or `..B`; never none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli) struct RecordRange {
@@ -133,6 +159,16 @@ mod tests {
         assert_eq!(size("2 MiB"), Ok(2 << 20));
         for bad in ["", "G", "-1M", "0", "1X", "nan", "1e30"] {
             assert!(size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn input_numbers() {
+        let parse = |text| InputNumbers::parse(text).map(|it| (it.name, it.numbers));
+        assert_eq!(parse("-1,2.5"), Ok((None, (-1.0, 2.5))));
+        assert_eq!(parse("a=b:0=0, 1e3"), Ok((Some("a=b:0".to_owned()), (0.0, 1000.0))));
+        for bad in ["", "1", "x=", "x=1", "=1,2", "1,2,3", "a,b"] {
+            assert!(InputNumbers::parse(bad).is_err(), "{bad}");
         }
     }
 

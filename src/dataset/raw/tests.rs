@@ -110,7 +110,7 @@ fn what_is_wrong_is_said() {
     let two = two_inputs();
     for (lines, expected) in [
         ("", "has no records: it has no lines"),
-        ("x flag\n\nx flag\n", "line 2 is empty: every line is a record"),
+        ("x flag\n\nx flag\n", "line 2 is empty"),
         ("x flag x\n", "record 0 has 3 paths, the model has 2 inputs"),
         ("x flag\nx flag x\n", "record 1 has 3 paths, the model has 2 inputs"),
         ("x flag\nx gone\n", "record 1, input 1 (\"flag\"): gone does not exist"),
