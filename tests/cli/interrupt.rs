@@ -31,12 +31,21 @@ fn signals_commit_and_tell_how_to_go_on() {
 #[test]
 fn the_second_signal_ends_at_once() {
     let (folder, whole) = folder_with_data();
-    let started = folder.start(LINE, 2);
-    // It waits for its reader, so the first signal cannot end it.
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    let mut started = folder.start(LINE, 2);
+    // When it waits for its reader, the first signal cannot end it.
+    let mut len = 0;
+    loop {
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        let before = std::mem::replace(&mut len, folder.read("out.rmm").len());
+        if before == len {
+            break;
+        }
+    }
     started.signal("INT");
     std::thread::sleep(std::time::Duration::from_millis(100));
+    assert!(started.is_running());
     started.signal("INT");
+    started.ends_unread();
     started.finish().exits_with(130);
     folder.run(LINE).succeeds();
     assert_eq!(folder.read("out.circle"), whole);

@@ -127,6 +127,22 @@ impl Started {
         self.child.stderr = None;
     }
 
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("its state").is_none()
+    }
+
+    /// Waits for its end, though nobody reads what it says.
+    pub fn ends_unread(&mut self) {
+        for _ in 0..2000 {
+            if !self.is_running() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        self.child.kill().expect("it can be ended");
+        panic!("{}: it goes on", self.line);
+    }
+
     /// Reads everything it still says, and waits for its end.
     pub fn finish(self) -> Run {
         Run::new(&self.line, &self.child.wait_with_output().expect("the program ends"))
