@@ -7,6 +7,7 @@
 mod args;
 mod command;
 mod config;
+mod outputs;
 mod printer;
 mod progress;
 mod signals;
@@ -28,6 +29,8 @@ enum ExitStatus {
     Success,
     /// What was asked is answered with no, or an error was shown already.
     Failure,
+    /// What was asked cannot be answered, where "no" is an answer; the error was shown already.
+    Trouble,
     /// Stopped by a signal, with everything committed.
     Interrupted(i32),
 }
@@ -41,6 +44,7 @@ pub fn main() -> ExitCode {
     match run(cli, &printer) {
         Ok(ExitStatus::Success) => ExitCode::SUCCESS,
         Ok(ExitStatus::Failure) => ExitCode::FAILURE,
+        Ok(ExitStatus::Trouble) => ExitCode::from(2),
         Ok(ExitStatus::Interrupted(signal)) => ExitCode::from(128_u8.wrapping_add(signal as u8)),
         Err(error) => {
             printer.error(&error);
@@ -59,6 +63,7 @@ fn run(cli: Cli, printer: &Printer) -> Result<ExitStatus> {
         Command::Merge(args) => command::merge::run(&args, printer),
         Command::Inspect(args) => command::inspect::run(&args, printer),
         Command::Report(args) => command::report::run(&args, printer),
+        Command::Compare(args) => Ok(command::compare::run(&args, printer)),
         Command::Import(args) => command::import::run(&args, printer),
         Command::Verify(args) => command::verify::run(&args, printer),
         Command::Dataset(command) => dataset(command, printer),

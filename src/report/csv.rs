@@ -4,11 +4,20 @@ use crate::error::{Error, Result};
 
 /// A table with a line for each tensor. Numbers are written so that reading them gives the same bits.
 pub(super) fn write(report: &Report) -> Result<String> {
+    let rows = report.tensors.iter().map(|tensor| cells(report, tensor));
+    table(titles(report).into_iter(), rows)
+}
+
+/// A table with titles.
+pub(super) fn table(
+    titles: impl Iterator<Item = String>,
+    rows: impl Iterator<Item = Vec<String>>,
+) -> Result<String> {
     let mut table = csv::Writer::from_writer(Vec::new());
-    let failed = |error: csv::Error| Error::internal("a report is not CSV").with_source(error);
-    table.write_record(titles(report)).map_err(failed)?;
-    for tensor in &report.tensors {
-        table.write_record(cells(report, tensor)).map_err(failed)?;
+    let failed = |error: csv::Error| Error::internal("a table is not CSV").with_source(error);
+    table.write_record(titles).map_err(failed)?;
+    for row in rows {
+        table.write_record(row).map_err(failed)?;
     }
     let bytes = table.into_inner().map_err(|error| Error::internal(error.to_string()))?;
     String::from_utf8(bytes).map_err(|error| Error::internal(error.to_string()))

@@ -10,10 +10,12 @@
 //! - `statistics`: what follows from these: movement, outliers, flags;
 //! - `network`: what the model says about the tensors;
 //! - `csv`, `json`, `svg`: for other tools;
+//! - `compare`: two sets of ranges side by side;
 //! - `html`: the page, whose parts are in `assets/`.
 #![forbid(unsafe_code)]
 
 mod collect;
+mod compare;
 mod csv;
 mod facts;
 mod html;
@@ -27,6 +29,7 @@ mod svg;
 mod tests;
 mod tracker;
 
+pub use compare::{Comparison, Difference, NamedRange, Ranges, difference};
 pub use facts::{
     Described, ModeFacts, ModelFacts, RecordExtremes, Segment, SettingsFacts, ShardFacts,
     SkippedFacts, Summary, unobserved_reason,

@@ -10,6 +10,7 @@ fn help_of_every_command() {
         "merge",
         "inspect",
         "report",
+        "compare",
         "import",
         "verify",
         "dataset pack",

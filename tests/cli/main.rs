@@ -1,6 +1,7 @@
 //! Runs the program as a person or a script would.
 
 mod bad_records;
+mod compare;
 mod compatibility;
 mod datasets;
 mod errors;

@@ -15,7 +15,7 @@ pub(super) use self::estimator::EstimatorArgs;
 pub(super) use self::record::{
     ArithmeticArg, DataFormatArg, MemoryArg, OnBadRecord, Progress, RecordArgs,
 };
-pub(super) use self::report::ReportArgs;
+pub(super) use self::report::{CompareArgs, ReportArgs};
 pub(super) use self::value::{InputNumbers, InputShape, RecordRange};
 
 /// Calibration recorder for post-training quantization
@@ -54,6 +54,9 @@ The option names of ONE's record-minmax (--input_model, --min_percentile, ...) a
 Exit codes: 0 done, 1 failed, 2 wrong usage; 129, 130, 143 interrupted by SIGHUP, SIGINT, SIGTERM.
 Whatever ends a run, the recording keeps what was committed, and --resume goes on from there.";
 
+const COMPARE_EXIT_CODES: &str = "\
+Exit codes, as those of diff: 0 no range differs, 1 some do, 2 they cannot be compared.";
+
 /// How much is said.
 #[derive(Args, Clone, Copy, Debug)]
 pub(super) struct TalkArgs {
@@ -74,6 +77,9 @@ pub(super) enum Command {
     Inspect(InspectArgs),
     /// Write what a recording says about each tensor: ranges, convergence, outliers
     Report(ReportArgs),
+    /// Compare the ranges of two recordings or models
+    #[command(after_help = COMPARE_EXIT_CODES)]
+    Compare(CompareArgs),
     /// Convert a TFLite model to circle
     Import(ImportArgs),
     /// Check that a model has the ranges of a recording and is otherwise unchanged

@@ -28,3 +28,26 @@ pub(in crate::cli) struct ReportArgs {
     #[command(flatten)]
     pub estimator: EstimatorArgs,
 }
+
+#[derive(Args, Debug)]
+pub(in crate::cli) struct CompareArgs {
+    /// A recording (.rmm), or a circle or TFLite model with ranges
+    pub a: PathBuf,
+    /// Another one
+    pub b: PathBuf,
+    /// Difference up to which ranges count as equal, as a part of the wider one's width
+    #[arg(long, value_name = "PART", default_value_t = 0.0, allow_negative_numbers = true)]
+    pub threshold: f64,
+    /// List all tensors, not only those that differ
+    #[arg(long)]
+    pub all: bool,
+    /// Write all tensors as JSON; `-` for standard output
+    #[arg(long, value_name = "FILE", help_heading = "Outputs")]
+    pub json: Option<PathBuf>,
+    /// Write a table of all tensors, separated by commas; `-` for standard output
+    #[arg(long, value_name = "FILE", help_heading = "Outputs")]
+    pub csv: Option<PathBuf>,
+    /// How the ranges of recordings are estimated
+    #[command(flatten)]
+    pub estimator: EstimatorArgs,
+}

@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(super) mod compare;
 pub(super) mod dataset;
 pub(super) mod embed;
 pub(super) mod import;
@@ -9,6 +10,10 @@ pub(super) mod record;
 pub(super) mod report;
 pub(super) mod usage;
 pub(super) mod verify;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 use crate::circle::TensorRange;
 use crate::error::{Error, Result};
@@ -47,4 +52,14 @@ fn tensor_ranges(
             .with_hint("the recording has no usable record: look at the dataset"));
     }
     Ok(found)
+}
+
+/// Whether a file is a model, or else a recording: by content, and by name where that says nothing.
+fn is_model(path: &Path) -> Result<bool> {
+    let failed = |error| Error::io("open", path, error);
+    let mut start = Vec::new();
+    File::open(path).map_err(failed)?.take(8).read_to_end(&mut start).map_err(failed)?;
+    let has_identifier = start.ends_with(b"CIR0") || start.ends_with(b"TFL3");
+    let has_name = path.extension().is_some_and(|it| it == "circle" || it == "tflite");
+    Ok(has_identifier || has_name)
 }

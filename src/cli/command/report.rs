@@ -2,13 +2,12 @@ use std::path::{Path, PathBuf};
 
 use crate::circle::{ModelFile, source_fingerprint};
 use crate::error::{Error, Result};
-use crate::output;
 use crate::recording::{MEMORY_BUDGET, Reader};
 use crate::report::{Mode, Options, Report};
 
 use super::super::ExitStatus;
 use super::super::args::{EstimatorArgs, ReportArgs};
-use super::super::config::{check_writable, is_same_file};
+use super::super::outputs;
 use super::super::printer::Printer;
 use super::super::text;
 
@@ -16,7 +15,11 @@ use super::super::text;
 pub(in crate::cli) fn run(args: &ReportArgs, printer: &Printer) -> Result<ExitStatus> {
     let modes = modes(&args.estimator)?;
     let chosen = modes.iter().position(|it| it.name == args.estimator.mode.name());
-    let outputs = Outputs::of(args)?;
+    let outputs = outputs(args);
+    let files: Vec<&Path> = outputs.iter().map(|(_, path)| path.as_path()).collect();
+    let sources = [Some(&args.recording), args.input_model.as_ref()];
+    let sources: Vec<&Path> = sources.into_iter().flatten().map(PathBuf::as_path).collect();
+    outputs::check(&files, &sources)?;
 
     let reader = Reader::open(&args.recording)?;
     let model = match &args.input_model {
@@ -35,7 +38,9 @@ pub(in crate::cli) fn run(args: &ReportArgs, printer: &Printer) -> Result<ExitSt
             memory_budget: MEMORY_BUDGET,
         },
     )?;
-    outputs.write(&report, printer)?;
+    for (kind, path) in &outputs {
+        outputs::write(path, &kind.text(&report)?, printer)?;
+    }
     Ok(ExitStatus::Success)
 }
 
@@ -63,7 +68,20 @@ fn open_model(path: &Path, recording: &Path, reader: &Reader) -> Result<crate::g
 }
 
 /// What is written where.
-struct Outputs(Vec<(Kind, PathBuf)>);
+fn outputs(args: &ReportArgs) -> Vec<(Kind, PathBuf)> {
+    let given = [
+        (Kind::Page, &args.output),
+        (Kind::Json, &args.json),
+        (Kind::Csv, &args.csv),
+        (Kind::Svg, &args.svg),
+    ];
+    let mut outputs: Vec<(Kind, PathBuf)> =
+        given.into_iter().filter_map(|(kind, path)| Some((kind, path.clone()?))).collect();
+    if outputs.is_empty() {
+        outputs.push((Kind::Page, args.recording.with_extension("html")));
+    }
+    outputs
+}
 
 #[derive(Clone, Copy)]
 enum Kind {
@@ -73,63 +91,13 @@ enum Kind {
     Svg,
 }
 
-impl Outputs {
-    fn of(args: &ReportArgs) -> Result<Self> {
-        let given = [
-            (Kind::Page, &args.output),
-            (Kind::Json, &args.json),
-            (Kind::Csv, &args.csv),
-            (Kind::Svg, &args.svg),
-        ];
-        let mut outputs: Vec<(Kind, PathBuf)> =
-            given.into_iter().filter_map(|(kind, path)| Some((kind, path.clone()?))).collect();
-        if outputs.is_empty() {
-            outputs.push((Kind::Page, args.recording.with_extension("html")));
+impl Kind {
+    fn text(self, report: &Report) -> Result<String> {
+        match self {
+            Self::Page => report.to_html(),
+            Self::Json => report.to_json(),
+            Self::Csv => report.to_csv(),
+            Self::Svg => Ok(report.to_svg()),
         }
-        for (i, (_, path)) in outputs.iter().enumerate() {
-            if outputs[..i].iter().any(|(_, other)| is_same_file(other, path)) {
-                let place = if is_stdout(path) {
-                    "standard output".into()
-                } else {
-                    path.display().to_string()
-                };
-                return Err(Error::usage(format!("two outputs would go to {place}"))
-                    .with_hint("give each a file of its own"));
-            }
-            let sources = [Some(&args.recording), args.input_model.as_ref()];
-            if sources.into_iter().flatten().any(|it| is_same_file(it, path)) {
-                return Err(Error::usage(format!(
-                    "the output {} would overwrite one of its sources",
-                    path.display()
-                ))
-                .with_hint("choose another file"));
-            }
-            if !is_stdout(path) {
-                check_writable(path)?;
-            }
-        }
-        Ok(Self(outputs))
     }
-
-    fn write(&self, report: &Report, printer: &Printer) -> Result<()> {
-        for (kind, path) in &self.0 {
-            let text = match kind {
-                Kind::Page => report.to_html()?,
-                Kind::Json => report.to_json()?,
-                Kind::Csv => report.to_csv()?,
-                Kind::Svg => report.to_svg(),
-            };
-            if is_stdout(path) {
-                printer.data(&text)?;
-            } else {
-                output::write(path, text.as_bytes())?;
-                printer.say(format_args!("{}: written", path.display()));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn is_stdout(path: &Path) -> bool {
-    path == Path::new("-")
 }
