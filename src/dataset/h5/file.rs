@@ -42,7 +42,7 @@ impl H5File {
         // Only its presence counts, as for ONE's tools.
         let raw = value.attr("rawData").is_ok();
         let layout = if is_packed(&value).map_err(|problem| vec![problem])? {
-            Layout::Packed(PackedLayout::open(&value, raw, inputs, cast)?)
+            Layout::Packed(PackedLayout::open(path, &value, raw, inputs, cast)?)
         } else {
             let records = RecordLayout::open(value, raw, inputs, cast);
             Layout::Records(records.map_err(|problem| vec![problem])?)

@@ -9,6 +9,7 @@
 //! A file is *typed*, with the model's types and shapes in either byte order, or
 //! *raw* (`/value` has an attribute `rawData`), with the bytes of each input and no shape.
 
+mod direct;
 mod element;
 mod failure;
 mod file;

@@ -1,6 +1,7 @@
 //! The layout with a dataset per input, which holds that input of all records: `/value/<input>`.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use hdf5::{Dataset, Group, IndexType, IterationOrder};
 
@@ -29,6 +30,7 @@ impl PackedLayout {
     /// # Errors
     /// All that is wrong with the file, to be put after its name.
     pub fn open(
+        path: &Path,
         value: &Group,
         raw: bool,
         specs: &[InputSpec],
@@ -49,7 +51,7 @@ impl PackedLayout {
             match opened {
                 Ok((dataset, element, shape)) => {
                     counts.push((index, shape.first().copied().unwrap_or(0) as u64));
-                    let staging = Staging::new(dataset, element, shape, block_bytes);
+                    let staging = Staging::new(path, dataset, element, shape, block_bytes);
                     inputs.push(PackedInput { input, staging });
                 }
                 Err(problem) => problems.push(format!("{}: {problem}", name_input(index, specs))),

@@ -1,10 +1,12 @@
 //! Records of one packed dataset, read ahead in blocks.
 
 use std::ops::Range;
+use std::path::Path;
 
 use hdf5::dataset::Layout;
 use hdf5::{Dataset, Hyperslab, Selection, SliceOrIndex};
 
+use super::direct::Direct;
 use super::element::{Element, Elements};
 use super::failure::reason;
 
@@ -31,15 +33,25 @@ pub(super) struct Staging {
     window: usize,
     /// The records that are held, and their elements.
     block: Option<(Range<usize>, Elements)>,
+    /// What reads instead of the library, if it can.
+    direct: Option<Direct>,
 }
 
 impl Staging {
-    /// Stages a dataset of a shape that was checked; a block takes `block_bytes` or a record.
-    pub fn new(dataset: Dataset, element: Element, shape: Vec<usize>, block_bytes: usize) -> Self {
+    /// Stages a dataset of a shape that was checked, in the file at `path`; a block takes `block_bytes` or
+    /// a record.
+    pub fn new(
+        path: &Path,
+        dataset: Dataset,
+        element: Element,
+        shape: Vec<usize>,
+        block_bytes: usize,
+    ) -> Self {
+        let direct = Direct::of(path, &dataset, element, &shape, block_bytes);
         // Other layouts have chunks too, but not of the dataset's shape.
         let chunk = if dataset.layout() == Layout::Chunked { dataset.chunk() } else { None };
         let plan = BlockPlan::new(&shape, element.byte_len(), chunk.as_deref(), block_bytes);
-        Self { dataset, element, shape, window: plan.row, plan, block: None }
+        Self { dataset, element, shape, window: plan.row, plan, block: None, direct }
     }
 
     /// Copies a record to `into`, which has its size.
@@ -47,6 +59,9 @@ impl Staging {
     /// # Errors
     /// Why it cannot be read.
     pub fn read(&mut self, record: usize, into: &mut [u8]) -> Result<(), String> {
+        if let Some(direct) = &mut self.direct {
+            return direct.read(record, into);
+        }
         let (records, elements) = match self.block.take() {
             Some((records, elements)) if records.contains(&record) => (records, elements),
             // What was held is freed before more is read.

@@ -1,5 +1,7 @@
 //! Tests of the packed layout.
 
+use super::super::direct::Direct;
+use super::super::element::Element;
 use super::super::staging::{BLOCK_BYTES, BlockPlan};
 use super::*;
 
@@ -348,5 +350,64 @@ fn shards_of_both_layouts_go_together() {
         assert_eq!(record.inputs[0].as_slice::<f32>(), expected_floats(position as usize));
         let first_id = 100 * position as i32 + 10;
         assert_eq!(record.inputs[1].as_slice::<i32>(), [first_id, first_id + 1]);
+    }
+}
+
+/// Plain datasets are read without the library, from wherever in the file they are.
+#[test]
+fn plain_datasets_are_read_from_their_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.h5");
+    let is_direct = |path: &Path| {
+        let dataset = hdf5::File::open(path).unwrap().dataset("value/0").unwrap();
+        let shape = dataset.shape();
+        Direct::of(path, &dataset, Element::F32, &shape, BLOCK_BYTES).is_some()
+    };
+    write_numbers(&path, 10, &[64], None);
+    assert!(is_direct(&path));
+    write_numbers(&path, 10, &[64], Some(&[2, 64]));
+    assert!(!is_direct(&path), "chunks");
+    // Behind a block of the user's, other datasets and a hole.
+    let options = hdf5::File::with_options().with_fcpl(|plist| plist.userblock(2048)).clone();
+    let file = options.create(&path).unwrap();
+    file.new_dataset::<u8>().shape(5).create("other").unwrap();
+    let value = file.create_group("value").unwrap();
+    let values: Vec<f32> = (0..30_u8).flat_map(|i| [f32::from(i); 64]).collect();
+    value.new_dataset::<f32>().shape([30, 64]).create("0").unwrap().write_raw(&values).unwrap();
+    drop((value, file));
+    assert!(is_direct(&path));
+    check_numbers(&path, &[input("x", DType::F32, &[64])], 0..30);
+    // In another file.
+    let link = directory.path().join("link.h5");
+    let file = hdf5::File::create(&link).unwrap();
+    file.link_external(&text(&path), "value", "value").unwrap();
+    drop(file);
+    assert!(!is_direct(&link), "a link");
+    check_numbers(&link, &[input("x", DType::F32, &[64])], 0..30);
+    // Nothing was ever written.
+    let file = hdf5::File::create(&path).unwrap();
+    let value = file.create_group("value").unwrap();
+    value.new_dataset::<f32>().shape([4, 64]).create("0").unwrap();
+    drop((value, file));
+    assert!(!is_direct(&path), "no place");
+    check_numbers(&path, &[input("x", DType::F32, &[64])], std::iter::once(0));
+}
+
+#[test]
+fn a_file_that_loses_its_end_is_an_error_of_the_records_there() {
+    for (shape, last) in [(64, 2999), (20_000, 39)] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.h5");
+        let inputs = write_numbers(&path, last + 1, &[shape], None);
+        let mut source = open_path(&path, &inputs).unwrap();
+        let mut record = Record::for_inputs(&inputs).unwrap();
+        source.read(0, 0, &mut record).unwrap();
+        let len = fs::metadata(&path).unwrap().len();
+        fs::File::options().write(true).open(&path).unwrap().set_len(len - 100).unwrap();
+        for number in 1..last as u64 {
+            source.read(0, number, &mut record).unwrap();
+        }
+        let error = source.read(0, last as u64, &mut record).unwrap_err();
+        assert!(error.to_string().contains("the file ends before it"), "{error}");
     }
 }
