@@ -93,15 +93,7 @@ impl RecordConfig {
             ));
         }
         let estimator = args.estimator.estimator()?;
-        let threads = match args.num_threads {
-            Some(threads @ 1..=MAX_THREADS) => threads,
-            Some(threads) => {
-                return Err(Error::usage(format!(
-                    "--num-threads must be between 1 and {MAX_THREADS}, not {threads}"
-                )));
-            }
-            None => thread::available_parallelism().map_or(1, NonZero::get),
-        };
+        let threads = threads(args.num_threads)?;
         let arithmetic = match (args.arithmetic, args.memory) {
             (None | Some(ArithmeticArg::Fast), MemoryArg::Normal) => Arithmetic::Fast,
             (None, MemoryArg::Small) => Arithmetic::Direct,
@@ -128,7 +120,7 @@ impl RecordConfig {
             output: files.output,
             recording: files.recording,
             cast: args.cast,
-            format: args.input_data_format.into(),
+            format: args.input_data_format.dataset()?,
             existing: match (args.resume, args.overwrite) {
                 (true, _) => Existing::Resume,
                 (_, true) => Existing::Overwrite,
@@ -158,6 +150,20 @@ impl RecordConfig {
             },
             progress: args.progress,
         })
+    }
+}
+
+/// The number of threads, by default all cores.
+///
+/// # Errors
+/// [`Usage`](crate::error::ErrorKind::Usage) for a number that makes no sense.
+pub(super) fn threads(chosen: Option<usize>) -> Result<usize> {
+    match chosen {
+        Some(threads @ 1..=MAX_THREADS) => Ok(threads),
+        Some(threads) => Err(Error::usage(format!(
+            "--num-threads must be between 1 and {MAX_THREADS}, not {threads}"
+        ))),
+        None => Ok(thread::available_parallelism().map_or(1, NonZero::get)),
     }
 }
 

@@ -7,28 +7,70 @@ use std::path::{Path, PathBuf};
 use super::problems::Problems;
 use super::{DataFormat, natural};
 
-/// Extensions by which a shard in a directory is recognised.
-fn extensions(format: DataFormat) -> &'static [&'static str] {
-    match format {
-        DataFormat::Auto => &["h5", "hdf5", "he5", "npy", "npz", "safetensors"],
-        DataFormat::H5 => &["h5", "hdf5", "he5"],
-        DataFormat::Npy => &["npy"],
-        DataFormat::Npz => &["npz"],
-        DataFormat::Safetensors => &["safetensors"],
-        DataFormat::List => &["txt", "lst", "list"],
-        DataFormat::Text => &["txt", "csv"],
-        // Those are shards themselves.
-        DataFormat::Directory => &[],
+/// Which files are looked for.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    /// Extensions by which those in a directory are recognised.
+    extensions: &'static [&'static str],
+    /// Whether directories are shards themselves.
+    takes_directories: bool,
+    /// Whether directories in directories are looked into.
+    is_deep: bool,
+    /// What to do where there are none.
+    advice: &'static str,
+}
+
+impl Wanted {
+    /// Images, also in the directories of classes.
+    pub const IMAGES: Self = Self {
+        extensions: &["jpg", "jpeg", "jpe", "png"],
+        takes_directories: false,
+        is_deep: true,
+        advice: "",
+    };
+
+    /// Shards of a format.
+    pub fn shards(format: DataFormat) -> Self {
+        let extensions: &[&str] = match format {
+            DataFormat::Auto => &["h5", "hdf5", "he5", "npy", "npz", "safetensors"],
+            DataFormat::H5 => &["h5", "hdf5", "he5"],
+            DataFormat::Npy => &["npy"],
+            DataFormat::Npz => &["npz"],
+            DataFormat::Safetensors => &["safetensors"],
+            DataFormat::List => &["txt", "lst", "list"],
+            DataFormat::Text => &["txt", "csv"],
+            DataFormat::Directory => &[],
+        };
+        let advice = match format {
+            DataFormat::Auto => {
+                "; for raw files, give --input-data-format directory; images are made a dataset with \
+                 `dataset pack`"
+            }
+            _ => "",
+        };
+        let takes_directories = format == DataFormat::Directory;
+        Self { extensions, takes_directories, is_deep: false, advice }
     }
+
+    /// Whether a file is wanted, by its name. Hidden files are not: they are what editors and archive
+    /// tools leave behind.
+    pub fn has(self, path: &Path) -> bool {
+        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+        !is_hidden(path) && self.extensions.iter().any(|e| e.eq_ignore_ascii_case(extension))
+    }
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 /// The files that `data` stands for, in order; see [`open_with`](super::open_with).
 ///
 /// A value that stands for nothing and a file that comes up twice are problems.
-pub(super) fn locate(data: &[String], format: DataFormat, problems: &mut Problems) -> Vec<PathBuf> {
+pub(super) fn locate(data: &[String], wanted: Wanted, problems: &mut Problems) -> Vec<PathBuf> {
     let mut paths = Vec::new();
     for value in data {
-        if let Err(problem) = expand(value, format, &mut paths) {
+        if let Err(problem) = expand(value, wanted, &mut paths) {
             problems.add(value, problem);
         }
     }
@@ -37,14 +79,14 @@ pub(super) fn locate(data: &[String], format: DataFormat, problems: &mut Problem
 }
 
 /// Appends the files that one value stands for.
-fn expand(value: &str, format: DataFormat, paths: &mut Vec<PathBuf>) -> Result<(), String> {
+fn expand(value: &str, wanted: Wanted, paths: &mut Vec<PathBuf>) -> Result<(), String> {
     let path = Path::new(value);
     // A file whose name happens to contain `[` is taken by name.
     let is_pattern = value.contains(['*', '?', '[']) && path.symlink_metadata().is_err();
     if is_pattern {
-        expand_pattern(value, format, paths)
-    } else if path.is_dir() && format != DataFormat::Directory {
-        expand_directory(path, format, paths)
+        expand_pattern(value, wanted, paths)
+    } else if path.is_dir() && !wanted.takes_directories {
+        expand_directory(path, wanted, paths)
     } else {
         // Whether it exists is checked with everything else when it is opened.
         paths.push(path.to_owned());
@@ -54,45 +96,40 @@ fn expand(value: &str, format: DataFormat, paths: &mut Vec<PathBuf>) -> Result<(
 
 fn expand_directory(
     directory: &Path,
-    format: DataFormat,
+    wanted: Wanted,
     paths: &mut Vec<PathBuf>,
 ) -> Result<(), String> {
-    let listing = list_shards(directory, extensions(format))
-        .map_err(|error| format!("cannot be listed: {error}"))?;
+    let mut listing = Vec::new();
+    list(directory, wanted, &mut listing).map_err(|error| format!("cannot be listed: {error}"))?;
     if listing.is_empty() {
-        let named = extensions(format).iter().map(|extension| format!(".{extension}"));
+        let named = wanted.extensions.iter().map(|extension| format!(".{extension}"));
         let named = named.collect::<Vec<_>>().join(", ");
-        let raw = match format {
-            DataFormat::Auto => "; for raw files, give --input-data-format directory",
-            _ => "",
-        };
-        return Err(format!("the directory has no shards (files named {named}){raw}"));
+        let what = if wanted.is_deep { "images" } else { "shards" };
+        return Err(format!("the directory has no {what} (files named {named}){}", wanted.advice));
     }
+    sort_naturally(&mut listing);
     paths.extend(listing);
     Ok(())
 }
 
-/// The shards directly in a directory, in natural order. Hidden files are left out: they are what
-/// editors and archive tools leave behind.
-fn list_shards(directory: &Path, extensions: &[&str]) -> io::Result<Vec<PathBuf>> {
-    let mut shards = Vec::new();
+/// Adds the wanted files in a directory.
+fn list(directory: &Path, wanted: Wanted, paths: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in directory.read_dir()? {
-        let path = entry?.path();
-        let hidden = path.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b"."));
-        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
-        if !hidden && extensions.iter().any(|e| e.eq_ignore_ascii_case(extension)) {
-            shards.push(path);
+        let entry = entry?;
+        let path = entry.path();
+        // Links to directories may lead back to where they are.
+        if wanted.is_deep && entry.file_type()?.is_dir() {
+            if !is_hidden(&path) {
+                list(&path, wanted, paths)?;
+            }
+        } else if wanted.has(&path) {
+            paths.push(path);
         }
     }
-    sort_naturally(&mut shards);
-    Ok(shards)
+    Ok(())
 }
 
-fn expand_pattern(
-    pattern: &str,
-    format: DataFormat,
-    paths: &mut Vec<PathBuf>,
-) -> Result<(), String> {
+fn expand_pattern(pattern: &str, wanted: Wanted, paths: &mut Vec<PathBuf>) -> Result<(), String> {
     // As in a shell, `*` does not match hidden files.
     let options = glob::MatchOptions { require_literal_leading_dot: true, ..Default::default() };
     let entries = glob::glob_with(pattern, options)
@@ -108,8 +145,8 @@ fn expand_pattern(
     }
     sort_naturally(&mut matches);
     for path in matches {
-        if path.is_dir() && format != DataFormat::Directory {
-            expand_directory(&path, format, paths)
+        if path.is_dir() && !wanted.takes_directories {
+            expand_directory(&path, wanted, paths)
                 .map_err(|problem| format!("{}: {problem}", path.display()))?;
         } else {
             paths.push(path);

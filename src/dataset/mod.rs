@@ -15,6 +15,7 @@ mod files;
 mod fit;
 mod h5;
 mod identity;
+mod images;
 mod lines;
 mod listing;
 mod locate;
@@ -26,11 +27,13 @@ mod shard_file;
 mod source;
 mod text;
 
+use self::locate::Wanted;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shard::ShardInfo;
 use crate::tensor::{AlignedBuffer, InputType};
 
 pub use h5::{H5Writer, write_h5};
+pub use images::{ChannelOrder, Filter, ImageFolder, ImageLayout, Preparation, Resize};
 pub use random::{DEFAULT_RANDOM_RECORDS, Distribution, random, random_with};
 
 /// One input of the model, in the model's order.
@@ -202,7 +205,7 @@ pub fn open_with(
     }
     check_inputs(inputs)?;
     let mut problems = problems::Problems::default();
-    let paths = locate::locate(data, options.format, &mut problems);
+    let paths = locate::locate(data, Wanted::shards(options.format), &mut problems);
     Ok(Box::new(source::FileSource::open(paths, inputs, options, problems)?))
 }
 

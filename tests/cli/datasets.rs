@@ -1,6 +1,7 @@
 //! Making datasets.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use crate::support::Folder;
 
@@ -131,6 +132,71 @@ fn explicit_values_are_written_as_they_are() {
         .exits_with(1)
         .says("values/3.txt: record 0, input 0")
         .says("line 1 has 2 values, the model expects FLOAT32 [1, 24, 24, 3]");
+}
+
+/// A folder of images.
+fn images() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/images")
+}
+
+#[test]
+fn images_become_a_dataset() {
+    let folder = Folder::new();
+    let pack = format!("{PACK} --input-data {}", images().display());
+    let torch = "--resize 26 --scale 1/255 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225";
+    folder.run(&format!("{pack} {torch} -o a.h5 --num-threads 1")).succeeds().says("5 records");
+    folder.run(&format!("{pack} {torch} -o b.h5 --num-threads 4")).succeeds();
+    assert_eq!(folder.read("a.h5"), folder.read("b.h5"));
+    let values = floats(&folder, "a.h5", 5);
+    assert_eq!(values.len(), 5 * 24 * 24 * 3);
+    // Black and white, normalized.
+    let (low, high) = (-0.485 / 0.229, (1.0 - 0.406) / 0.225);
+    assert!(values.iter().all(|&it| (low - 0.01..high + 0.01).contains(&it)));
+    folder.run(&format!("{pack} --standardize -o c.h5 --layout packed")).succeeds();
+    folder
+        .run("record --input-model model.tflite --input-data c.h5 --checkpoint c.rmm")
+        .succeeds()
+        .says("recorded 5 records");
+    for (line, said) in [
+        ("--mean 1,2", "mean has 2 values, but the image has 3 channels"),
+        ("--cast", "--cast is for datasets"),
+        ("--resize fit", "expected stretch, crop, none, or the pixels"),
+        ("--num-threads 0", "between 1 and 4096"),
+    ] {
+        folder.run(&format!("{pack} -o d.h5 {line}")).exits_with(2).says(said);
+    }
+    folder
+        .run(&format!("{PACK} --input-data a.h5 -o d.h5 --standardize"))
+        .exits_with(2)
+        .says("options about images are given");
+    let record = "record --input-model model.tflite --checkpoint d.rmm --input-data-format images";
+    folder.run(&format!("{record} --input-data .")).exits_with(2).says("dataset pack");
+    assert!(!folder.exists("d.h5") && !folder.exists("d.rmm"));
+}
+
+#[test]
+fn images_that_cannot_be_decoded() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("images")).unwrap();
+    for name in ["1-gray.png", "2-wide.png", "10-tall.png"] {
+        fs::copy(images().join(name), folder.path(&format!("images/{name}"))).unwrap();
+    }
+    fs::write(folder.path("images/3.png"), "no image").unwrap();
+    let before = names(&folder);
+    let line = format!("{PACK} --input-data images -o a.h5 --layout packed");
+    folder
+        .run(&line)
+        .exits_with(1)
+        .says("images/3.png: cannot be decoded")
+        .says("`--on-bad-record skip`");
+    assert_eq!(names(&folder), before);
+    folder
+        .run(&format!("{line} --on-bad-record skip"))
+        .succeeds()
+        .says("left out: images/3.png")
+        .says("a.h5: 3 records");
+    let file = hdf5::File::open(folder.path("a.h5")).unwrap();
+    assert_eq!(file.dataset("value/0").unwrap().shape(), [3, 1, 24, 24, 3]);
 }
 
 #[test]

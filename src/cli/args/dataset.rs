@@ -2,12 +2,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::images::ImageArgs;
 use super::record::{DataFormatArg, OnBadRecord, Progress};
 use super::value::{InputNumbers, InputShape};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum DatasetCommand {
-    /// Write a dataset in any format to one HDF5 file
+    /// Write a dataset in any format, or a folder of images, to one HDF5 file
     Pack(DatasetPackArgs),
     /// Write random records that fit a model to an HDF5 file
     Random(DatasetRandomArgs),
@@ -18,10 +19,11 @@ pub(in crate::cli) struct DatasetPackArgs {
     /// The model that the dataset is for, circle or TFLite
     #[arg(long, alias = "input_model", value_name = "FILE")]
     pub input_model: PathBuf,
-    /// Dataset: a file, a folder of shards, or a pattern; repeatable
+    /// Dataset: a file, a folder of shards or of images, or a pattern; repeatable
     #[arg(long, alias = "input_data", required = true, value_name = "PATH")]
     pub input_data: Vec<String>,
-    /// How the dataset is stored
+    /// How the dataset is stored; images (.jpg, .jpeg, .png), also in folders of folders, are recognised too, or
+    /// named `images`
     #[arg(long, alias = "input_data_format", value_enum, value_name = "FORMAT", default_value_t)]
     pub input_data_format: DataFormatArg,
     /// Cast numbers of other types to the model's: any to FLOAT32, integers that fit to INT32 and INT64
@@ -32,9 +34,14 @@ pub(in crate::cli) struct DatasetPackArgs {
     /// What to do about a record that cannot be used
     #[arg(long, value_enum, value_name = "POLICY", default_value_t)]
     pub on_bad_record: OnBadRecord,
+    /// Threads that decode images [default: all cores]
+    #[arg(long, alias = "num_threads", value_name = "N")]
+    pub num_threads: Option<usize>,
     /// How progress is shown
     #[arg(long, value_enum, value_name = "STYLE", default_value_t, help_heading = "Output")]
     pub progress: Progress,
+    #[command(flatten)]
+    pub images: ImageArgs,
 }
 
 #[derive(Args, Debug)]

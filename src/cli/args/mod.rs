@@ -2,6 +2,7 @@
 
 mod dataset;
 mod estimator;
+mod images;
 mod record;
 mod report;
 mod value;

@@ -4,6 +4,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::arithmetic::Arithmetic;
+use crate::dataset::DataFormat;
+use crate::error::{Error, Result};
 use crate::interpreter::DEFAULT_ROUNDS;
 
 use super::estimator::EstimatorArgs;
@@ -179,20 +181,32 @@ pub(in crate::cli) enum DataFormatArg {
     /// Folder of raw files: a record each, or <record>.<input>
     #[value(alias = "dir")]
     Directory,
+    /// Images, for `dataset pack`
+    #[value(hide = true)]
+    Images,
 }
 
-impl From<DataFormatArg> for crate::dataset::DataFormat {
-    fn from(arg: DataFormatArg) -> Self {
-        match arg {
-            DataFormatArg::Auto => Self::Auto,
-            DataFormatArg::H5 => Self::H5,
-            DataFormatArg::Npy => Self::Npy,
-            DataFormatArg::Npz => Self::Npz,
-            DataFormatArg::Safetensors => Self::Safetensors,
-            DataFormatArg::List => Self::List,
-            DataFormatArg::Text => Self::Text,
-            DataFormatArg::Directory => Self::Directory,
-        }
+impl DataFormatArg {
+    /// The format of a dataset.
+    ///
+    /// # Errors
+    /// [`Usage`](crate::error::ErrorKind::Usage) for images, of which a dataset has to be made.
+    pub fn dataset(self) -> Result<DataFormat> {
+        Ok(match self {
+            Self::Auto => DataFormat::Auto,
+            Self::H5 => DataFormat::H5,
+            Self::Npy => DataFormat::Npy,
+            Self::Npz => DataFormat::Npz,
+            Self::Safetensors => DataFormat::Safetensors,
+            Self::List => DataFormat::List,
+            Self::Text => DataFormat::Text,
+            Self::Directory => DataFormat::Directory,
+            Self::Images => {
+                return Err(Error::usage("images are no dataset yet").with_hint(
+                    "make one with `record-minmax dataset pack --input-data-format images`",
+                ));
+            }
+        })
     }
 }
 

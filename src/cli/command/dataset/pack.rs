@@ -2,19 +2,21 @@ use std::path::Path;
 
 use indicatif::HumanBytes;
 
-use crate::dataset::{self, BadRecords, H5Writer, InputSpec, OpenOptions, Record, RecordSource};
+use crate::dataset::{
+    self, BadRecords, H5Writer, ImageFolder, InputSpec, OpenOptions, Record, RecordSource,
+};
 use crate::error::{Error, ErrorKind, Result};
 
 use super::super::super::ExitStatus;
-use super::super::super::args::{DatasetPackArgs, OnBadRecord};
-use super::super::super::config::is_same_file;
+use super::super::super::args::{DataFormatArg, DatasetPackArgs, OnBadRecord};
+use super::super::super::config::{is_same_file, threads};
 use super::super::super::printer::Printer;
 use super::super::super::progress::Progress;
 use super::super::super::signals::{SignalWatch, signal_name};
 use super::super::super::text;
 use super::{check_output, h5_options, inputs_of};
 
-/// Writes a dataset to an HDF5 file.
+/// Writes a dataset, or images, to an HDF5 file.
 pub(in crate::cli) fn run(args: &DatasetPackArgs, printer: &Printer) -> Result<ExitStatus> {
     let output = &args.output.output;
     check_output(&args.output)?;
@@ -24,15 +26,15 @@ pub(in crate::cli) fn run(args: &DatasetPackArgs, printer: &Printer) -> Result<E
     }
     let signals = SignalWatch::start(printer)?;
     let inputs = inputs_of(&args.input_model, &args.output.input_shape)?;
-    let source = open(args, &inputs)?;
-    let total = source.shards().iter().map(|it| it.identity.records).sum();
+    let data = Data::open(args, &inputs)?;
+    let total = data.len();
     let exact = (args.on_bad_record == OnBadRecord::Stop).then_some(total);
     let mut packing = Packing {
         writer: H5Writer::create(output, &inputs, h5_options(&args.output, exact))?,
         progress: Progress::of_dataset(args.progress, total, printer),
         skips: args.on_bad_record == OnBadRecord::Skip,
     };
-    let packed = packing.pack(source, &inputs, &|| signals.cancel().is_requested());
+    let packed = packing.pack(data, &inputs, &|| signals.cancel().is_requested());
     let (elapsed, left_out) = packing.progress.finish();
     packed?;
     if let Some(signal) = signals.cancel().signal() {
@@ -60,17 +62,49 @@ pub(in crate::cli) fn run(args: &DatasetPackArgs, printer: &Printer) -> Result<E
     Ok(ExitStatus::Success)
 }
 
-fn open(args: &DatasetPackArgs, inputs: &[InputSpec]) -> Result<Box<dyn RecordSource>> {
-    let bad_records = match args.on_bad_record {
-        OnBadRecord::Stop => BadRecords::Refuse,
-        OnBadRecord::Skip => BadRecords::Leave,
-    };
-    let format = args.input_data_format.into();
-    dataset::open_with(
-        &args.input_data,
-        inputs,
-        OpenOptions { format, bad_records, cast: args.cast },
-    )
+/// Where records come from.
+enum Data {
+    Dataset(Box<dyn RecordSource>),
+    /// With the number of threads.
+    Images(ImageFolder, usize),
+}
+
+impl Data {
+    fn open(args: &DatasetPackArgs, inputs: &[InputSpec]) -> Result<Self> {
+        let threads = threads(args.num_threads)?;
+        let is_images = match args.input_data_format {
+            DataFormatArg::Images => true,
+            DataFormatArg::Auto => ImageFolder::is_meant(&args.input_data),
+            _ => false,
+        };
+        if is_images {
+            if args.cast {
+                return Err(Error::usage("--cast is for datasets, not for images"));
+            }
+            let preparation = args.images.preparation();
+            let images = ImageFolder::open(&args.input_data, inputs, &preparation)?;
+            return Ok(Self::Images(images, threads));
+        }
+        if args.images.is_given() {
+            return Err(Error::usage("options about images are given, but the data is a dataset")
+                .with_hint("for images, give --input-data-format images"));
+        }
+        let bad_records = match args.on_bad_record {
+            OnBadRecord::Stop => BadRecords::Refuse,
+            OnBadRecord::Skip => BadRecords::Leave,
+        };
+        let format = args.input_data_format.dataset()?;
+        let options = OpenOptions { format, bad_records, cast: args.cast };
+        Ok(Self::Dataset(dataset::open_with(&args.input_data, inputs, options)?))
+    }
+
+    /// Number of records.
+    fn len(&self) -> u64 {
+        match self {
+            Self::Dataset(source) => source.shards().iter().map(|it| it.identity.records).sum(),
+            Self::Images(images, _) => images.len(),
+        }
+    }
 }
 
 /// A file that is being filled.
@@ -83,7 +117,17 @@ struct Packing {
 
 impl Packing {
     /// Writes records until all are done, or it is to stop.
-    fn pack(
+    fn pack(&mut self, data: Data, inputs: &[InputSpec], stop: &dyn Fn() -> bool) -> Result<()> {
+        match data {
+            Data::Dataset(source) => self.pack_dataset(source, inputs, stop),
+            Data::Images(images, threads) => images.for_each(threads, &mut |number, record| {
+                self.take(record, "images", number)?;
+                Ok(!stop())
+            }),
+        }
+    }
+
+    fn pack_dataset(
         &mut self,
         mut source: Box<dyn RecordSource>,
         inputs: &[InputSpec],
