@@ -17,6 +17,8 @@ use crate::recording::{BlockRecords, Reader, TensorEntry};
 const MAX_SEGMENTS: usize = 4096;
 /// Records left out that are named at most.
 const MAX_SKIPPED: usize = 1000;
+/// Records without which nothing is said about whether ranges have settled.
+const ENOUGH_TO_TELL: u64 = 100;
 /// Suspects that are named at most.
 const MAX_SUSPECTS: usize = 20;
 
@@ -64,8 +66,8 @@ pub struct Summary {
     pub outlier: usize,
     /// Tensors with one number only.
     pub constant: usize,
-    /// Whether all but 5 % of the observed tensors have settled; `null` if nothing was observed, or nothing before the last
-    /// 10 % of the records.
+    /// Whether all but 5 % of the observed tensors have settled; `null` with fewer than 100 records, of which the last
+    /// 10 % say little.
     pub settled: Option<bool>,
 }
 
@@ -213,7 +215,7 @@ pub(super) fn report(reader: &Reader, file: &str, options: Options<'_>) -> Resul
         chosen: options.chosen,
         percentiles: PERCENTILES,
         buckets,
-        summary: summary(&tensors, options.chosen),
+        summary: summary(&tensors, options.chosen, records),
         shards: (reader.shards().iter())
             .map(|it| ShardFacts {
                 name: it.info.name.clone(),
@@ -274,7 +276,7 @@ fn tensor(
     tensor
 }
 
-fn summary(tensors: &[TensorReport], chosen: usize) -> Summary {
+fn summary(tensors: &[TensorReport], chosen: usize, records: u64) -> Summary {
     let count = |flag| tensors.iter().filter(|it| it.flags.contains(&flag)).count();
     let judged =
         (tensors.iter()).filter_map(|it| it.ranges.get(chosen).copied().flatten()?.moved).count();
@@ -286,7 +288,7 @@ fn summary(tensors: &[TensorReport], chosen: usize) -> Summary {
         moving,
         outlier: count(Flag::Outlier),
         constant: count(Flag::Constant),
-        settled: (judged > 0).then_some(moving * 20 <= judged),
+        settled: (judged > 0 && records >= ENOUGH_TO_TELL).then_some(moving * 20 <= judged),
     }
 }
 

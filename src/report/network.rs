@@ -76,3 +76,27 @@ impl Network {
         described.collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::circle::ModelFile;
+
+    #[test]
+    fn tensors_come_along_the_network_and_missing_ones_are_named() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/models/branches.circle");
+        let network = Network::of(&ModelFile::open(&path).unwrap().graph().unwrap());
+        let entry =
+            |subgraph, index, name: &str| TensorEntry { subgraph, index, name: name.into() };
+        // The result of the first subgraph and the input of the second were not recorded.
+        let recorded = [entry(0, 1, "x"), entry(1, 1, "b"), entry(2, 0, "a"), entry(2, 1, "b")];
+        let missing = network.unrecorded(&recorded);
+        let missing: Vec<_> = missing
+            .iter()
+            .map(|it| (it.subgraph, it.index, it.name.as_str(), it.operator.as_str()))
+            .collect();
+        assert_eq!(missing, [(0, 2, "y", "IF"), (1, 0, "a", "INPUT")]);
+    }
+}

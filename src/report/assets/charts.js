@@ -30,6 +30,9 @@ function symmetricTicks(unit, low, high) {
   return few.length >= 5 ? few : ticks([1, 2, 5]);
 }
 
+// Steps between the ticks of positions and records.
+const WHOLE_STEPS = Array.from({ length: 13 }, (_, i) => [1, 2, 5].map((it) => it * 10 ** i)).flat();
+
 // Options that both charts share. `unit` is that of a logarithmic scale; `null` for a linear one. `ends` are
 // the first and the last x, between which everything is shown with some room, unless part of it is zoomed.
 function chartOptions(width, height, unit, [first, last], room) {
@@ -55,7 +58,7 @@ function chartOptions(width, height, unit, [first, last], room) {
     legend: { show: false },
     cursor: { drag: { x: true, y: true, uni: 24 }, points: { show: false } },
     scales: { x: { time: false, range: x }, y: unit === null ? {} : { distr: 4, asinh: unit } },
-    axes: [{ ...axis, values: (_, ticks) => ticks.map((it) => (Number.isInteger(it) ? formatCount(it) : "")) }, y],
+    axes: [{ ...axis, incrs: WHOLE_STEPS, values: (_, ticks) => ticks.map(formatCount) }, y],
   };
 }
 

@@ -17,9 +17,12 @@ function showDetail(page) {
   });
   fill("detail-ranges", 1, ["Mode", "Min", "Max", "Width", "Moved"], modes);
 
-  const percentiles = [["minima", selected.minima], ["maxima", selected.maxima]];
-  const heads = report.percentiles.map((p) => (p === 0 ? "min" : p === 100 ? "max" : p === 50 ? "median" : `${p} %`));
-  fill("detail-percentiles", 1, ["", ...heads], percentiles.map(([name, values]) => row("td", 1, [name, ...values.map((it) => formatNumber(it, 4))])));
+  // Those between are in the table for other tools.
+  const shown = report.percentiles.map((p, i) => [p, i]).filter(([p]) => p !== 5 && p !== 95);
+  const heads = shown.map(([p]) => (p === 0 ? "min" : p === 100 ? "max" : p === 50 ? "median" : `${p} %`));
+  const percentiles = [["minima", selected.minima], ["maxima", selected.maxima]].map(([name, values]) =>
+    row("td", 1, [name, ...shown.map(([, i]) => formatNumber(values[i], 4))]));
+  fill("detail-percentiles", 1, ["", ...heads], percentiles);
 
   const extremes = [["Smallest minimum", selected.lowest], ["Largest maximum", selected.highest]].flatMap(([name, kept]) =>
     kept.map((it, i) => row("td", 3, [i ? "" : name, report.shards[it.shard]?.name ?? "?", formatCount(it.record), formatNumber(it.value)])));

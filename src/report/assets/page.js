@@ -128,9 +128,9 @@ function verdict(report) {
   return `${judgement} ${holds}`;
 }
 
-// A record that has the extremes of a tenth of the tensors is worth a look.
-function suspect({ suspects: [first], summary, shards }) {
-  if (!first || first.minima + first.maxima < Math.max(3, summary.observed / 10)) return "";
+// A record that has the extremes of a tenth of the tensors is worth a look, unless it is one of few.
+function suspect({ suspects: [first], summary, shards, records }) {
+  if (!first || records < 100 || first.minima + first.maxima < Math.max(3, summary.observed / 10)) return "";
   const place = `Record ${formatCount(first.record)} of ${shards[first.shard]?.name ?? "?"}`;
   const parts = [["smallest minimum", first.minima], ["largest maximum", first.maxima]];
   const extremes = parts.filter(([, count]) => count).map(([name, count]) => `the ${name} of ${plural(count, "tensor")}`);
