@@ -75,6 +75,8 @@ fn run(cli: Cli, printer: &Printer) -> Result<ExitStatus> {
 fn dataset(command: DatasetCommand, printer: &Printer) -> Result<ExitStatus> {
     match command {
         DatasetCommand::Pack(args) => command::dataset::pack(&args, printer),
+        DatasetCommand::Info(args) => command::dataset::info(&args, printer),
+        DatasetCommand::Check(args) => command::dataset::check(&args, printer),
         DatasetCommand::Random(args) => command::dataset::random(&args, printer),
     }
 }

@@ -11,6 +11,8 @@
 
 mod arrays;
 mod cast;
+mod check;
+mod describe;
 mod files;
 mod fit;
 mod h5;
@@ -32,6 +34,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::shard::ShardInfo;
 use crate::tensor::{AlignedBuffer, InputType};
 
+pub use check::{CheckStep, Findings, check};
+pub use describe::{ShardDescription, StoredInput, describe, open_described};
 pub use h5::{H5Writer, write_h5};
 pub use images::{ChannelOrder, Filter, ImageFolder, ImageLayout, Preparation, Resize};
 pub use random::{DEFAULT_RANDOM_RECORDS, Distribution, random, random_with};

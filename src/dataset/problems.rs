@@ -50,8 +50,9 @@ pub(super) fn name_input(index: usize, inputs: &[InputSpec]) -> String {
 }
 
 /// The problems of one shard. The same fault in many records is one problem.
-#[derive(Default)]
 pub(super) struct ShardReport {
+    /// Distinct problems that are listed.
+    limit: usize,
     problems: Vec<String>,
     faults: Vec<FaultGroup>,
     omitted: u64,
@@ -64,10 +65,36 @@ struct FaultGroup {
     records: u64,
 }
 
+impl Default for ShardReport {
+    fn default() -> Self {
+        Self::with_limit(LISTED_PER_PLACE)
+    }
+}
+
 impl ShardReport {
+    /// Lists so many distinct problems, and counts the others.
+    pub fn with_limit(limit: usize) -> Self {
+        Self { limit, problems: Vec::new(), faults: Vec::new(), omitted: 0, skippable: false }
+    }
+
+    /// An empty one that lists as many.
+    pub fn another(&self) -> Self {
+        Self::with_limit(self.limit)
+    }
+
+    /// Whether there is no problem.
+    pub fn is_empty(&self) -> bool {
+        self.listed() == 0
+    }
+
+    /// Whether some record has this fault.
+    pub fn has_fault(&self, fault: &Fault) -> bool {
+        self.faults.iter().any(|group| group.fault == *fault)
+    }
+
     /// Adds a problem of the shard as a whole.
     pub fn add(&mut self, problem: impl Into<String>) {
-        if self.listed() < LISTED_PER_PLACE {
+        if self.listed() < self.limit {
             self.problems.push(problem.into());
         } else {
             self.omitted += 1;
@@ -79,7 +106,7 @@ impl ShardReport {
         let listed = self.listed();
         if let Some(group) = self.faults.iter_mut().find(|group| group.fault == fault) {
             group.records += 1;
-        } else if listed < LISTED_PER_PLACE {
+        } else if listed < self.limit {
             self.faults.push(FaultGroup { fault, first: record, records: 1 });
         } else {
             self.omitted += 1;
@@ -90,7 +117,7 @@ impl ShardReport {
     pub fn append_faults(&mut self, other: Self, skippable: bool) {
         self.skippable = skippable;
         for group in other.faults {
-            if self.listed() < LISTED_PER_PLACE {
+            if self.listed() < self.limit {
                 self.faults.push(group);
             } else {
                 self.omitted += group.records;
@@ -129,15 +156,32 @@ impl ShardReport {
 }
 
 /// The problems of all shards.
-#[derive(Default)]
 pub(super) struct Problems {
-    text: String,
+    lines: Vec<String>,
     places: usize,
+    /// Places whose problems are listed.
+    limit: usize,
     /// Whether all problems are of records that could be left out.
     skippable: bool,
 }
 
+impl Default for Problems {
+    fn default() -> Self {
+        Self { lines: Vec::new(), places: 0, limit: LISTED_PLACES, skippable: false }
+    }
+}
+
 impl Problems {
+    /// Lists the problems of any number of places.
+    pub fn unlimited() -> Self {
+        Self { limit: usize::MAX, ..Self::default() }
+    }
+
+    /// Each problem with its place.
+    pub fn into_lines(self) -> Vec<String> {
+        self.lines
+    }
+
     /// Adds one problem of a place (a path as it was given).
     pub fn add(&mut self, place: &str, problem: impl Into<String>) {
         let mut report = ShardReport::default();
@@ -152,12 +196,10 @@ impl Problems {
         }
         self.skippable = report.is_skippable() && (self.skippable || self.places == 0);
         self.places += 1;
-        if self.places > LISTED_PLACES {
+        if self.places > self.limit {
             return;
         }
-        for line in report.lines(inputs) {
-            let _ = write!(self.text, "\n  {place}: {line}");
-        }
+        self.lines.extend(report.lines(inputs).into_iter().map(|line| format!("{place}: {line}")));
     }
 
     /// Whether nothing was added.
@@ -170,8 +212,11 @@ impl Problems {
         if self.is_empty() {
             return Ok(());
         }
-        let mut text = format!("the dataset cannot be used as it is:{}", self.text);
-        if let Some(more @ 1..) = self.places.checked_sub(LISTED_PLACES) {
+        let mut text = "the dataset cannot be used as it is:".to_owned();
+        for line in &self.lines {
+            let _ = write!(text, "\n  {line}");
+        }
+        if let Some(more @ 1..) = self.places.checked_sub(self.limit) {
             let _ = write!(text, "\n  ... and {more} more files with problems");
         }
         let error = Error::dataset(text);

@@ -58,7 +58,7 @@ pub(super) fn open(
 
 /// The format of a file, by its first bytes; HDF5, whose reader says what else it is, if none of the
 /// others is recognised.
-fn detect(path: &Path) -> DataFormat {
+pub(super) fn detect(path: &Path) -> DataFormat {
     let mut head = [0; 16];
     // Opening a pipe would block.
     let is_file = path.metadata().is_ok_and(|it| it.is_file());
@@ -87,7 +87,7 @@ pub(super) fn check_sample(
     report: &mut ShardReport,
     mut check: impl FnMut(u64) -> Option<Vec<Fault>>,
 ) {
-    let mut faults = ShardReport::default();
+    let mut faults = report.another();
     let (mut good, mut bad) = (0_u64, 0_u64);
     for record in evenly_spaced(records, count) {
         match check(record) {

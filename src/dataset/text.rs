@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::str::FromStr;
 
+use super::describe::{Described, ShardDescription, StoredInput, described_records};
 use super::lines::Lines;
 use super::problems::{Fault, ShardReport, name_input};
 use super::shard_file::{ShardFile, check_sample};
@@ -43,6 +44,31 @@ impl TextFile {
             Err(problems)
         }
     }
+}
+
+/// Describes a file.
+///
+/// # Errors
+/// What is wrong with it, to be put after its name.
+pub(super) fn describe(path: &Path) -> Result<ShardDescription, String> {
+    let mut lines = Lines::open(path)?;
+    let count = lines.count();
+    let mut described = Described::default();
+    for number in described_records(count) {
+        let line = lines.read(number).map_err(|error| format!("cannot be read: {error}"))?;
+        let values = [line.trim().trim_end_matches(',').split(',').count()];
+        described.add(vec![StoredInput::new("line", Err("values as text".to_owned()), &values)]);
+    }
+    let mut notes = described.notes(count);
+    notes.push("lines are counted: a record has one for each input of the model".to_owned());
+    Ok(ShardDescription {
+        path: path.to_owned(),
+        kind: "text".to_owned(),
+        byte_len: path.metadata().map_or(0, |it| it.len()),
+        records: count,
+        inputs: described.inputs,
+        notes,
+    })
 }
 
 impl ShardFile for TextFile {

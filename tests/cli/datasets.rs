@@ -1,5 +1,6 @@
 //! Making datasets.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -197,6 +198,107 @@ fn images_that_cannot_be_decoded() {
         .says("a.h5: 3 records");
     let file = hdf5::File::open(folder.path("a.h5")).unwrap();
     assert_eq!(file.dataset("value/0").unwrap().shape(), [3, 1, 24, 24, 3]);
+}
+
+#[test]
+fn info_says_what_a_dataset_contains() {
+    let folder = Folder::new();
+    folder.make_data("a.h5", 3, 0);
+    fs::create_dir(folder.path("shards")).unwrap();
+    folder.make_data("shards/2.h5", 2, 0);
+    folder.make_data("shards/10.h5", 4, 1);
+    raw_files(&folder, 3, &[1]);
+    fs::write(folder.path("values.txt"), "1,2,3\n4,5,6\n").unwrap();
+    let sets = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/datasets");
+    for name in ["packed-le.h5", "raw.h5", "named.npz", "floats-be.npy", "uint8.h5"] {
+        fs::copy(sets.join(name), folder.path(name)).unwrap();
+    }
+    let mut said = String::new();
+    for line in [
+        "a.h5",
+        "shards",
+        "a.h5 --values",
+        "raw --input-data-format directory",
+        "values.txt --input-data-format text",
+        "packed-le.h5 --values",
+        "named.npz",
+        "raw.h5",
+        "uint8.h5 --values",
+        "floats-be.npy --values",
+        "raw.h5 --values",
+        "none.h5",
+        "model.tflite",
+    ] {
+        let run = folder.run(&format!("dataset info {line}"));
+        writeln!(said, "$ record-minmax dataset info {line}\n{}{}", run.stdout, run.stderr)
+            .unwrap();
+    }
+    insta::assert_snapshot!(said);
+    let json = folder.run("dataset info shards --json --values").succeeds().stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["records"], 6);
+    assert_eq!(json["shards"][1]["inputs"][0]["shape"], serde_json::json!([1, 24, 24, 3]));
+    assert_eq!(json["shards"][0]["inputs"][0]["type"], "FLOAT32");
+    assert_eq!(json["values"][0]["values"], 6 * 24 * 24 * 3);
+}
+
+const CHECK: &str = "dataset check --input-model model.tflite";
+
+#[test]
+fn check_lists_all_problems() {
+    let folder = Folder::new();
+    folder.make_data("a.h5", 3, 0);
+    fs::copy(folder.path("a.h5"), folder.path("b.h5")).unwrap();
+    let mut bad: Vec<usize> = (0..60).step_by(2).collect();
+    bad.push(7);
+    raw_files(&folder, 60, &bad);
+    let sets = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/datasets");
+    fs::copy(sets.join("uint8.h5"), folder.path("c.h5")).unwrap();
+    let mut said = String::new();
+    for (line, code) in [
+        ("--input-data a.h5", 0),
+        ("--input-data a.h5 --input-data b.h5", 0),
+        ("--input-data a.h5 --input-data c.h5 --input-data none.h5", 1),
+        ("--input-data a.h5 --input-data c.h5 --headers-only", 1),
+    ] {
+        let run = folder.run(&format!("{CHECK} {line} --estimate-for 0s")).exits_with(code);
+        writeln!(said, "$ record-minmax {CHECK} {line}\n{}{}", run.stdout, run.stderr).unwrap();
+    }
+    insta::assert_snapshot!(said);
+    let raw = format!("{CHECK} --input-data raw --input-data-format directory --json");
+    let stdout = folder.run(&format!("{raw} --estimate-for 0s")).exits_with(1).stdout;
+    let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(json["problems"].as_array().unwrap().len(), bad.len());
+    folder.run(CHECK).exits_with(2).says("--input-data");
+}
+
+#[test]
+fn check_estimates_what_recording_takes() {
+    let folder = Folder::new();
+    folder.make_data("a.h5", 200, 0);
+    let line = format!("{CHECK} --input-data a.h5 --estimate-for 100ms --num-threads 2");
+    let text = folder.run(&line).succeeds().says("running the model for 100 ms").stdout;
+    assert!(text.contains("with 2 threads") && text.contains("problems: none"), "{text}");
+    let stdout = folder.run(&format!("{line} --json")).succeeds().stdout;
+    let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    let estimate = &json["estimate"];
+    let (rate, seconds) =
+        (estimate["records_per_second"].as_f64().unwrap(), estimate["seconds"].as_f64().unwrap());
+    assert!((rate * seconds - 200.0).abs() < 1e-6);
+    assert!(estimate["measured_records"].as_u64().unwrap() > 0);
+    folder.run("record --input-model model.tflite --input-data a.h5 --checkpoint a.rmm").succeeds();
+    let recorded = folder.read("a.rmm").len() as f64;
+    let estimated = estimate["recording_bytes"].as_f64().unwrap();
+    assert!((0.9..1.2).contains(&(estimated / recorded)), "{estimated} {recorded}");
+    assert!(estimate["memory_bytes"].as_u64().unwrap() > 1 << 20);
+
+    // What only running the model shows.
+    let line = |values: &str| vec![values; 24 * 24 * 3].join(",");
+    fs::write(folder.path("v.txt"), [line("1"), line("nan"), line("2")].join("\n")).unwrap();
+    let run =
+        folder.run(&format!("{CHECK} --input-data v.txt --input-data-format text")).exits_with(1);
+    assert!(run.stdout.contains("has nothing but NaN"), "{}", run.stdout);
+    assert!(run.stdout.contains("problems (1)"), "{}", run.stdout);
 }
 
 #[test]

@@ -14,6 +14,8 @@ fn help_of_every_command() {
         "import",
         "verify",
         "dataset pack",
+        "dataset info",
+        "dataset check",
         "dataset random",
     ] {
         let help = folder.run(&format!("{command} -h")).succeeds().stdout;

@@ -1,17 +1,22 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::images::ImageArgs;
 use super::record::{DataFormatArg, OnBadRecord, Progress};
-use super::value::{InputNumbers, InputShape};
+use super::value::{InputNumbers, InputShape, duration};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum DatasetCommand {
     /// Write a dataset in any format, or a folder of images, to one HDF5 file
-    Pack(DatasetPackArgs),
+    Pack(Box<DatasetPackArgs>),
+    /// List what a dataset contains
+    Info(DatasetInfoArgs),
+    /// List all problems of a dataset, and estimate time, recording size and memory
+    Check(Box<DatasetCheckArgs>),
     /// Write random records that fit a model to an HDF5 file
-    Random(DatasetRandomArgs),
+    Random(Box<DatasetRandomArgs>),
 }
 
 #[derive(Args, Debug)]
@@ -42,6 +47,59 @@ pub(in crate::cli) struct DatasetPackArgs {
     pub progress: Progress,
     #[command(flatten)]
     pub images: ImageArgs,
+}
+
+#[derive(Args, Debug)]
+pub(in crate::cli) struct DatasetInfoArgs {
+    /// Files, folders of shards, or patterns
+    #[arg(required = true, value_name = "PATH")]
+    pub input_data: Vec<String>,
+    /// How the dataset is stored
+    #[arg(long, alias = "input_data_format", value_enum, value_name = "FORMAT", default_value_t)]
+    pub input_data_format: DataFormatArg,
+    /// Read all values too: smallest, largest, mean, standard deviation, NaN
+    #[arg(long)]
+    pub values: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// How progress is shown
+    #[arg(long, value_enum, value_name = "STYLE", default_value_t, help_heading = "Output")]
+    pub progress: Progress,
+}
+
+#[derive(Args, Debug)]
+pub(in crate::cli) struct DatasetCheckArgs {
+    /// The model that the dataset is for, circle or TFLite
+    #[arg(long, alias = "input_model", value_name = "FILE")]
+    pub input_model: PathBuf,
+    /// Dataset: a file, a folder of shards, or a pattern; repeatable
+    #[arg(long, alias = "input_data", required = true, value_name = "PATH")]
+    pub input_data: Vec<String>,
+    /// How the dataset is stored
+    #[arg(long, alias = "input_data_format", value_enum, value_name = "FORMAT", default_value_t)]
+    pub input_data_format: DataFormatArg,
+    /// Cast numbers of other types to the model's: any to FLOAT32, integers that fit to INT32 and INT64
+    #[arg(long)]
+    pub cast: bool,
+    /// Shape of an input whose shape the model leaves open; repeatable
+    #[arg(long, value_name = "NAME=D,D,..", value_parser = InputShape::parse)]
+    pub input_shape: Vec<InputShape>,
+    /// Look at headers only: types and shapes of all records, but not their values
+    #[arg(long)]
+    pub headers_only: bool,
+    /// Run the model for so long to estimate how long a recording takes; 0 for no estimate
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
+    pub estimate_for: Duration,
+    /// Threads of the estimated recording [default: all cores]
+    #[arg(long, alias = "num_threads", value_name = "N")]
+    pub num_threads: Option<usize>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// How progress is shown
+    #[arg(long, value_enum, value_name = "STYLE", default_value_t, help_heading = "Output")]
+    pub progress: Progress,
 }
 
 #[derive(Args, Debug)]

@@ -11,7 +11,9 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-pub(super) use self::dataset::{DatasetCommand, DatasetPackArgs, DatasetRandomArgs, H5Args};
+pub(super) use self::dataset::{
+    DatasetCheckArgs, DatasetCommand, DatasetInfoArgs, DatasetPackArgs, DatasetRandomArgs, H5Args,
+};
 pub(super) use self::estimator::EstimatorArgs;
 pub(super) use self::record::{
     ArithmeticArg, DataFormatArg, MemoryArg, OnBadRecord, Progress, RecordArgs,

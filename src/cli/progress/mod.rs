@@ -126,9 +126,15 @@ impl Progress {
     /// Shows something that goes through `total` records and records nothing.
     pub fn of_dataset(style: Style, total: u64, printer: &Printer) -> Self {
         let mut progress = Self::new(style, printer);
-        progress.status.total = total;
-        progress.update(Change::Scheduled);
+        progress.set_total(total);
         progress
+    }
+
+    /// Says how many records there are, once that is known.
+    pub fn set_total(&mut self, total: u64) {
+        self.status.started = Instant::now();
+        self.status.total = total;
+        self.update(Change::Scheduled);
     }
 
     /// Shows one event of a run.

@@ -5,8 +5,11 @@ pub(super) mod npz;
 pub(super) mod safetensors;
 mod stream;
 
+use std::path::Path;
+
 use self::stream::Stream;
 use super::cast::{can_cast, cast, not_cast};
+use super::describe::{ShardDescription, StoredInput};
 use super::listing::{Strays, plural};
 use super::problems::{Fault, ShardReport, name_input};
 use super::shard_file::ShardFile;
@@ -73,6 +76,24 @@ impl ArraysFile {
         let records = fit::count_records(&counts, specs, &mut problems);
         if problems.is_empty() { Ok(Self { kind, records, inputs }) } else { Err(problems) }
     }
+}
+
+/// Describes an open file.
+pub(super) fn describe(path: &Path, (kind, arrays): Arrays, byte_len: u64) -> ShardDescription {
+    let lengths = arrays.iter().map(|it| it.shape.first().copied().unwrap_or(0) as u64);
+    let lengths: Vec<u64> = lengths.collect();
+    let records = lengths.first().copied().unwrap_or(0);
+    let mut notes = Vec::new();
+    if lengths.iter().any(|&it| it != records) {
+        notes.push("arrays have different lengths".to_owned());
+    }
+    let inputs = arrays.into_iter().map(|array| {
+        let shape = array.shape.get(1..).unwrap_or_default();
+        let name = if array.name.is_empty() { "array" } else { &array.name };
+        StoredInput::new(name, array.dtype, shape)
+    });
+    let (path, kind, inputs) = (path.to_owned(), kind.to_owned(), inputs.collect());
+    ShardDescription { path, kind, byte_len, records, inputs, notes }
 }
 
 /// The array of each input: by the names of the tensors, by position (`0` or, as NumPy names arrays

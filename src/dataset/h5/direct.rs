@@ -78,10 +78,10 @@ impl Direct {
     /// Why it cannot be read.
     pub fn read(&mut self, record: usize, into: &mut [u8]) -> Result<(), String> {
         if into.len() >= LARGE {
-            return self.read_at(record, into).map_err(unreadable);
+            return self.read_at(record, into).map_err(|error| unreadable(&error));
         }
         if !self.held.contains(&record) {
-            self.read_block(record).map_err(unreadable)?;
+            self.read_block(record).map_err(|error| unreadable(&error))?;
         }
         let at = (record - self.held.start) * self.record_len;
         let held = self.block.get(at..at + self.record_len).filter(|it| it.len() == into.len());
@@ -115,7 +115,7 @@ impl Direct {
     }
 }
 
-fn unreadable(error: io::Error) -> String {
+fn unreadable(error: &io::Error) -> String {
     if error.kind() == io::ErrorKind::UnexpectedEof {
         return "cannot be read: the file ends before it".to_owned();
     }

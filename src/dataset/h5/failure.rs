@@ -23,8 +23,8 @@ const KNOWN: [(usize, &[u8], &str); 16] = [
     (4, b"TFL3", "a TFLite model"),
     (0, b"\x0e\x03\x13\x01", "an HDF4 file: convert it with h4toh5"),
     (0, b"CDF", "a classic NetCDF file: convert it with nccopy"),
-    (0, b"\xff\xd8\xff", "a JPEG image"),
-    (0, b"\x89PNG", "a PNG image"),
+    (0, b"\xff\xd8\xff", "a JPEG image, of which `dataset pack` makes a dataset"),
+    (0, b"\x89PNG", "a PNG image, of which `dataset pack` makes a dataset"),
     (0, b"\x80\x04", "a Python pickle"),
     (0, b"<", "a web page or XML"),
 ];

@@ -85,7 +85,7 @@ impl ShardFile for H5File {
 }
 
 /// Opens the group in which everything is.
-fn open_value(path: &Path) -> Result<Group, String> {
+pub(super) fn open_value(path: &Path) -> Result<Group, String> {
     check_readable(path)?;
     if path.to_str().is_none() {
         return Err("cannot be opened: its name is not valid UTF-8".to_owned());
@@ -100,7 +100,7 @@ fn open_value(path: &Path) -> Result<Group, String> {
 
 /// Whether the objects in `/value` are datasets, which hold an input of all records each, and not
 /// groups, which hold a record each. Of many objects, only some are looked at.
-fn is_packed(value: &Group) -> Result<bool, String> {
+pub(super) fn is_packed(value: &Group) -> Result<bool, String> {
     let mut names = Vec::new();
     if value.link_exists("0") {
         names.push("0".to_owned());

@@ -9,6 +9,7 @@
 //! A file is *typed*, with the model's types and shapes in either byte order, or
 //! *raw* (`/value` has an attribute `rawData`), with the bytes of each input and no shape.
 
+mod describe;
 mod direct;
 mod element;
 mod failure;
@@ -19,6 +20,7 @@ mod records;
 mod staging;
 mod write;
 
+pub(super) use describe::describe;
 pub(super) use file::H5File;
 pub use write::{H5Writer, write_h5};
 

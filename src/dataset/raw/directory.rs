@@ -73,6 +73,18 @@ impl Directory {
     }
 }
 
+/// How many files a record in a directory has, by their names: one, unless all are numbered.
+///
+/// # Errors
+/// Why it cannot be listed.
+pub(super) fn inputs_of(path: &Path) -> Result<usize, String> {
+    let names = list(path)?;
+    let number = |name: &String| name.rsplit_once('.')?.1.parse::<usize>().ok();
+    let numbers: Option<Vec<usize>> = names.iter().map(number).collect();
+    let most = numbers.and_then(|it| it.into_iter().max()).unwrap_or(0);
+    Ok(most.min(names.len()) + 1)
+}
+
 /// The names of the files in a directory.
 fn list(path: &Path) -> Result<Vec<String>, String> {
     let unlisted = |error: std::io::Error| match error.kind() {

@@ -33,6 +33,16 @@ impl List {
         Ok(list)
     }
 
+    /// A list of records with as many files as the first line has paths.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub fn open_any(path: &Path) -> Result<Self, String> {
+        let mut lines = Lines::open(path)?;
+        let first = lines.read(0).map_err(|error| format!("cannot be read: {error}"))?;
+        Self::open(path, split(first.trim()).map_or(1, |paths| paths.len()))
+    }
+
     pub fn records(&self) -> u64 {
         self.lines.count()
     }

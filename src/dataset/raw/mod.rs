@@ -2,6 +2,7 @@
 //!
 //! A record is one file per input, or one file with all inputs one behind the other.
 
+mod describe;
 mod directory;
 mod list;
 
@@ -15,6 +16,8 @@ use super::problems::{Fault, ShardReport};
 use super::shard_file::{ShardFile, check_sample};
 use super::{BadRecords, InputSpec, Record, files, fit};
 use crate::tensor::InputType;
+
+pub(super) use self::describe::{describe_directory, describe_list};
 
 /// A list or a directory of raw files.
 pub(super) struct RawFiles {

@@ -1,19 +1,26 @@
 //! Commands about datasets.
 
+mod check;
+mod estimate;
+mod info;
 mod pack;
 mod random;
 
 use std::path::Path;
 
+use serde::Serialize;
+
 use crate::circle::ModelFile;
 use crate::dataset::{H5Options, H5Writer, InputSpec, Record, RecordSource};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::interpreter::{Plan, PlanOptions};
 use crate::pipeline;
 
 use super::super::args::{H5Args, InputShape};
 use super::super::config::check_writable;
 
+pub(in crate::cli) use self::check::run as check;
+pub(in crate::cli) use self::info::run as info;
 pub(in crate::cli) use self::pack::run as pack;
 pub(in crate::cli) use self::random::run as random;
 
@@ -46,4 +53,11 @@ fn check_output(args: &H5Args) -> Result<()> {
 
 fn h5_options(args: &H5Args, records: Option<u64>) -> H5Options {
     H5Options { layout: args.layout.into(), records, overwrite: args.overwrite }
+}
+
+fn json(value: &impl Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| {
+        Error::new(ErrorKind::Internal, "cannot be written as JSON").with_source(error)
+    })?;
+    Ok(text + "\n")
 }
