@@ -31,7 +31,10 @@ impl ModelFile {
     /// # Errors
     /// If it cannot be read, is neither a circle nor a TFLite model, or is damaged.
     pub fn open(path: &Path) -> Result<Self> {
-        Self::verified(path, ModelBytes::map(path)?)
+        let model = Self::verified(path, ModelBytes::map(path)?)?;
+        let (format, bytes) = (model.format, model.bytes().len());
+        tracing::info!(?format, bytes, "{}: model open", path.display());
+        Ok(model)
     }
 
     /// A model in memory; `name` stands for its path in messages.

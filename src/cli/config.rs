@@ -16,6 +16,7 @@ use super::args::{
     ArithmeticArg, DataFormatArg, InputShape, MemoryArg, OnBadRecord, Progress, RecordArgs,
     RecordRange,
 };
+use super::outputs;
 
 /// More threads than any machine has cores; a guard against typing errors.
 const MAX_THREADS: usize = 4096;
@@ -61,6 +62,17 @@ pub(super) struct RecordConfig {
     pub options: Options,
     /// How progress is shown.
     pub progress: Progress,
+    /// Where it goes how long operators take, if they are timed.
+    pub profile: Option<ProfileOutput>,
+}
+
+/// How it is shown how long operators take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ProfileOutput {
+    /// As a table, with what else is said.
+    Table,
+    /// As JSON.
+    File(PathBuf),
 }
 
 /// What to do about a recording that exists.
@@ -114,6 +126,15 @@ impl RecordConfig {
             (most, _) => most.unwrap_or(u64::MAX),
         };
         files.check()?;
+        if let Some(Some(profile)) = &args.profile {
+            if outputs::is_stdout(profile) && args.progress == Progress::Json {
+                return Err(Error::usage("profile and progress would both be on standard output")
+                    .with_hint("--profile=FILE writes the profile to a file"));
+            }
+            let data = files.data.iter().map(Path::new);
+            let others = [&*files.model, &*files.recording].into_iter().chain(data);
+            outputs::check(&[profile], &others.chain(files.output.as_deref()).collect::<Vec<_>>())?;
+        }
         Ok(Self {
             model: files.model,
             data: files.data,
@@ -149,6 +170,9 @@ impl RecordConfig {
                 part,
             },
             progress: args.progress,
+            profile: args
+                .profile
+                .map(|file| file.map_or(ProfileOutput::Table, ProfileOutput::File)),
         })
     }
 }

@@ -7,8 +7,10 @@
 mod args;
 mod command;
 mod config;
+mod events;
 mod outputs;
 mod printer;
+mod profile;
 mod progress;
 mod signals;
 mod text;
@@ -40,7 +42,10 @@ enum ExitStatus {
 /// Exit codes: 0 done, 1 failed, 2 wrong usage, 128 + signal when interrupted.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let printer = Printer::new(cli.talk.verbose);
+    let printer = Printer::new(cli.talk.quiet);
+    if cli.talk.verbose {
+        events::show(&printer);
+    }
     match run(cli, &printer) {
         Ok(ExitStatus::Success) => ExitCode::SUCCESS,
         Ok(ExitStatus::Failure) => ExitCode::FAILURE,

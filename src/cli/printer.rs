@@ -11,27 +11,33 @@ use crate::error::{Error, Result};
 pub(super) struct Printer {
     bars: MultiProgress,
     color: bool,
-    verbose: bool,
+    quiet: bool,
 }
 
 impl Printer {
-    pub fn new(verbose: bool) -> Self {
+    /// A `quiet` one says only errors, and what was asked for.
+    pub fn new(quiet: bool) -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty());
         let color = !plain && is_capable_terminal();
         // Draws to standard error, and nothing if that is no terminal.
-        Self { bars: MultiProgress::new(), color, verbose }
+        Self { bars: MultiProgress::new(), color, quiet }
+    }
+
+    /// Whether only errors are said.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
     }
 
     /// One line of talk.
     pub fn say(&self, line: impl Display) {
-        self.talk(&format!("{line}\n"));
+        if !self.quiet {
+            self.answer(line);
+        }
     }
 
-    /// One line of talk for those who asked for more.
-    pub fn detail(&self, line: impl Display) {
-        if self.verbose {
-            self.say(line);
-        }
+    /// Lines that were asked for.
+    pub fn answer(&self, lines: impl Display) {
+        self.talk(&format!("{lines}\n"));
     }
 
     /// Something that the user should look at, though the work goes on.
@@ -39,14 +45,19 @@ impl Printer {
         self.say(format_args!("{} {line}", self.paint("1;33", "warning:")));
     }
 
-    /// What can be done about what was said before.
+    /// Why the program ends before its work is done, though nothing is wrong.
+    pub fn stopped(&self, line: impl Display) {
+        self.answer(format_args!("{} {line}", self.paint("1;33", "warning:")));
+    }
+
+    /// What can be done about an error or a stop.
     pub fn hint(&self, line: impl Display) {
-        self.say(format_args!("{} {line}", self.paint("1;36", "hint:")));
+        self.answer(format_args!("{} {line}", self.paint("1;36", "hint:")));
     }
 
     /// An error and its hint.
     pub fn error(&self, error: &Error) {
-        self.say(format_args!("{} {error}", self.paint("1;31", "error:")));
+        self.answer(format_args!("{} {error}", self.paint("1;31", "error:")));
         if let Some(hint) = error.hint() {
             self.hint(hint);
         }
@@ -75,7 +86,8 @@ impl Printer {
         self.bars.add(bar)
     }
 
-    fn talk(&self, text: &str) {
+    /// Talk, complete with line ends.
+    pub fn talk(&self, text: &str) {
         // When nobody can hear, there is nothing to be done about it.
         let _ = self.bars.suspend(|| io::stderr().lock().write_all(text.as_bytes()));
     }

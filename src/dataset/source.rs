@@ -74,6 +74,7 @@ impl FileSource {
                         file.records()
                     )));
                 }
+                tracing::info!(records, "{}: shard open", path.display());
                 (shard, file)
             }
         };
@@ -148,5 +149,6 @@ fn describe_shard(
         file.read(record, into).map_err(|f| Error::record(f.describe(record, inputs)))
     };
     let identity = identity::identify(inputs, records, scratch, &mut read)?;
+    tracing::info!(kind, records, bytes = byte_len, "{}: shard checked", path.display());
     Ok(ShardInfo { name, kind: kind.to_owned(), byte_len, identity })
 }

@@ -26,5 +26,5 @@ mod tests;
 
 pub use control::CONTROL;
 pub use plan::{DEFAULT_ROUNDS, Groups, ObservedTensor, Plan, PlanInput, PlanOptions, Work};
-pub use profile::Profile;
+pub use profile::{OperatorTime, Profile};
 pub use run::Interpreter;

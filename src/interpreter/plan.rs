@@ -1,5 +1,6 @@
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use smallvec::SmallVec;
 
@@ -158,6 +159,18 @@ pub struct Work {
     pub weights: usize,
 }
 
+impl Work {
+    /// That of so many records.
+    pub(super) fn times(self, records: u64) -> Self {
+        let bytes = |n: usize| n.saturating_mul(usize::try_from(records).unwrap_or(usize::MAX));
+        Self {
+            multiply_adds: self.multiply_adds.saturating_mul(records),
+            activations: bytes(self.activations),
+            weights: bytes(self.weights),
+        }
+    }
+}
+
 /// One operator, ready to run.
 pub(super) struct Step {
     /// For messages: position and name of the operator.
@@ -232,6 +245,7 @@ impl Plan {
     /// If operators are not supported (all are listed), shapes do not fit, an input has an unknown
     /// dimension beyond its batch, or memory would exceed the limit.
     pub fn new(model: &Model, options: &PlanOptions) -> Result<Self> {
+        let begun = Instant::now();
         let dense = model.dense(options.memory_limit)?;
         let model = dense.as_ref();
         let inlined;
@@ -247,6 +261,16 @@ impl Plan {
             let Place { subgraph, index } = subgraph.tensors[observed.index as usize].place;
             (observed.subgraph, observed.index) = (subgraph, index);
         }
+        tracing::info!(
+            isa = %plan.isa,
+            steps = plan.steps.len(),
+            observed = plan.observed.len(),
+            shared_bytes = plan.shared_bytes(),
+            bytes_per_worker = plan.interpreter_bytes(),
+            records_per_group = plan.group,
+            took = ?begun.elapsed(),
+            "plan made"
+        );
         Ok(plan)
     }
 

@@ -1,5 +1,6 @@
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::memory::Memory;
 use super::plan::{Location, Plan, Step};
@@ -70,7 +71,7 @@ impl Interpreter {
     /// # Errors
     /// If the number of inputs is not that of whole records, or of more than a group.
     pub fn run_group(&mut self, inputs: &[&[u8]]) -> Result<()> {
-        self.watched(inputs, &mut ())
+        self.watched(inputs, None, &mut ())
     }
 
     /// Runs the model over a record whose inputs have these shapes, if the plan has
@@ -79,25 +80,53 @@ impl Interpreter {
     /// # Errors
     /// If the number of inputs is not that of one record.
     pub fn run_shaped(&mut self, inputs: &[&[u8]], shapes: &[Vec<usize>]) -> Result<()> {
-        let Some(session) = &mut self.session else { return self.run_group(inputs) };
-        count_records(&self.plan, inputs)?;
-        self.failures[0] = session.run(&self.plan, inputs, Some(shapes)).err();
-        Ok(())
+        self.watched(inputs, Some(shapes), &mut ())
     }
 
-    /// The same, and adds the time of each step to `profile`.
+    /// As [`run_group`](Self::run_group), and adds the time of each operator to `profile`.
     ///
     /// # Errors
     /// As for [`run_group`](Self::run_group).
     pub fn run_group_timed(&mut self, inputs: &[&[u8]], profile: &mut Profile) -> Result<()> {
-        self.watched(inputs, profile)
+        self.timed(inputs, None, profile)
     }
 
-    fn watched(&mut self, inputs: &[&[u8]], watch: &mut impl Watch) -> Result<()> {
+    /// As [`run_shaped`](Self::run_shaped), and adds the time of each operator to `profile`.
+    ///
+    /// # Errors
+    /// As for [`run_shaped`](Self::run_shaped).
+    pub fn run_shaped_timed(
+        &mut self,
+        inputs: &[&[u8]],
+        shapes: &[Vec<usize>],
+        profile: &mut Profile,
+    ) -> Result<()> {
+        self.timed(inputs, Some(shapes), profile)
+    }
+
+    fn timed(
+        &mut self,
+        inputs: &[&[u8]],
+        shapes: Option<&[Vec<usize>]>,
+        profile: &mut Profile,
+    ) -> Result<()> {
+        let records = count_records(&self.plan, inputs)?;
+        let begun = Instant::now();
+        let result = self.watched(inputs, shapes, profile);
+        profile.add_run(records as u64, begun.elapsed());
+        result
+    }
+
+    fn watched(
+        &mut self,
+        inputs: &[&[u8]],
+        shapes: Option<&[Vec<usize>]>,
+        watch: &mut impl Watch,
+    ) -> Result<()> {
         let Self { plan, arena, scratch, observations, failures, folded, linked, session } = self;
         let records = count_records(plan, inputs)?;
         if let Some(session) = session {
-            failures[0] = session.run(plan, inputs, None).err();
+            failures[0] = session.run(plan, inputs, shapes, watch.profile()).err();
             return Ok(());
         }
         let mut memory = Memory {

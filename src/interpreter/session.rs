@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::control::Control;
 use super::plan::Plan;
+use super::profile::Profile;
 use super::program::{Next, Program, Region, Values};
 use super::run::{Interpreter, some};
 use crate::error::{Error, ErrorKind, Result};
@@ -48,6 +49,8 @@ pub(super) struct Session {
     outputs: Vec<Value>,
     /// What regions observe.
     region: RecordObservations,
+    /// Of this run, if it is timed.
+    profile: Option<Profile>,
 }
 
 /// The tensors of a subgraph that is run.
@@ -75,6 +78,7 @@ impl Session {
             observed: Vec::new(),
             outputs: Vec::new(),
             region: RecordObservations::default(),
+            profile: None,
         }
     }
 
@@ -87,6 +91,7 @@ impl Session {
         plan: &Plan,
         inputs: &[&[u8]],
         shapes: Option<&[Vec<usize>]>,
+        profile: Option<&mut Profile>,
     ) -> Result<()> {
         self.observed.resize_with(plan.observed.len(), Vec::new);
         self.observed.iter_mut().for_each(Vec::clear);
@@ -95,6 +100,7 @@ impl Session {
         self.variables.clear();
         self.called.clear();
         self.rounds = 0;
+        self.profile = profile.is_some().then(|| Profile::new(0));
         let mut values = Vec::with_capacity(inputs.len());
         for (i, (input, bytes)) in plan.inputs.iter().zip(inputs).enumerate() {
             let wanted = &input.input_type;
@@ -111,7 +117,11 @@ impl Session {
             values
                 .push(Value::Data { tensor_type, bytes: Arc::new(AlignedBuffer::copy_of(bytes)) });
         }
-        let outputs = self.call(0, values).map_err(|error| match error.kind() {
+        let outputs = self.call(0, values);
+        if let (Some(profile), Some(own)) = (profile, self.profile.take()) {
+            profile.merge(&own);
+        }
+        let outputs = outputs.map_err(|error| match error.kind() {
             ErrorKind::Internal | ErrorKind::Record => error,
             // The shapes are those of this record.
             _ => error.with_kind(ErrorKind::Record),
@@ -239,7 +249,14 @@ impl Session {
             // Everything is known already.
             interpreter.finish(0, &mut self.region)?;
         } else {
-            interpreter.run(&inputs, &mut self.region)?;
+            if let Some(profile) = &mut self.profile {
+                let mut part = Profile::new(region.plan.steps().count());
+                interpreter.run_group_timed(&inputs, &mut part)?;
+                profile.add_region(&region.plan, &part);
+            } else {
+                interpreter.run_group(&inputs)?;
+            }
+            interpreter.finish(0, &mut self.region)?;
         }
         let mut results = Vec::with_capacity(region.outputs.len());
         for (i, (tensor, tensor_type)) in region.outputs.iter().enumerate() {

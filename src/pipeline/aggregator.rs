@@ -185,7 +185,11 @@ impl<'a> Aggregator<'a> {
     /// Makes what is pending durable.
     fn commit(&mut self) -> Result<()> {
         if self.due.take().is_some() {
+            let begun = Instant::now();
             let commit = self.sink.commit()?;
+            let Outcome { recorded, skipped, .. } = self.outcome;
+            let (bytes, took) = (commit.byte_len, begun.elapsed());
+            tracing::info!(recorded, skipped, bytes, ?took, "commit");
             (self.events)(Event::Committed(commit));
         }
         Ok(())

@@ -56,7 +56,7 @@ use self::slot::Slot;
 pub use self::cancel::Cancel;
 pub use self::event::Event;
 pub use self::matching::HashSample;
-pub use self::observer::{Observed, Observer};
+pub use self::observer::{Observed, Observer, Timed};
 pub use self::part::Part;
 pub use self::schedule::{Note, Schedule, Segment, schedule};
 pub use self::sink::Sink;
@@ -150,6 +150,13 @@ pub fn run(
     let schedule = schedule(&shards, sink.shards(), options.part, &mut |shard, positions| {
         source.hash_sample(shard, positions)
     })?;
+    tracing::info!(
+        shards = shards.len(),
+        known = schedule.known,
+        to_record = schedule.records(),
+        workers = observers.len(),
+        "run scheduled"
+    );
     events(Event::Scheduled(&schedule));
     if schedule.records() == 0 {
         return Ok(Outcome::default());

@@ -20,3 +20,4 @@ mod report;
 mod results;
 #[path = "../support/mod.rs"]
 mod support;
+mod talk;

@@ -98,7 +98,9 @@ fn edit_and_write(
     write_checked(output, &[flatbuffer, tail, behind], |written| {
         let before = original::without_splice(model)?;
         check::check(&before, &ModelFile::open(written)?, ranges, tail.len())
-    })
+    })?;
+    tracing::info!(ranges = ranges.len(), "{}: model written", output.display());
+    Ok(())
 }
 
 /// The changed `FlatBuffer`, and what stands behind it.

@@ -63,9 +63,13 @@ Exit codes, as those of diff: 0 no range differs, 1 some do, 2 they cannot be co
 /// How much is said.
 #[derive(Args, Clone, Copy, Debug)]
 pub(super) struct TalkArgs {
-    /// Say more about what is done
+    /// Say what is done at which time: model, plan, shards, commits
     #[arg(short = 'V', long, visible_short_alias = 'v', global = true, help_heading = "Output")]
     pub verbose: bool,
+
+    /// Say nothing but errors, and what is asked for
+    #[arg(short, long, conflicts_with = "verbose", global = true, help_heading = "Output")]
+    pub quiet: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -206,6 +210,14 @@ mod tests {
         assert!(parse("rm import a.tflite -o a.circle").is_ok());
         assert!(parse("rm dataset random --input-model a.circle -o a.h5 -n 5").is_ok());
         assert!(parse("rm embed --input_model a --recording b --output_model c").is_ok());
+    }
+
+    #[test]
+    fn quiet_is_not_verbose() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' '));
+        assert!(parse("rm inspect a.circle -q").unwrap().talk.quiet);
+        assert!(parse("rm --quiet a b c").unwrap().talk.quiet);
+        assert!(parse("rm inspect a.circle -q -v").is_err());
     }
 
     #[test]

@@ -153,6 +153,18 @@ pub(in crate::cli) struct RecordArgs {
     #[arg(long, value_enum, value_name = "STYLE", default_value_t, help_heading = "Output")]
     pub progress: Progress,
 
+    /// Measure how long each operator takes: a table at the end, or everything as JSON in a file (`-` is
+    /// standard output)
+    #[arg(
+        long,
+        value_name = "FILE",
+        num_args = 0..=1,
+        require_equals = true,
+        help_heading = "Output"
+    )]
+    #[expect(clippy::option_option, reason = "absent, without a value, with one")]
+    pub profile: Option<Option<PathBuf>>,
+
     /// Recognised, so that it is refused with a reason
     #[arg(long = "generate_profile_data", alias = "generate-profile-data", hide = true)]
     pub generate_profile_data: bool,
@@ -402,6 +414,14 @@ mod tests {
             assert_eq!(progress(line), Ok(expected));
         }
         assert!(progress("--progress fancy").is_err());
+    }
+
+    #[test]
+    fn a_profile_may_go_to_a_file() {
+        let profile = |line| parse(line).map(|it| (it.profile, it.positional.len()));
+        assert_eq!(profile("a b c"), Ok((None, 3)));
+        assert_eq!(profile("--profile a b c"), Ok((Some(None), 3)));
+        assert_eq!(profile("--profile=p.json a b c"), Ok((Some(Some("p.json".into())), 3)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use std::env;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::HumanBytes;
 
@@ -9,8 +9,8 @@ use crate::dataset::{
     self, BadRecords, DEFAULT_RANDOM_RECORDS, InputSpec, OpenOptions, RecordSource,
 };
 use crate::error::Result;
-use crate::interpreter::{Interpreter, Plan, PlanOptions};
-use crate::pipeline::{self, BadRecord, Job, Observer, Outcome, Part};
+use crate::interpreter::{Interpreter, Plan, PlanOptions, Profile};
+use crate::pipeline::{self, BadRecord, Job, Observer, Outcome, Part, Timed};
 use crate::recording::{Header, Writer};
 use crate::stats::Estimator;
 
@@ -18,6 +18,7 @@ use super::super::ExitStatus;
 use super::super::args::RecordArgs;
 use super::super::config::{Existing, RecordConfig};
 use super::super::printer::Printer;
+use super::super::profile;
 use super::super::progress::Progress;
 use super::super::signals::{SignalWatch, signal_name};
 use super::super::text;
@@ -39,7 +40,7 @@ pub(in crate::cli) fn run(
     let signals = SignalWatch::start(printer)?;
 
     let model = ModelFile::open(&config.model)?;
-    let plan = Arc::new(build_plan(&model, &config, printer)?);
+    let plan = Arc::new(build_plan(&model, &config)?);
     if config.output.is_some() {
         // What cannot be written at the end is better known now.
         let observed: Vec<_> = plan.observed().iter().map(|t| (t.subgraph, t.index)).collect();
@@ -56,16 +57,23 @@ pub(in crate::cli) fn run(
     // The weights are packed; the file is needed again at the end.
     model.release();
     let mut writer = open_writer(&config, &header)?;
+    tracing::info!(
+        records = writer.committed(),
+        bytes = writer.byte_len(),
+        "{}: recording open",
+        config.recording.display()
+    );
     if writer.recovered() > 0 {
-        printer.detail(format_args!(
+        tracing::info!(
             "{}: dropped {} that came after the last commit",
             config.recording.display(),
             HumanBytes(writer.recovered())
-        ));
+        );
     }
 
+    let profile = config.profile.as_ref().map(|_| Arc::new(Mutex::new(Profile::new(0))));
     let job = Job {
-        observers: observers(&plan, &config, &*source),
+        observers: observers(&plan, &config, &*source, profile.as_ref()),
         source,
         inputs: &inputs,
         options: config.options,
@@ -75,6 +83,10 @@ pub(in crate::cli) fn run(
         progress.show(&event);
     });
     let (elapsed, left_out) = progress.finish();
+    if let (Some(profile), Some(output)) = (profile, &config.profile) {
+        let profile = profile.lock().unwrap_or_else(PoisonError::into_inner);
+        profile::show(&profile, &plan, output, printer)?;
+    }
 
     let kept = text::count(writer.committed(), "record");
     let outcome = match result {
@@ -104,7 +116,7 @@ pub(in crate::cli) fn run(
     ));
     // A signal that comes after the last record still means: stop.
     if let Some(signal) = signals.cancel().signal() {
-        printer.warn(format_args!("stopped by {}", signal_name(signal)));
+        printer.stopped(format_args!("stopped by {}", signal_name(signal)));
         printer.hint(format_args!("go on with: {}", resume_command()));
         return Ok(ExitStatus::Interrupted(signal));
     }
@@ -120,7 +132,7 @@ pub(in crate::cli) fn run(
     Ok(ExitStatus::Success)
 }
 
-fn build_plan(model: &ModelFile, config: &RecordConfig, printer: &Printer) -> Result<Plan> {
+fn build_plan(model: &ModelFile, config: &RecordConfig) -> Result<Plan> {
     let shapes = config.input_shapes.iter().map(|it| (it.name.clone(), it.shape.clone()));
     let options = PlanOptions {
         isa: config.isa,
@@ -132,12 +144,6 @@ fn build_plan(model: &ModelFile, config: &RecordConfig, printer: &Printer) -> Re
         ..PlanOptions::new()
     };
     let plan = Plan::new(&model.graph()?, &options)?;
-    printer.detail(format_args!(
-        "plan: {}, {} for the model and {} per worker",
-        plan.isa(),
-        HumanBytes(plan.shared_bytes() as u64),
-        HumanBytes(plan.interpreter_bytes() as u64),
-    ));
     Ok(plan)
 }
 
@@ -182,10 +188,18 @@ fn observers(
     plan: &Arc<Plan>,
     config: &RecordConfig,
     source: &dyn RecordSource,
+    profile: Option<&Arc<Mutex<Profile>>>,
 ) -> Vec<Box<dyn Observer>> {
     let records: u64 = source.shards().iter().map(|it| it.identity.records).sum();
     let workers = config.threads.min(usize::try_from(records).unwrap_or(usize::MAX)).max(1);
-    (0..workers).map(|_| Box::new(Interpreter::new(plan.clone())) as Box<dyn Observer>).collect()
+    let observer = |_| -> Box<dyn Observer> {
+        let interpreter = Interpreter::new(plan.clone());
+        match profile {
+            Some(profile) => Box::new(Timed::new(interpreter, profile.clone())),
+            None => Box::new(interpreter),
+        }
+    };
+    (0..workers).map(observer).collect()
 }
 
 /// Estimates the ranges and writes the output model.

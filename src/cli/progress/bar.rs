@@ -1,5 +1,6 @@
 use std::time::{Duration, Instant};
 
+use console::Term;
 use indicatif::{FormattedDuration, HumanCount, ProgressBar, ProgressStyle};
 
 use super::{Change, Printer, Status, View};
@@ -38,7 +39,8 @@ impl View for Bar {
         self.shown = Instant::now();
         self.bar.set_position(status.position());
         self.bar.set_message(status.place());
-        self.bar.set_prefix(numbers(status));
+        let width = Term::stderr().size_checked().map_or(80, |(_, columns)| columns.into());
+        self.bar.set_prefix(numbers(status, width));
     }
 
     fn finish(&mut self, _status: &Status) {
@@ -46,15 +48,17 @@ impl View for Bar {
     }
 }
 
-/// For instance `1,200/5,000 14.2/s ETA 00:04:27`.
-fn numbers(status: &Status) -> String {
+/// For instance `1,200/5,000 14.2/s ETA 00:04:27`, and less of it on a line of few columns.
+fn numbers(status: &Status, columns: usize) -> String {
     let (position, total) = (HumanCount(status.position()), HumanCount(status.total));
-    match status.remaining() {
-        Some(left) => {
-            format!("{position}/{total} {:.1}/s ETA {}", status.rate(), FormattedDuration(left))
-        }
-        None => format!("{position}/{total}"),
+    let mut texts = vec![format!("{position}"), format!("{position}/{total}")];
+    if let Some(left) = status.remaining() {
+        let left = FormattedDuration(left);
+        texts.push(format!("{position}/{total} ETA {left}"));
+        texts.push(format!("{position}/{total} {:.1}/s ETA {left}", status.rate()));
     }
+    // The bar has at least the space before the text.
+    texts.into_iter().rfind(|text| text.len() < columns).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -65,9 +69,18 @@ mod tests {
     fn numbers_are_short() {
         let mut status = Status::new();
         status.total = 5000;
-        assert_eq!(numbers(&status), "0/5,000");
+        assert_eq!(numbers(&status, 80), "0/5,000");
         status.done = 1200;
         status.started = Instant::now().checked_sub(Duration::from_secs(100)).unwrap();
-        assert_eq!(numbers(&status), "1,200/5,000 12.0/s ETA 00:05:16");
+        for (columns, expected) in [
+            (80, "1,200/5,000 12.0/s ETA 00:05:16"),
+            (32, "1,200/5,000 12.0/s ETA 00:05:16"),
+            (31, "1,200/5,000 ETA 00:05:16"),
+            (20, "1,200/5,000"),
+            (8, "1,200"),
+            (3, ""),
+        ] {
+            assert_eq!(numbers(&status, columns), expected);
+        }
     }
 }

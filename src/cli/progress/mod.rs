@@ -111,6 +111,8 @@ impl Progress {
     /// `style` as asked for; a bar needs a terminal and is a line now and then elsewhere.
     pub fn new(style: Style, printer: &Printer) -> Self {
         let view: Option<Box<dyn View>> = match style {
+            // The objects are what was asked for; the others only tell that it goes on.
+            Style::Auto | Style::Bar | Style::Plain if printer.is_quiet() => None,
             Style::Auto | Style::Bar if is_capable_terminal() => {
                 Some(Box::new(bar::Bar::new(printer)))
             }
@@ -217,7 +219,7 @@ impl Progress {
         match note {
             // There may be thousands of these.
             Note::Known { name } => {
-                printer.detail(format_args!("{name}: already recorded"));
+                tracing::info!("{name}: already recorded");
             }
             Note::Continued { name, done, records } => {
                 printer.say(format_args!("{name}: continuing after {done} of {records} records"));
