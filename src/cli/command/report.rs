@@ -11,6 +11,9 @@ use super::super::outputs;
 use super::super::printer::Printer;
 use super::super::text;
 
+/// Memory for observations in bytes. The rest of the budget is for what is left of them, and for sorting.
+const OBSERVATIONS: usize = MEMORY_BUDGET - (24 << 20);
+
 /// Writes what a recording says about each tensor, as a page and for other tools.
 pub(in crate::cli) fn run(args: &ReportArgs, printer: &Printer) -> Result<ExitStatus> {
     let modes = modes(&args.estimator)?;
@@ -35,7 +38,7 @@ pub(in crate::cli) fn run(args: &ReportArgs, printer: &Printer) -> Result<ExitSt
             modes: &modes,
             chosen: chosen.unwrap_or(0),
             model: model.as_ref().map(|(model, path)| (model, path.as_str())),
-            memory_budget: MEMORY_BUDGET,
+            memory_budget: OBSERVATIONS,
         },
     )?;
     for (kind, path) in &outputs {
