@@ -50,7 +50,7 @@ pub(in crate::cli) fn run(args: &DatasetCheckArgs, printer: &Printer) -> Result<
                 listing.estimate = Some(estimate);
             }
             // A dataset that cannot be used is no reason not to say why.
-            Err(error) if !is_good => printer.detail(format_args!("no estimate: {error}")),
+            Err(error) if !is_good => tracing::info!("no estimate: {error}"),
             Err(error) => return Err(error),
         }
         if let Some(signal) = signals.cancel().signal() {
