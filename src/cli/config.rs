@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::interpreter::Groups;
 use crate::kernel::Isa;
 use crate::pipeline::{BadRecord, Options, Part};
+use crate::recorder::Existing;
 use crate::stats::{Estimator, MovingAverageSettings};
 
 use super::args::{
@@ -73,17 +74,6 @@ pub(super) enum ProfileOutput {
     Table,
     /// As JSON.
     File(PathBuf),
-}
-
-/// What to do about a recording that exists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Existing {
-    /// Fail.
-    Refuse,
-    /// Go on with it.
-    Resume,
-    /// Replace it.
-    Overwrite,
 }
 
 impl RecordConfig {

@@ -15,6 +15,7 @@ mod check;
 mod describe;
 mod files;
 mod fit;
+mod function;
 mod h5;
 mod identity;
 mod images;
@@ -36,6 +37,7 @@ use crate::tensor::{AlignedBuffer, InputType};
 
 pub use check::{CheckStep, Findings, check};
 pub use describe::{ShardDescription, StoredInput, describe, open_described};
+pub use function::from_fn;
 pub use h5::{H5Writer, write_h5};
 pub use images::{ChannelOrder, Filter, ImageFolder, ImageLayout, Preparation, Resize};
 pub use random::{DEFAULT_RANDOM_RECORDS, Distribution, random, random_with};

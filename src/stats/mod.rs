@@ -43,6 +43,13 @@ pub struct MovingAverageSettings {
     pub constant: f32,
 }
 
+impl Default for MovingAverageSettings {
+    /// Batches of 16, constant 0.1: those of ONE.
+    fn default() -> Self {
+        Self { batch: 16, constant: 0.1 }
+    }
+}
+
 impl MovingAverageSettings {
     /// Checks the ranges of both.
     ///

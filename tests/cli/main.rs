@@ -14,6 +14,7 @@ mod interrupt;
 #[cfg(unix)]
 mod kills;
 mod large;
+mod library;
 mod parts;
 mod record;
 mod report;

@@ -82,6 +82,12 @@ fn a_profile_is_a_table_or_json() {
         assert_eq!(it["runs"], 12, "{it}");
         assert!(it["name"].as_str().unwrap().starts_with("operator "), "{it}");
     }
+    // Operators of branches are those that were run.
+    let branches = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/models/branches.circle");
+    let run = folder.run(&format!("--input-model {branches} -o e.circle --profile")).succeeds();
+    run.says("profile: 3 records in ")
+        .says("operator 0 NEG of subgraph ")
+        .says("between operators");
     // Looking does not change anything.
     assert_eq!(folder.read("a.circle"), folder.read("b.circle"));
     folder.run(&format!("{RECORD} -o c.circle")).succeeds();

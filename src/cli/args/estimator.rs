@@ -79,9 +79,10 @@ pub(in crate::cli) enum Mode {
 impl EstimatorArgs {
     /// Settings of the moving average, which a recording keeps whatever the mode is.
     pub fn moving_average(&self) -> MovingAverageSettings {
+        let usual = MovingAverageSettings::default();
         MovingAverageSettings {
-            batch: self.moving_avg_batch.unwrap_or(16),
-            constant: self.moving_avg_const.unwrap_or(0.1),
+            batch: self.moving_avg_batch.unwrap_or(usual.batch),
+            constant: self.moving_avg_const.unwrap_or(usual.constant),
         }
     }
 

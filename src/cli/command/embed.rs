@@ -1,5 +1,6 @@
 use crate::circle::{ModelFile, source_fingerprint, splice};
 use crate::error::{Error, Result};
+use crate::recorder::tensor_ranges;
 use crate::recording::{MEMORY_BUDGET, Reader};
 
 use super::super::ExitStatus;
@@ -7,7 +8,6 @@ use super::super::args::EmbedArgs;
 use super::super::config::{check_writable, is_same_file};
 use super::super::printer::Printer;
 use super::super::text;
-use super::tensor_ranges;
 
 /// Writes the ranges of a recording into the model it was made with.
 pub(in crate::cli) fn run(args: &EmbedArgs, printer: &Printer) -> Result<ExitStatus> {

@@ -4,25 +4,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::HumanBytes;
 
-use crate::circle::{ModelFile, check_splice, source_fingerprint, splice};
+use crate::circle::ModelFile;
 use crate::dataset::{
     self, BadRecords, DEFAULT_RANDOM_RECORDS, InputSpec, OpenOptions, RecordSource,
 };
 use crate::error::Result;
-use crate::interpreter::{Interpreter, Plan, PlanOptions, Profile};
-use crate::pipeline::{self, BadRecord, Job, Observer, Outcome, Part, Timed};
-use crate::recording::{Header, Writer};
+use crate::interpreter::{PlanOptions, Profile};
+use crate::pipeline::{BadRecord, Outcome, Part};
+use crate::recorder::{Recorder, Session};
 use crate::stats::Estimator;
 
 use super::super::ExitStatus;
 use super::super::args::RecordArgs;
-use super::super::config::{Existing, RecordConfig};
+use super::super::config::RecordConfig;
 use super::super::printer::Printer;
 use super::super::profile;
 use super::super::progress::Progress;
 use super::super::signals::{SignalWatch, signal_name};
 use super::super::text;
-use super::{TOOL, tensor_entries, tensor_ranges};
 
 /// Records a dataset, and writes the output model if one is asked for.
 pub(in crate::cli) fn run(
@@ -39,55 +38,24 @@ pub(in crate::cli) fn run(
     }
     let signals = SignalWatch::start(printer)?;
 
-    let model = ModelFile::open(&config.model)?;
-    let plan = Arc::new(build_plan(&model, &config)?);
+    let profile = config.profile.as_ref().map(|_| Arc::new(Mutex::new(Profile::new(0))));
+    let recorder = recorder(&config, profile.as_ref())?;
     if config.output.is_some() {
         // What cannot be written at the end is better known now.
-        let observed: Vec<_> = plan.observed().iter().map(|t| (t.subgraph, t.index)).collect();
-        check_splice(&model, &observed)?;
+        recorder.check_output()?;
     }
-    let inputs = pipeline::input_specs(plan.inputs());
-    let source = open_source(&config, &inputs, printer)?;
-    let header = Header {
-        model: source_fingerprint(&model)?,
-        tensors: tensor_entries(&plan),
-        arithmetic: config.arithmetic,
-        tool: TOOL.to_owned(),
-    };
-    // The weights are packed; the file is needed again at the end.
-    model.release();
-    let mut writer = open_writer(&config, &header)?;
-    tracing::info!(
-        records = writer.committed(),
-        bytes = writer.byte_len(),
-        "{}: recording open",
-        config.recording.display()
-    );
-    if writer.recovered() > 0 {
-        tracing::info!(
-            "{}: dropped {} that came after the last commit",
-            config.recording.display(),
-            HumanBytes(writer.recovered())
-        );
-    }
+    let source = open_source(&config, recorder.inputs(), printer)?;
+    let mut session = recorder.open(&config.recording)?;
 
-    let profile = config.profile.as_ref().map(|_| Arc::new(Mutex::new(Profile::new(0))));
-    let job = Job {
-        observers: observers(&plan, &config, &*source, profile.as_ref()),
-        source,
-        inputs: &inputs,
-        options: config.options,
-    };
     let mut progress = Progress::new(config.progress, printer);
-    let result = pipeline::run(job, &mut writer, signals.cancel(), &mut |event| {
-        progress.show(&event);
-    });
+    let result = session.record(source, signals.cancel(), &mut |event| progress.show(&event));
     let (elapsed, left_out) = progress.finish();
     if let (Some(profile), Some(output)) = (profile, &config.profile) {
         let profile = profile.lock().unwrap_or_else(PoisonError::into_inner);
-        profile::show(&profile, &plan, output, printer)?;
+        profile::show(&profile, recorder.plan(), output, printer)?;
     }
 
+    let writer = session.writer();
     let kept = text::count(writer.committed(), "record");
     let outcome = match result {
         Ok(outcome) => outcome,
@@ -111,7 +79,7 @@ pub(in crate::cli) fn run(
     printer.say(format_args!(
         "{}: {kept} of {}{skipped}, {}",
         config.recording.display(),
-        text::count(header.tensors.len() as u64, "tensor"),
+        text::count(session.tensors().len() as u64, "tensor"),
         HumanBytes(writer.byte_len()),
     ));
     // A signal that comes after the last record still means: stop.
@@ -128,13 +96,13 @@ pub(in crate::cli) fn run(
         );
     }
     note_short_memory(&config.estimator, writer.records(), printer);
-    write_model(&model, &mut writer, &header, &config.estimator, output, printer)?;
+    write_model(&mut session, &config.estimator, output, printer)?;
     Ok(ExitStatus::Success)
 }
 
-fn build_plan(model: &ModelFile, config: &RecordConfig) -> Result<Plan> {
+fn recorder(config: &RecordConfig, profile: Option<&Arc<Mutex<Profile>>>) -> Result<Recorder> {
     let shapes = config.input_shapes.iter().map(|it| (it.name.clone(), it.shape.clone()));
-    let options = PlanOptions {
+    let plan = PlanOptions {
         isa: config.isa,
         arithmetic: config.arithmetic,
         groups: config.groups,
@@ -143,8 +111,16 @@ fn build_plan(model: &ModelFile, config: &RecordConfig) -> Result<Plan> {
         round_limit: config.max_rounds,
         ..PlanOptions::new()
     };
-    let plan = Plan::new(&model.graph()?, &options)?;
-    Ok(plan)
+    let builder = Recorder::builder(ModelFile::open(&config.model)?)
+        .plan_options(plan)
+        .run_options(config.options)
+        .threads(config.threads)
+        .existing(config.existing)
+        .moving_average(config.moving_average);
+    match profile {
+        Some(profile) => builder.timed(profile.clone()).build(),
+        None => builder.build(),
+    }
 }
 
 fn open_source(
@@ -174,53 +150,22 @@ fn open_source(
     Ok(source)
 }
 
-fn open_writer(config: &RecordConfig, header: &Header) -> Result<Writer> {
-    let (path, settings) = (&config.recording, config.moving_average);
-    match config.existing {
-        Existing::Resume if path.exists() => Writer::resume(path, header, settings),
-        Existing::Refuse | Existing::Resume => Writer::create(path, header.clone(), settings),
-        Existing::Overwrite => Writer::overwrite(path, header.clone(), settings),
-    }
-}
-
-/// One interpreter per thread, but no more than there are records.
-fn observers(
-    plan: &Arc<Plan>,
-    config: &RecordConfig,
-    source: &dyn RecordSource,
-    profile: Option<&Arc<Mutex<Profile>>>,
-) -> Vec<Box<dyn Observer>> {
-    let records: u64 = source.shards().iter().map(|it| it.identity.records).sum();
-    let workers = config.threads.min(usize::try_from(records).unwrap_or(usize::MAX)).max(1);
-    let observer = |_| -> Box<dyn Observer> {
-        let interpreter = Interpreter::new(plan.clone());
-        match profile {
-            Some(profile) => Box::new(Timed::new(interpreter, profile.clone())),
-            None => Box::new(interpreter),
-        }
-    };
-    (0..workers).map(observer).collect()
-}
-
 /// Estimates the ranges and writes the output model.
 fn write_model(
-    model: &ModelFile,
-    writer: &mut Writer,
-    header: &Header,
+    session: &mut Session<'_>,
     estimator: &Estimator,
     output: &Path,
     printer: &Printer,
 ) -> Result<()> {
-    let ranges = writer.ranges(estimator)?;
-    for problem in text::range_problems(&header.tensors, &ranges) {
+    let ranges = session.ranges(estimator)?;
+    for problem in text::range_problems(session.tensors(), &ranges) {
         printer.warn(problem);
     }
-    let ranges = tensor_ranges(&header.tensors, &ranges)?;
-    splice(model, &ranges, output)?;
+    let written = session.write_model(&ranges, output)?;
     printer.say(format_args!(
         "wrote {} with the ranges of {}",
         output.display(),
-        text::count(ranges.len() as u64, "tensor")
+        text::count(written as u64, "tensor")
     ));
     Ok(())
 }

@@ -2,13 +2,13 @@ use std::collections::HashMap;
 
 use crate::circle::{self, ModelFile, TensorRange};
 use crate::error::Result;
+use crate::recorder::tensor_ranges;
 use crate::recording::{MEMORY_BUDGET, Reader, TensorEntry};
 
 use super::super::ExitStatus;
 use super::super::args::VerifyArgs;
 use super::super::printer::Printer;
 use super::super::text;
-use super::tensor_ranges;
 
 /// Checks that a model is the one of a recording with its ranges, and nothing else. The answer goes to
 /// standard output.
