@@ -16,6 +16,10 @@ setup: ## Install missing system packages (libhdf5, pkg-config, a C toolchain)
 build: setup ## Build the program with optimisation
 	cargo build --release
 
+.PHONY: package
+package: setup ## Make a Debian package, with manual page and completions; needs cargo-deb
+	@scripts/package
+
 .PHONY: demo
 demo: build ## Record the sample model, interrupt and resume, and show the ranges
 	@scripts/demo target/release/record-minmax
