@@ -27,6 +27,9 @@ fn wrong_usage() {
         "--input-model model.tflite -o out.circle --generate_profile_data",
         "merge a.rmm -o b.rmm",
         "frobnicate",
+        "--input-modle model.tflite -o out.circle",
+        "record --input-model model.tflite -o out.circle --mode percentil",
+        "inspect model.tflite --quiet --verbose",
         "--input-model model.tflite -o out.circle --input-shape nothing=1,2",
     ] {
         let run = folder.run(line).exits_with(2);
