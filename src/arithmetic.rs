@@ -18,6 +18,8 @@ pub enum Arithmetic {
     /// Every product is computed, rounded, and then added, as LiteRT's kernels do on x86, and the terms of
     /// sums and means one after the other: slow, to reproduce the ranges of tools that run them.
     Reference,
+    /// Observed on a device by onert, whose kernels compute as they do; nothing is planned with it.
+    Device,
 }
 
 impl Arithmetic {
@@ -27,6 +29,7 @@ impl Arithmetic {
             Self::Fast => "fast",
             Self::Direct => "direct",
             Self::Reference => "reference",
+            Self::Device => "device",
         }
     }
 }

@@ -33,7 +33,7 @@ pub struct ShardInfo {
     /// File name, for messages only.
     pub name: String,
     /// Kind of source: `h5`, `h5-raw`, `h5-packed`, `h5-packed-raw`, `npy`, `npz`, `safetensors`, `list`,
-    /// `directory`, `text`, `random`, `function`.
+    /// `directory`, `text`, `onert-h5`, `onert-raw`, `random`, `function`.
     pub kind: String,
     /// Length of the file in bytes, for messages only.
     pub byte_len: u64,

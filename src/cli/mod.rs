@@ -70,6 +70,7 @@ fn run(cli: Cli, printer: &Printer) -> Result<ExitStatus> {
         Command::Report(args) => command::report::run(&args, printer),
         Command::Compare(args) => Ok(command::compare::run(&args, printer)),
         Command::Import(args) => command::import::run(&args, printer),
+        Command::ImportMinmax(args) => command::import_minmax::run(&args, printer),
         Command::Verify(args) => command::verify::run(&args, printer),
         Command::Dataset(command) => dataset(command, printer),
         Command::Completions(args) => command::usage::completions(&args, printer),

@@ -128,6 +128,9 @@ fn describe_shard(path: &Path, format: DataFormat) -> Result<ShardDescription, S
         DataFormat::List => return raw::describe_list(path),
         DataFormat::Directory => return raw::describe_directory(path),
         DataFormat::Text => return text::describe(path),
+        DataFormat::Onert => {
+            return Err("is described by `inspect`, once it is imported".to_owned());
+        }
         DataFormat::Npy => arrays::npy::open(path)?,
         DataFormat::Npz => arrays::npz::open(path)?,
         DataFormat::Safetensors => arrays::safetensors::open(path)?,

@@ -39,6 +39,7 @@ impl Wanted {
             DataFormat::Safetensors => &["safetensors"],
             DataFormat::List => &["txt", "lst", "list"],
             DataFormat::Text => &["txt", "csv"],
+            DataFormat::Onert => &["h5", "minmax", "bin"],
             DataFormat::Directory => &[],
         };
         let advice = match format {

@@ -23,6 +23,7 @@ mod lines;
 mod listing;
 mod locate;
 mod natural;
+mod onert;
 mod problems;
 mod random;
 mod raw;
@@ -40,6 +41,7 @@ pub use describe::{ShardDescription, StoredInput, describe, open_described};
 pub use function::from_fn;
 pub use h5::{H5Writer, write_h5};
 pub use images::{ChannelOrder, Filter, ImageFolder, ImageLayout, Preparation, Resize};
+pub use onert::Recorded;
 pub use random::{DEFAULT_RANDOM_RECORDS, Distribution, random, random_with};
 
 /// One input of the model, in the model's order.
@@ -128,6 +130,8 @@ pub enum DataFormat {
     List,
     /// A text file with the values of each input in a line, separated by commas, a record after the other.
     Text,
+    /// Minima and maxima that onert recorded on a device; inputs are those that [`Recorded::input`] names.
+    Onert,
     /// A directory of raw files. Never taken for one by [`Auto`](Self::Auto).
     Directory,
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::arrays::{self, ArraysFile};
 use super::h5::H5File;
+use super::onert::OnertFile;
 use super::problems::{Fault, ShardReport};
 use super::raw::RawFiles;
 use super::text::TextFile;
@@ -47,6 +48,11 @@ pub(super) fn open(
         }
         DataFormat::List => return Ok(Box::new(RawFiles::of_list(path, inputs)?)),
         DataFormat::Directory => return Ok(Box::new(RawFiles::of_directory(path, inputs)?)),
+        DataFormat::Onert => {
+            return OnertFile::open(path, inputs)
+                .map(|file| Box::new(file) as Box<dyn ShardFile>)
+                .map_err(|problem| vec![problem]);
+        }
         DataFormat::Text => return Ok(Box::new(TextFile::open(path, inputs)?)),
         DataFormat::Npy => arrays::npy::open(path),
         DataFormat::Npz => arrays::npz::open(path),

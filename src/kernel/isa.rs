@@ -89,7 +89,7 @@ impl Isa {
     /// Runs `task`, which sums products, with these instructions.
     pub(crate) fn dispatch_products<T: Task>(self, arithmetic: Arithmetic, task: T) -> T::Output {
         match arithmetic {
-            Arithmetic::Fast | Arithmetic::Direct => self.dispatch(task),
+            Arithmetic::Fast | Arithmetic::Direct | Arithmetic::Device => self.dispatch(task),
             Arithmetic::Reference => self.dispatch((task, Separately)),
         }
     }

@@ -91,6 +91,12 @@ impl Header {
         }
         if self.arithmetic != other.arithmetic {
             let (recorded, asked) = (self.arithmetic, other.arithmetic);
+            if recorded == Arithmetic::Device || asked == Arithmetic::Device {
+                return Err(Error::recording(
+                    "what a device observed and what this program observed are not mixed",
+                )
+                .with_hint("give another recording"));
+            }
             return Err(Error::recording(format!(
                 "made with --arithmetic {recorded}, not {asked}: observations would differ in their \
                  last bits"

@@ -12,6 +12,7 @@ fn help_of_every_command() {
         "report",
         "compare",
         "import",
+        "import-minmax",
         "verify",
         "dataset pack",
         "dataset info",

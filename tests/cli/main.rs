@@ -15,6 +15,7 @@ mod interrupt;
 mod kills;
 mod large;
 mod library;
+mod minmax;
 mod parts;
 mod record;
 mod report;

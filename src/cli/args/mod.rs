@@ -89,6 +89,8 @@ pub(super) enum Command {
     Compare(CompareArgs),
     /// Convert a TFLite model to circle
     Import(ImportArgs),
+    /// Make a recording of what onert observed on a device
+    ImportMinmax(ImportMinmaxArgs),
     /// Check that a model has the ranges of a recording and is otherwise unchanged
     Verify(VerifyArgs),
     /// Make and look at datasets
@@ -170,6 +172,28 @@ pub(super) struct ImportArgs {
     /// Circle model to write
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ImportMinmaxArgs {
+    /// What onert wrote: HDF5 with a group per run, or its plain file; in this order
+    #[arg(required = true, value_name = "MINMAX")]
+    pub minmax: Vec<String>,
+    /// The model that was run, circle or TFLite
+    #[arg(long, alias = "input_model", value_name = "FILE")]
+    pub input_model: PathBuf,
+    /// The recording to write
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Go on with the recording if there is one: what it has already is skipped
+    #[arg(long, conflicts_with = "overwrite")]
+    pub resume: bool,
+    /// Replace the recording if there is one
+    #[arg(long)]
+    pub overwrite: bool,
+    /// How progress is shown
+    #[arg(long, value_enum, value_name = "STYLE", default_value_t, help_heading = "Output")]
+    pub progress: Progress,
 }
 
 #[derive(Args, Debug)]

@@ -4,6 +4,7 @@ pub(super) mod compare;
 pub(super) mod dataset;
 pub(super) mod embed;
 pub(super) mod import;
+pub(super) mod import_minmax;
 pub(super) mod inspect;
 pub(super) mod merge;
 pub(super) mod record;

@@ -17,11 +17,13 @@ mod file;
 mod input;
 mod packed;
 mod records;
+mod runs;
 mod staging;
 mod write;
 
 pub(super) use describe::describe;
 pub(super) use file::H5File;
+pub(super) use runs::H5Runs;
 pub use write::{H5Writer, write_h5};
 
 #[cfg(test)]
