@@ -20,7 +20,9 @@ use super::super::printer::Printer;
 use super::super::progress::Progress;
 use super::super::signals::{SignalWatch, signal_name};
 use super::super::text;
-use super::TOOL;
+
+/// What recordings say they were made by.
+const TOOL: &str = concat!("record-minmax ", env!("CARGO_PKG_VERSION"));
 
 /// What the recording keeps up to date; others are computed from it.
 const SETTINGS: MovingAverageSettings = MovingAverageSettings { batch: 16, constant: 0.1 };
