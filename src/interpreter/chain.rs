@@ -4,7 +4,7 @@
 use smallvec::SmallVec;
 
 use super::build::{Builder, Planned};
-use crate::kernel::elementwise::{Binary, Unary, gate_in_place, unary};
+use crate::kernel::elementwise::{Binary, Unary, gate_in_place, unary, unary_in_place};
 use crate::kernel::gemm::Clamp;
 use crate::kernel::{Isa, cyclic, minmax};
 use crate::observation::Observation;
@@ -32,6 +32,43 @@ pub(super) struct Link {
     pub(super) tensor: usize,
     /// For messages.
     pub(super) name: String,
+}
+
+impl Link {
+    /// Computes `to` from its operands, and folds the extremes.
+    fn compute<'a>(
+        &self,
+        isa: Isa,
+        operand: impl Fn(Operand) -> &'a [f32],
+        to: &mut [f32],
+    ) -> Observation {
+        match (self.function, &self.operands[..]) {
+            (Pointwise::Unary(function), &[a]) => unary(isa, function, operand(a), to),
+            (Pointwise::Binary(function, clamp), &[a, b]) => {
+                cyclic::binary(isa, function, (operand(a), operand(b)), clamp, to)
+            }
+            _ => unreachable!("the plan gives each function its operands"),
+        }
+    }
+
+    /// The same where `to` holds `home`, which is one of the operands.
+    fn compute_in_place<'a>(
+        &self,
+        isa: Isa,
+        home: Operand,
+        operand: impl Fn(Operand) -> &'a [f32],
+        to: &mut [f32],
+    ) -> Observation {
+        match (self.function, &self.operands[..]) {
+            (Pointwise::Unary(function), _) => unary_in_place(isa, function, to),
+            (Pointwise::Binary(function, clamp), &[a, b]) => {
+                let is_right = b == home;
+                let other = operand(if is_right { a } else { b });
+                cyclic::binary_in_place(isa, function, (other, is_right), clamp, to)
+            }
+            _ => unreachable!("the plan gives each function its operands"),
+        }
+    }
 }
 
 /// What follows a step. The last link's result takes the place of the step's own output.
@@ -92,6 +129,10 @@ impl Chain {
         observed: &mut [Observation],
     ) {
         let (block, gate) = (self.block_len(len), self.gate());
+        // How often the last link reads what its result replaces.
+        let is_home = |operand: &&Operand| **operand == self.home();
+        let home_reads =
+            self.links.last().map_or(0, |link| link.operands.iter().filter(is_home).count());
         for (i, values) in values.chunks_mut(block).enumerate() {
             let place = i * block..i * block + values.len();
             let start = start + place.start;
@@ -103,38 +144,48 @@ impl Chain {
                 observed[1] = observed[1].union(products);
                 continue;
             }
-            // Value `i` is at `i * block`; the last one goes straight to its place. What was there is the
-            // first of them.
+            // The last link's result takes the place of the home operand, and is computed in place where that
+            // is read once. Value `i` of the others is at `i * block`, and a copy of the home operand before
+            // them.
             let n = values.len();
             let (first, to): (&[f32], &mut [f32]) = match &mut over {
                 Some(over) => (values, &mut over[place]),
                 None => (&[], values),
             };
-            scratch[..n].copy_from_slice(to);
+            if home_reads > 1 {
+                scratch[..n].copy_from_slice(to);
+            }
             for (i, (link, observed)) in self.links.iter().zip(&mut *observed).enumerate() {
                 let (earlier, later) = scratch.split_at_mut((i + 1) * block);
-                let is_last = i + 1 == self.links.len();
-                let to = if is_last { &mut *to } else { &mut later[..n] };
                 let operand = |operand: Operand| match operand {
-                    Operand::Value(0) if self.over.is_some() => first,
-                    Operand::Other(other) if self.over == Some(other) => &earlier[..n],
+                    Operand::Value(0) => first,
                     Operand::Value(value) => &earlier[value * block..][..n],
                     Operand::Other(other) if others[other].len() == len => {
                         &others[other][start..start + n]
                     }
                     Operand::Other(other) => others[other],
                 };
-                let folded = match (link.function, &link.operands[..]) {
-                    (Pointwise::Unary(function), &[a]) => unary(isa, function, operand(a), to),
-                    (Pointwise::Binary(function, clamp), &[a, b]) => {
-                        cyclic::binary(isa, function, (operand(a), operand(b)), clamp, to)
-                    }
-                    _ => unreachable!("the plan gives each function its operands"),
+                let (folded, result) = if i + 1 < self.links.len() {
+                    let result = &mut later[..n];
+                    let home = if home_reads > 1 { &earlier[..n] } else { &*to };
+                    let operand = |it| if it == self.home() { home } else { operand(it) };
+                    (link.compute(isa, operand, result), &*result)
+                } else if home_reads == 1 {
+                    (link.compute_in_place(isa, self.home(), operand, to), &*to)
+                } else {
+                    let home = &earlier[..n];
+                    let operand = |it| if it == self.home() { home } else { operand(it) };
+                    (link.compute(isa, operand, to), &*to)
                 };
-                let folded = if folded.needs_rescan() { minmax::scan(isa, to) } else { folded };
+                let folded = if folded.needs_rescan() { minmax::scan(isa, result) } else { folded };
                 *observed = observed.union(folded);
             }
         }
+    }
+
+    /// What is where the result goes to.
+    fn home(&self) -> Operand {
+        self.over.map_or(Operand::Value(0), Operand::Other)
     }
 
     /// The clamp, if the chain is `x * logistic(x)` and nothing else: one pass then. Gates between 0 and 1

@@ -1,6 +1,8 @@
 //! Functions of two runs of elements, the shorter of which is repeated: what a chain of elementwise
 //! operators does to one block of a tensor.
 
+use std::marker::PhantomData;
+
 use super::elementwise::{Binary, OfTwo, Pairs, Run};
 use super::gemm::Clamp;
 use super::isa::Isa;
@@ -12,7 +14,7 @@ use crate::observation::Observation;
 /// shorter than the output are repeated.
 ///
 /// # Panics
-/// If the output is not a whole number of each operand.
+/// If the output is not a whole number of each operand, and the longer operand one of the shorter.
 pub fn binary(
     isa: Isa,
     function: Binary,
@@ -20,34 +22,84 @@ pub fn binary(
     clamp: Clamp,
     output: &mut [f32],
 ) -> Observation {
-    let fits = |operand: &[f32]| !operand.is_empty() && output.len().is_multiple_of(operand.len());
-    assert!(fits(operands.0) && fits(operands.1), "whole operands");
-    function.walk(isa, Cyclic { operands, clamp, output })
+    let (a, b) = operands;
+    let is_even = a.len().max(b.len()).is_multiple_of(a.len().min(b.len()).max(1));
+    assert!(is_even && fits(a, output) && fits(b, output), "whole operands");
+    let (a, b) = (Operand::of(a), Operand::of(b));
+    let (to, len) = (output.as_mut_ptr(), output.len());
+    function.walk(isa, Cyclic { operands: (a, b), clamp, to, len, lives: PhantomData })
 }
 
-struct Cyclic<'a> {
-    operands: (&'a [f32], &'a [f32]),
+/// The same with results in the place of the left operand, or of the right one if `is_right`.
+///
+/// # Panics
+/// If these are not a whole number of the other operand.
+pub fn binary_in_place(
+    isa: Isa,
+    function: Binary,
+    (other, is_right): (&[f32], bool),
     clamp: Clamp,
-    output: &'a mut [f32],
+    values: &mut [f32],
+) -> Observation {
+    assert!(!values.is_empty() && fits(other, values), "whole operands");
+    let (to, len) = (values.as_mut_ptr(), values.len());
+    let (own, other) = (Operand { first: to, len }, Operand::of(other));
+    let operands = if is_right { (other, own) } else { (own, other) };
+    function.walk(isa, Cyclic { operands, clamp, to, len, lives: PhantomData })
+}
+
+fn fits(operand: &[f32], output: &[f32]) -> bool {
+    !operand.is_empty() && output.len().is_multiple_of(operand.len())
+}
+
+/// Elements to read.
+#[derive(Clone, Copy)]
+struct Operand {
+    first: *const f32,
+    len: usize,
+}
+
+impl Operand {
+    fn of(values: &[f32]) -> Self {
+        Self { first: values.as_ptr(), len: values.len() }
+    }
+}
+
+/// One loop for results apart from the operands and in the place of one, since every function has one of
+/// its own.
+struct Cyclic<'a> {
+    operands: (Operand, Operand),
+    clamp: Clamp,
+    to: *mut f32,
+    len: usize,
+    lives: PhantomData<&'a mut [f32]>,
 }
 
 impl Pairs for Cyclic<'_> {
     /// Visits runs in which neither operand starts again, but for one that is a single element.
     #[inline(always)]
     fn walk<S: Simd>(self, s: S, function: impl OfTwo) -> Observation {
-        let (a, b) = self.operands;
-        let len = self.output.len();
-        let advances = [a.len() > 1 || len == 1, b.len() > 1 || len == 1];
-        let run_a = if advances[0] { a.len() } else { len };
-        let run_b = if advances[1] { b.len() } else { len };
-        let n = run_a.min(run_b);
+        let ((a, b), len) = (self.operands, self.len);
+        let advances = [a.len > 1 || len == 1, b.len > 1 || len == 1];
+        let run_a = if advances[0] { a.len } else { len };
+        let run_b = if advances[1] { b.len } else { len };
+        let n = run_a.min(run_b).max(1);
         let mut fold = Fold::new(s);
         let (mut at_a, mut at_b) = (0, 0);
-        for to in self.output.chunks_exact_mut(n) {
-            let a = if advances[0] { &a[at_a..at_a + n] } else { a };
-            let b = if advances[1] { &b[at_b..at_b + n] } else { b };
-            let run = Run { function, a, b, clamp: self.clamp };
-            fold.join(s, run.visit(s, advances, to));
+        for at in (0..len / n * n).step_by(n) {
+            // SAFETY: whoever made this has borrowed both operands and `len` results, mutably, and one of
+            // the operands is apart from the results; operands that advance have `n` elements from where
+            // they are, since both lengths divide that of the results, and the shorter one the longer.
+            let seen = unsafe {
+                let run = Run {
+                    function,
+                    a: if advances[0] { a.first.add(at_a) } else { a.first },
+                    b: if advances[1] { b.first.add(at_b) } else { b.first },
+                    clamp: self.clamp,
+                };
+                run.visit(s, advances, self.to.add(at), n)
+            };
+            fold.join(s, seen);
             at_a = (at_a + n) % run_a;
             at_b = (at_b + n) % run_b;
         }
@@ -72,8 +124,18 @@ mod tests {
                 let observed = binary(isa, Binary::Sub, (&a, &b), clamp, &mut output);
                 let expected: Vec<f32> =
                     (0..len).map(|i| (a[i % a_len] - b[i % b_len]).clamp(-0.5, 1.0)).collect();
-                assert_same_bits(&output, &expected, isa.name());
-                assert!(observed.same_bits(Observation::scan(&expected)));
+                let check = |output: &[f32], observed: Observation| {
+                    assert_same_bits(output, &expected, isa.name());
+                    assert!(observed.same_bits(Observation::scan(&expected)));
+                };
+                check(&output, observed);
+                for (values, other, is_right) in [(&a, &b, false), (&b, &a, true)] {
+                    if values.len() == len {
+                        let (mut values, other) = (values.clone(), (&other[..], is_right));
+                        let observed = binary_in_place(isa, Binary::Sub, other, clamp, &mut values);
+                        check(&values, observed);
+                    }
+                }
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Functions of one or two elements, over whole tensors.
 
+use std::marker::PhantomData;
+
 pub use self::functions::{Binary, Unary};
 use self::functions::{Elements, OfOne};
 pub(super) use self::functions::{OfTwo, Pairs};
@@ -18,18 +20,14 @@ use crate::observation::Observation;
 /// If the lengths differ.
 pub fn unary(isa: Isa, function: Unary, input: &[f32], output: &mut [f32]) -> Observation {
     assert_eq!(input.len(), output.len(), "one result an element");
-    function.walk(isa, UnaryWalk { input, output })
+    let (from, to, len) = (input.as_ptr(), output.as_mut_ptr(), output.len());
+    function.walk(isa, UnaryWalk { from, to, len, lives: PhantomData })
 }
 
 /// Applies `function` to every element in place and folds the extremes of the results.
 pub fn unary_in_place(isa: Isa, function: Unary, values: &mut [f32]) -> Observation {
-    // A cache-sized block at a time, through the out-of-place loop.
-    let mut block = [0.0; 1024];
-    values.chunks_mut(block.len()).fold(Observation::EMPTY, |all, values| {
-        let block = &mut block[..values.len()];
-        block.copy_from_slice(values);
-        all.union(unary(isa, function, block, values))
-    })
+    let (to, len) = (values.as_mut_ptr(), values.len());
+    function.walk(isa, UnaryWalk { from: to, to, len, lives: PhantomData })
 }
 
 /// Replaces every `x` by `clamp(x * logistic(x))`, and folds the extremes of the gates `logistic(x)` and
@@ -95,9 +93,13 @@ impl Gate<'_> {
     }
 }
 
+/// From `len` elements to as many results, apart from them or in their place: one loop for both, since
+/// every function has one of its own.
 struct UnaryWalk<'a> {
-    input: &'a [f32],
-    output: &'a mut [f32],
+    from: *const f32,
+    to: *mut f32,
+    len: usize,
+    lives: PhantomData<&'a mut [f32]>,
 }
 
 impl Elements for UnaryWalk<'_> {
@@ -106,17 +108,22 @@ impl Elements for UnaryWalk<'_> {
     #[inline(always)]
     fn walk<S: Simd>(self, s: S, function: impl OfOne) -> Observation {
         let mut fold = Fold::new(s);
-        let (from, from_tail) = self.input.as_chunks::<LANES>();
-        let (to, to_tail) = self.output.as_chunks_mut::<LANES>();
-        for (from, to) in from.iter().zip(to) {
-            let y = function.apply(s, s.load(from));
-            fold.push(s, y);
-            s.store(y, to);
-        }
-        if !from_tail.is_empty() {
-            let y = function.apply(s, s.load_partial(from_tail));
-            fold.push_first(s, y, from_tail.len());
-            s.store_partial(y, to_tail);
+        let (whole, few) = (self.len / LANES * LANES, self.len % LANES);
+        // SAFETY: `unary` and `unary_in_place` have borrowed `len` elements at `from`, and at `to` mutably,
+        // for as long as this lives. Where both are the same, each vector is read before it is written,
+        // and no slice of the one is there while the other is used.
+        unsafe {
+            for at in (0..whole).step_by(LANES) {
+                let y = function.apply(s, s.load_ptr(self.from.add(at)));
+                fold.push(s, y);
+                s.store_ptr(y, self.to.add(at));
+            }
+            if few > 0 {
+                let x = s.load_partial(std::slice::from_raw_parts(self.from.add(whole), few));
+                let y = function.apply(s, x);
+                fold.push_first(s, y, few);
+                s.store_partial(y, std::slice::from_raw_parts_mut(self.to.add(whole), few));
+            }
         }
         fold.finish(s)
     }
@@ -159,13 +166,11 @@ impl Pairs for BinaryWalk<'_> {
         let mut odometer = Odometer::new(&broadcast.outer);
         for to in self.output.chunks_exact_mut(broadcast.inner) {
             let [at_a, at_b] = odometer.at;
-            let run = Run {
-                function,
-                a: &self.a[at_a..][..broadcast.run_len(0)],
-                b: &self.b[at_b..][..broadcast.run_len(1)],
-                clamp: self.clamp,
-            };
-            let seen = run.visit(s, broadcast.advances, to);
+            let a = self.a[at_a..][..broadcast.run_len(0)].as_ptr();
+            let b = self.b[at_b..][..broadcast.run_len(1)].as_ptr();
+            let run = Run { function, a, b, clamp: self.clamp };
+            // SAFETY: operands that advance have as many elements as `to`, which nothing else borrows.
+            let seen = unsafe { run.visit(s, broadcast.advances, to.as_mut_ptr(), to.len()) };
             fold.join(s, seen);
             odometer.advance();
         }
@@ -174,78 +179,109 @@ impl Pairs for BinaryWalk<'_> {
 }
 
 /// One inner run; an operand that does not advance is one element.
-pub(super) struct Run<'a, F> {
+pub(super) struct Run<F> {
     pub(super) function: F,
-    pub(super) a: &'a [f32],
-    pub(super) b: &'a [f32],
+    pub(super) a: *const f32,
+    pub(super) b: *const f32,
     pub(super) clamp: Clamp,
 }
 
-impl<F: OfTwo> Run<'_, F> {
-    /// Computes `to`, with operands that advance or do not.
+impl<F: OfTwo> Run<F> {
+    /// Computes `len` elements at `to`, with operands that advance or do not.
+    ///
+    /// # Safety
+    /// Operands that advance must be readable for `len` elements, others for one, and `to` writable for
+    /// `len`. The results may be apart from the operands, or in the place of one that advances.
     #[inline(always)]
-    pub(super) fn visit<S: Simd>(&self, s: S, advances: [bool; 2], to: &mut [f32]) -> Fold<S> {
-        match advances {
-            _ if F::IS_LONG => self.visit_slowly(s, advances, to),
-            [true, true] => self.visit_as::<S, true, true>(s, to),
-            [true, false] => self.visit_as::<S, true, false>(s, to),
-            [false, true] => self.visit_as::<S, false, true>(s, to),
-            [false, false] => self.visit_as::<S, false, false>(s, to),
+    pub(super) unsafe fn visit<S: Simd>(
+        &self,
+        s: S,
+        advances: [bool; 2],
+        to: *mut f32,
+        len: usize,
+    ) -> Fold<S> {
+        // SAFETY: as for this function.
+        unsafe {
+            match advances {
+                _ if F::IS_LONG => self.visit_slowly(s, advances, to, len),
+                [true, true] => self.visit_as::<S, true, true>(s, to, len),
+                [true, false] => self.visit_as::<S, true, false>(s, to, len),
+                [false, true] => self.visit_as::<S, false, true>(s, to, len),
+                [false, false] => self.visit_as::<S, false, false>(s, to, len),
+            }
         }
     }
 
     /// One loop whatever advances: functions of many instructions are not worth more copies of them.
+    ///
+    /// # Safety
+    /// As for [`visit`](Self::visit).
     #[inline(always)]
-    fn visit_slowly<S: Simd>(&self, s: S, advances: [bool; 2], to: &mut [f32]) -> Fold<S> {
+    unsafe fn visit_slowly<S: Simd>(
+        &self,
+        s: S,
+        advances: [bool; 2],
+        to: *mut f32,
+        len: usize,
+    ) -> Fold<S> {
         let mut fold = Fold::new(s);
-        let (mut a, mut b) = (s.splat(self.a[0]), s.splat(self.b[0]));
-        for (i, to) in to.chunks_mut(LANES).enumerate() {
-            let at = i * LANES..i * LANES + to.len();
-            if advances[0] {
-                a = s.load_up_to(&self.a[at.clone()]);
+        // SAFETY: all that is read and written is below `len`, and no two slices are there at a time.
+        unsafe {
+            let (mut a, mut b) = (s.splat(*self.a), s.splat(*self.b));
+            for at in (0..len).step_by(LANES) {
+                let n = LANES.min(len - at);
+                if advances[0] {
+                    a = s.load_up_to(std::slice::from_raw_parts(self.a.add(at), n));
+                }
+                if advances[1] {
+                    b = s.load_up_to(std::slice::from_raw_parts(self.b.add(at), n));
+                }
+                let y = self.clamp.apply(s, self.function.apply(s, a, b));
+                fold.push_first(s, y, n);
+                s.store_up_to(y, std::slice::from_raw_parts_mut(to.add(at), n));
             }
-            if advances[1] {
-                b = s.load_up_to(&self.b[at]);
-            }
-            let y = self.clamp.apply(s, self.function.apply(s, a, b));
-            fold.push_first(s, y, to.len());
-            s.store_up_to(y, to);
         }
         fold
     }
 
-    // The run has a fold of its own: one that outlives the run would stay in memory.
+    /// The run has a fold of its own: one that outlives the run would stay in memory.
+    ///
+    /// # Safety
+    /// As for [`visit`](Self::visit).
     #[inline(always)]
-    fn visit_as<S: Simd, const A: bool, const B: bool>(&self, s: S, to: &mut [f32]) -> Fold<S> {
+    unsafe fn visit_as<S: Simd, const A: bool, const B: bool>(
+        &self,
+        s: S,
+        to: *mut f32,
+        len: usize,
+    ) -> Fold<S> {
         let mut fold = Fold::new(s);
-        let (mut a, mut b) = (s.splat(self.a[0]), s.splat(self.b[0]));
-        let (vectors, tail) = to.as_chunks_mut::<LANES>();
-        let whole = vectors.len();
-        let (vectors_a, tail_a) = self.a.as_chunks::<LANES>();
-        let (vectors_b, tail_b) = self.b.as_chunks::<LANES>();
-        let vectors_a = if A { &vectors_a[..whole] } else { &[] };
-        let vectors_b = if B { &vectors_b[..whole] } else { &[] };
-        for (i, to) in vectors.iter_mut().enumerate() {
-            if A {
-                a = s.load(&vectors_a[i]);
+        let (whole, few) = (len / LANES * LANES, len % LANES);
+        // SAFETY: all that is read and written is below `len`, and no two slices are there at a time.
+        unsafe {
+            let (mut a, mut b) = (s.splat(*self.a), s.splat(*self.b));
+            for at in (0..whole).step_by(LANES) {
+                if A {
+                    a = s.load_ptr(self.a.add(at));
+                }
+                if B {
+                    b = s.load_ptr(self.b.add(at));
+                }
+                let y = self.clamp.apply(s, self.function.apply(s, a, b));
+                fold.push(s, y);
+                s.store_ptr(y, to.add(at));
             }
-            if B {
-                b = s.load(&vectors_b[i]);
+            if few > 0 {
+                if A {
+                    a = s.load_partial(std::slice::from_raw_parts(self.a.add(whole), few));
+                }
+                if B {
+                    b = s.load_partial(std::slice::from_raw_parts(self.b.add(whole), few));
+                }
+                let y = self.clamp.apply(s, self.function.apply(s, a, b));
+                fold.push_first(s, y, few);
+                s.store_partial(y, std::slice::from_raw_parts_mut(to.add(whole), few));
             }
-            let y = self.clamp.apply(s, self.function.apply(s, a, b));
-            fold.push(s, y);
-            s.store(y, to);
-        }
-        if !tail.is_empty() {
-            if A {
-                a = s.load_partial(tail_a);
-            }
-            if B {
-                b = s.load_partial(tail_b);
-            }
-            let y = self.clamp.apply(s, self.function.apply(s, a, b));
-            fold.push_first(s, y, tail.len());
-            s.store_partial(y, tail);
         }
         fold
     }
