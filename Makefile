@@ -1,5 +1,7 @@
 # The project's everyday jobs. Each sets up what it needs: see scripts/setup.
 
+BUILT := $(or $(CARGO_TARGET_DIR),target)
+
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -22,7 +24,7 @@ package: setup ## Make a Debian package, with manual page and completions; needs
 
 .PHONY: demo
 demo: build ## Record the sample model, interrupt and resume, and show the ranges
-	@scripts/demo target/release/record-minmax
+	@scripts/demo $(BUILT)/release/record-minmax
 
 .PHONY: test
 test: setup ## Run all tests
@@ -70,8 +72,8 @@ scale: setup ## Write, recover and estimate RECORDS=10000000 records of 300 tens
 browser: build ## Try a report of 100,000 records, and an output model in Netron, in headless Chromium
 	@scripts/browser-setup
 	cargo build --release --example synthetic
-	@scripts/check-report target/release/record-minmax target/release/examples/synthetic
-	@scripts/check-netron target/release/record-minmax
+	@scripts/check-report $(BUILT)/release/record-minmax $(BUILT)/release/examples/synthetic
+	@scripts/check-netron $(BUILT)/release/record-minmax
 
 .PHONY: fuzz
 fuzz: setup ## Fuzz TARGET (model, recording or run) for SECONDS; needs cargo-fuzz
