@@ -10,7 +10,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use crate::circle::{ModelFile, TensorRange, check_splice, source_fingerprint, splice};
+use crate::circle::{
+    ModelFile, SpliceOptions, TensorRange, check_splice, source_fingerprint, splice_with,
+};
 use crate::dataset::{InputSpec, RecordSource};
 use crate::error::{Error, Result};
 use crate::interpreter::{Interpreter, Plan, PlanOptions, Profile};
@@ -43,6 +45,7 @@ pub struct RecorderBuilder {
     threads: usize,
     existing: Existing,
     moving_average: MovingAverageSettings,
+    output: SpliceOptions,
     profile: Option<Arc<Mutex<Profile>>>,
 }
 
@@ -80,6 +83,13 @@ impl RecorderBuilder {
     #[must_use]
     pub fn moving_average(mut self, settings: MovingAverageSettings) -> Self {
         self.moving_average = settings;
+        self
+    }
+
+    /// What is written into the output model besides ranges. By default nothing.
+    #[must_use]
+    pub fn splice_options(mut self, options: SpliceOptions) -> Self {
+        self.output = options;
         self
     }
 
@@ -127,6 +137,7 @@ impl Recorder {
             threads: thread::available_parallelism().map_or(1, NonZero::get),
             existing: Existing::default(),
             moving_average: MovingAverageSettings::default(),
+            output: SpliceOptions::default(),
             profile: None,
         }
     }
@@ -152,7 +163,7 @@ impl Recorder {
     /// Those of [`check_splice`].
     pub fn check_output(&self) -> Result<()> {
         let observed = self.plan.observed().iter().map(|it| (it.subgraph, it.index));
-        check_splice(self.model(), &observed.collect::<Vec<_>>())
+        check_splice(self.model(), &observed.collect::<Vec<_>>(), self.settings.output)
     }
 
     /// Opens the recording at `path`, as was [chosen](RecorderBuilder::existing), and locks it.
@@ -244,10 +255,10 @@ impl Session<'_> {
     /// Writes the model with these ranges to `output`, whole or not at all, and gives their number.
     ///
     /// # Errors
-    /// [`Recording`](crate::error::ErrorKind::Recording) if there is no range at all, and those of [`splice`].
+    /// [`Recording`](crate::error::ErrorKind::Recording) if there is no range at all, and those of [`splice_with`].
     pub fn write_model(&self, ranges: &[Option<Observation>], output: &Path) -> Result<usize> {
         let ranges = tensor_ranges(self.tensors(), ranges)?;
-        splice(self.recorder.model(), &ranges, output)?;
+        splice_with(self.recorder.model(), &ranges, self.recorder.settings.output, output)?;
         Ok(ranges.len())
     }
 }

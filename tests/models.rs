@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use record_minmax::circle::{
-    Format, ModelFile, TensorRange, check_splice, import, listing, original_fingerprint, ranges,
-    source_fingerprint, splice,
+    Format, ModelFile, SpliceOptions, TensorRange, check_splice, import, listing,
+    original_fingerprint, ranges, source_fingerprint, splice,
 };
 use record_minmax::graph::Subgraph;
 use record_minmax::tensor::DType;
@@ -125,7 +125,7 @@ fn exercise(bytes: Vec<u8>, output: Option<&Path>) {
         Err(_) => vec![TensorRange { subgraph: 0, tensor: 3, min: 0.0, max: 1.0 }],
     };
     let tensors: Vec<_> = wanted.iter().map(|range| (range.subgraph, range.tensor)).collect();
-    let has_room = check_splice(&model, &tensors).is_ok();
+    let has_room = check_splice(&model, &tensors, SpliceOptions::default()).is_ok();
     let Some(output) = output else { return };
     let result = splice(&model, &wanted, output);
     assert!(has_room || result.is_err());

@@ -20,5 +20,6 @@ pub use listing::{
 pub use model_file::{Format, ModelFile};
 pub use ranges::ranges;
 pub use splice::{
-    TensorRange, check_splice, import, original_fingerprint, source_fingerprint, splice,
+    SpliceOptions, TensorRange, check_splice, import, original_fingerprint, source_fingerprint,
+    splice, splice_with,
 };

@@ -13,6 +13,8 @@ pub(super) mod model {
     pub(in crate::circle) const OPERATOR_CODES: usize = slot(Model::VT_OPERATOR_CODES);
     pub(in crate::circle) const SUBGRAPHS: usize = slot(Model::VT_SUBGRAPHS);
     pub(in crate::circle) const BUFFERS: usize = slot(Model::VT_BUFFERS);
+    pub(in crate::circle) const METADATA_BUFFER: usize = slot(Model::VT_METADATA_BUFFER);
+    pub(in crate::circle) const METADATA: usize = slot(Model::VT_METADATA);
     /// Slots that circle has; TFLite has more.
     pub(in crate::circle) const COUNT: usize = slot(Model::VT_SIGNATURE_DEFS) + 1;
 }
@@ -30,6 +32,9 @@ pub(super) mod subgraph {
 pub(super) mod tensor {
     use super::{schema::Tensor, slot};
     pub(in crate::circle) const TYPE: usize = slot(Tensor::VT_TYPE_);
+    pub(in crate::circle) const BUFFER: usize = slot(Tensor::VT_BUFFER);
+    pub(in crate::circle) const NAME: usize = slot(Tensor::VT_NAME);
+    pub(in crate::circle) const IS_VARIABLE: usize = slot(Tensor::VT_IS_VARIABLE);
     pub(in crate::circle) const QUANTIZATION: usize = slot(Tensor::VT_QUANTIZATION);
     pub(in crate::circle) const VARIANT_TENSORS: usize = slot(Tensor::VT_VARIANT_TENSORS);
     /// TFLite's `external_buffer`, circle's `compression_type`.
@@ -46,6 +51,7 @@ pub(super) mod quantization {
 
 pub(super) mod operator {
     use super::{schema::Operator, slot};
+    pub(in crate::circle) const OUTPUTS: usize = slot(Operator::VT_OUTPUTS);
     pub(in crate::circle) const OPTIONS_TYPE: usize = slot(Operator::VT_BUILTIN_OPTIONS_TYPE);
     pub(in crate::circle) const OPTIONS_2_TYPE: usize = slot(Operator::VT_BUILTIN_OPTIONS_2_TYPE);
     pub(in crate::circle) const OPTIONS_2: usize = slot(Operator::VT_BUILTIN_OPTIONS_2);
@@ -58,6 +64,13 @@ pub(super) mod operator {
 
 pub(super) mod buffer {
     use super::{schema::Buffer, slot};
+    pub(in crate::circle) const DATA: usize = slot(Buffer::VT_DATA);
     pub(in crate::circle) const OFFSET: usize = slot(Buffer::VT_OFFSET);
     pub(in crate::circle) const SIZE: usize = slot(Buffer::VT_SIZE);
+}
+
+pub(super) mod metadata {
+    use super::{schema::Metadata, slot};
+    pub(in crate::circle) const NAME: usize = slot(Metadata::VT_NAME);
+    pub(in crate::circle) const BUFFER: usize = slot(Metadata::VT_BUFFER);
 }

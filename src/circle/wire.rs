@@ -133,6 +133,19 @@ impl<'a> Wire<'a> {
         (0..offsets.len).map(|i| self.table(self.follow(offsets.entry(i))?)).collect()
     }
 
+    /// The numbers of four bytes in the vector in `slot`; none if there is none.
+    pub(super) fn words(self, table: Table, slot: usize) -> Result<Vec<u32>> {
+        let Some(offsets) = self.offsets(table, slot)? else { return Ok(Vec::new()) };
+        (0..offsets.len).map(|i| self.u32(offsets.entry(i))).collect()
+    }
+
+    /// The bytes of the text in `slot`; none if there is none.
+    pub(super) fn text(self, table: Table, slot: usize) -> Result<&'a [u8]> {
+        let Some(field) = self.field(table, slot)? else { return Ok(&[]) };
+        let at = self.follow(field)?;
+        self.slice(at + 4, self.u32(at)? as usize)
+    }
+
     /// Number of elements of the vector in `slot`; 0 if there is none.
     pub(super) fn vector_len(self, table: Table, slot: usize) -> Result<usize> {
         match self.field(table, slot)? {

@@ -35,6 +35,8 @@ pub(super) struct RecordConfig {
     pub cast: bool,
     /// The model to write, if any.
     pub output: Option<PathBuf>,
+    /// Whether ONE's profiling data is written into it.
+    pub profiling: bool,
     /// The recording.
     pub recording: PathBuf,
     /// What to do about a recording that exists.
@@ -84,10 +86,6 @@ impl RecordConfig {
     /// or are out of range; [`Io`](crate::error::ErrorKind::Io) for folders that cannot be written.
     pub fn new(args: RecordArgs, needs_output: bool) -> Result<Self> {
         let files = Files::of(&args, needs_output)?;
-        if args.generate_profile_data {
-            return Err(Error::usage("--generate_profile_data is not supported")
-                .with_hint("leave it out: the output model then has the ranges only"));
-        }
         if files.data.is_empty() && (args.cast || args.input_data_format != DataFormatArg::Auto) {
             return Err(Error::usage(
                 "--input-data-format and --cast say how data is read, but there \
@@ -130,6 +128,7 @@ impl RecordConfig {
             data: files.data,
             output: files.output,
             recording: files.recording,
+            profiling: args.generate_profile_data,
             cast: args.cast,
             format: args.input_data_format.dataset()?,
             existing: match (args.resume, args.overwrite) {
@@ -389,7 +388,6 @@ mod tests {
             ("--isa mmx", "mmx"),
             ("--mode percentile --min-percentile 101", "100"),
             ("--moving-avg-batch 0", "batch"),
-            ("--generate_profile_data", "not supported"),
             ("--shard-index 3 --num-shards 3", "less than --num-shards 3, not 3"),
             ("--max-bad-records 3", "--on-bad-record skip"),
         ] {

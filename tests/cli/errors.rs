@@ -24,7 +24,6 @@ fn wrong_usage() {
         "--input-model model.tflite -o out.circle --checkpoint-interval soon",
         "--input-model model.tflite -o out.circle --input_data_format xml",
         "record --input-model model.tflite",
-        "--input-model model.tflite -o out.circle --generate_profile_data",
         "merge a.rmm -o b.rmm",
         "frobnicate",
         "--input-modle model.tflite -o out.circle",

@@ -78,6 +78,30 @@ fn verify_sees_a_changed_byte() {
 }
 
 #[test]
+fn profiling_data_is_written_when_asked_for() {
+    let folder = Folder::new();
+    let line = format!("{MODEL} --input_data {} --output_model", sample_data().display());
+    folder.run(&format!("{line} plain.circle")).succeeds();
+    folder.run(&format!("{line} a.circle --generate_profile_data")).succeeds();
+    let embed = format!("embed {MODEL} --recording a.rmm --generate-profile-data -o b.circle");
+    folder.run(&embed).succeeds();
+    assert_eq!(folder.read("a.circle"), folder.read("b.circle"));
+    folder.run("verify --model a.circle --recording a.rmm").succeeds();
+    let metadata = |model: &str| {
+        let json = folder.run(&format!("inspect {model} --json")).succeeds().stdout;
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let names = json["metadata"].as_array().unwrap().iter();
+        names.map(|it| it["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(metadata("plain.circle"), ["min_runtime_version", "CONVERSION_METADATA"]);
+    assert_eq!(metadata("a.circle")[2..], ["ONE_source_table", "ONE_op_table"]);
+    // Ranges are the same, and another embedding takes the data back.
+    folder.run("compare plain.circle a.circle").succeeds();
+    folder.run("embed --input-model a.circle --recording a.rmm -o c.circle").succeeds();
+    assert_eq!(folder.read("c.circle"), folder.read("plain.circle"));
+}
+
+#[test]
 fn inspect_lists_models_and_recordings() {
     let folder = Folder::new();
     let line = format!("{MODEL} --input-data {} -o out.circle", sample_data().display());

@@ -5,22 +5,27 @@ use std::collections::HashMap;
 use flatbuffers::{Follow, Vector};
 
 use super::TensorRange;
+use super::profiling::{NAMES, Profiling};
 use crate::circle::details::details;
 use crate::circle::model_file::{Format, ModelFile};
 use crate::error::{Error, Result};
 use crate::schema;
 
-/// Holds `after` against `before`: the tensors in `ranges` have these ranges, all else is the same,
-/// with what stands behind the `FlatBuffer` moved by `shift`.
+/// What a splice was to do.
+pub(super) struct Expected<'a> {
+    pub(super) ranges: &'a [TensorRange],
+    pub(super) profiling: Option<&'a Profiling>,
+    /// By how much what stands behind the `FlatBuffer` is moved.
+    pub(super) shift: usize,
+}
+
+/// Holds `after` against `before`: the tensors have the ranges that they were to get, profiling data is
+/// there, and all else is the same.
 ///
 /// # Errors
 /// [`Internal`](crate::error::ErrorKind::Internal) if it is not so.
-pub(super) fn check(
-    before: &ModelFile,
-    after: &ModelFile,
-    ranges: &[TensorRange],
-    shift: usize,
-) -> Result<()> {
+pub(super) fn check(before: &ModelFile, after: &ModelFile, expected: &Expected<'_>) -> Result<()> {
+    let &Expected { ranges, profiling, shift } = expected;
     let wrong = |what: String| {
         Error::internal(format!("the model that was written is not the one intended: {what}"))
             .with_hint("the output was not replaced; the recording is not affected")
@@ -29,10 +34,17 @@ pub(super) fn check(
     if after.format() != Format::Circle {
         return Err(wrong("its format".to_owned()));
     }
-    if !same_lists(old.buffers(), new.buffers(), |a, b| {
-        same_buffers((before, a), (after, b), shift)
-    }) {
+    let is_taken = |i: usize| profiling.is_some_and(|it| it.buffers.contains(&i));
+    let buffers = |it: schema::Model<'_>| it.buffers().map(|it| it.len());
+    let pairs = old.buffers().into_iter().flatten().zip(new.buffers().into_iter().flatten());
+    let mut others = pairs.enumerate().filter(|(i, _)| !is_taken(*i));
+    if buffers(old) != buffers(new)
+        || !others.all(|(_, (a, b))| same_buffers((before, a), (after, b), shift))
+    {
         return Err(wrong("its buffers".to_owned()));
+    }
+    if !has_metadata(old, new, profiling) {
+        return Err(wrong("its metadata".to_owned()));
     }
     let expected: HashMap<(usize, usize), &TensorRange> =
         ranges.iter().map(|it| ((it.subgraph as usize, it.tensor as usize), it)).collect();
@@ -55,7 +67,12 @@ pub(super) fn check(
         let pairs = old.into_iter().flatten().zip(new.into_iter().flatten());
         for (t, (old, new)) in pairs.enumerate() {
             let range = expected.get(&(i, t)).copied();
-            if !same_tensors(&old, &new) || !same_parameters(before.format(), &old, &new, range) {
+            let is_moved = profiling.is_some_and(|it| it.moved.contains(&(i, t)));
+            let buffer = if is_moved { 0 } else { old.buffer() };
+            if new.buffer() != buffer
+                || !same_tensors(&old, &new)
+                || !same_parameters(before.format(), &old, &new, range)
+            {
                 return Err(wrong(format!(
                     "tensor {t} `{}` of subgraph {i}",
                     old.name().unwrap_or_default()
@@ -117,11 +134,33 @@ fn same_operators(a: &schema::Operator<'_>, b: &schema::Operator<'_>, shift: usi
         && same_positions(large(a), large(b), shift)
 }
 
-/// Everything but the quantization.
+/// Whether the metadata are the same, with profiling data behind them.
+fn has_metadata(
+    old: schema::Model<'_>,
+    new: schema::Model<'_>,
+    profiling: Option<&Profiling>,
+) -> bool {
+    let list = |model: schema::Model<'_>| -> Vec<(Option<String>, usize)> {
+        let entries = model.metadata().into_iter().flatten();
+        entries.map(|it| (it.name().map(str::to_owned), it.buffer() as usize)).collect()
+    };
+    let mut expected = list(old);
+    if let Some(Profiling { buffers, tables, .. }) = profiling {
+        expected.extend(
+            NAMES.iter().zip(buffers).map(|(it, &buffer)| (Some((*it).to_owned()), buffer)),
+        );
+        let data = |i: usize| Some(new.buffers()?.get(i).data()?.bytes());
+        if buffers.iter().zip(tables).any(|(&i, table)| data(i) != Some(table.as_slice())) {
+            return false;
+        }
+    }
+    list(new) == expected
+}
+
+/// Everything but the buffer and the quantization.
 fn same_tensors(a: &schema::Tensor<'_>, b: &schema::Tensor<'_>) -> bool {
     same(a.shape(), b.shape())
         && a.type_() == b.type_()
-        && a.buffer() == b.buffer()
         && a.name() == b.name()
         && a.is_variable() == b.is_variable()
         && a.sparsity().map(|it| it.unpack()) == b.sparsity().map(|it| it.unpack())

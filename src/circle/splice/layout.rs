@@ -1,4 +1,4 @@
-//! The tables that are copied: a tensor and all that belongs to it. A test copies a
+//! The tables that are copied: a tensor and all that belongs to it, and metadata. A test copies a
 //! tensor that has them all.
 
 use Kind::{Scalar, Table, Tables, Text, Union, Vector};
@@ -80,3 +80,6 @@ static INDICES: &[&Layout] = &[
 
 /// shape, type, `has_rank`
 static VARIANT: Layout = Layout { name: "VariantSubType", fields: &[WORDS, Scalar, Scalar] };
+
+/// name, buffer
+pub(super) static METADATA: Layout = Layout { name: "Metadata", fields: &[Text, Scalar] };

@@ -10,6 +10,7 @@ mod external;
 mod insert;
 mod layout;
 mod original;
+mod profiling;
 #[cfg(test)]
 mod tests;
 mod trailer;
@@ -19,6 +20,7 @@ use std::path::Path;
 use edit::{Edit, MAX_FLATBUFFER, too_large};
 use original::Original;
 pub use original::{original_fingerprint, source_fingerprint};
+use profiling::Profiling;
 use trailer::Trailer;
 
 use super::model_file::{Format, ModelFile};
@@ -50,18 +52,44 @@ pub struct TensorRange {
 /// If a range is of no tensor, is given twice, or is not one; if the model has no room for the ranges
 /// or uses what circle does not have; or if the output cannot be written.
 pub fn splice(model: &ModelFile, ranges: &[TensorRange], output: &Path) -> Result<()> {
-    edit_and_write(model, ranges, Undo::Recorded, output)
+    splice_with(model, ranges, SpliceOptions::default(), output)
 }
 
-/// Whether [`splice`] has a place in `model` for ranges of these tensors, given as (subgraph, tensor):
+/// What [`splice_with`] writes besides ranges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SpliceOptions {
+    /// The metadata entries `ONE_source_table` and `ONE_op_table`, which ONE's profiler reads, unless the model
+    /// has one of them. They take the place of two empty buffers, whose tensors get the empty buffer 0.
+    pub profiling: bool,
+}
+
+/// Writes `model` with `ranges` to `output`, as [`splice`] does, and what the options ask for.
+///
+/// # Errors
+/// Those of [`splice`], and if the model has no room for what is asked for.
+pub fn splice_with(
+    model: &ModelFile,
+    ranges: &[TensorRange],
+    options: SpliceOptions,
+    output: &Path,
+) -> Result<()> {
+    edit_and_write(model, ranges, options, Undo::Recorded, output)
+}
+
+/// Whether [`splice_with`] has a place in `model` for ranges of these tensors, given as (subgraph, tensor):
 /// a run of days should not end with a model that cannot be written. Nothing is written.
 ///
 /// # Errors
-/// Those of [`splice`] that depend on neither the values of the ranges nor the output.
-pub fn check_splice(model: &ModelFile, tensors: &[(u32, u32)]) -> Result<()> {
+/// Those of [`splice_with`] that depend on neither the values of the ranges nor the output.
+pub fn check_splice(
+    model: &ModelFile,
+    tensors: &[(u32, u32)],
+    options: SpliceOptions,
+) -> Result<()> {
     let any_range = |&(subgraph, tensor)| TensorRange { subgraph, tensor, min: 0.0, max: 0.0 };
     let ranges: Vec<TensorRange> = tensors.iter().map(any_range).collect();
-    let edited = Original::of(model).and_then(|it| edit(it, &ranges, Undo::Recorded).map(|_| ()));
+    let edited =
+        Original::of(model).and_then(|it| edit(it, &ranges, options, Undo::Recorded).map(|_| ()));
     edited.map_err(|e| e.context(model.path().display()))
 }
 
@@ -75,7 +103,7 @@ pub fn import(model: &ModelFile, output: &Path) -> Result<()> {
     if model.format() == Format::Circle {
         return write_checked(output, &[model.bytes()], |_| Ok(()));
     }
-    edit_and_write(model, &[], Undo::Left, output)
+    edit_and_write(model, &[], SpliceOptions::default(), Undo::Left, output)
 }
 
 /// Whether the result tells what it was made from.
@@ -88,37 +116,51 @@ enum Undo {
 fn edit_and_write(
     model: &ModelFile,
     ranges: &[TensorRange],
+    options: SpliceOptions,
     undo: Undo,
     output: &Path,
 ) -> Result<()> {
     let here = |e: Error| e.context(model.path().display());
     let original = Original::of(model).map_err(here)?;
-    let (edit, behind) = edit(original, ranges, undo).map_err(here)?;
+    let Edited { edit, behind, profiling } = edit(original, ranges, options, undo).map_err(here)?;
     let [flatbuffer, tail] = edit.parts();
     write_checked(output, &[flatbuffer, tail, behind], |written| {
         let before = original::without_splice(model)?;
-        check::check(&before, &ModelFile::open(written)?, ranges, tail.len())
+        let expected = check::Expected { ranges, profiling: profiling.as_ref(), shift: tail.len() };
+        check::check(&before, &ModelFile::open(written)?, &expected)
     })?;
     tracing::info!(ranges = ranges.len(), "{}: model written", output.display());
     Ok(())
 }
 
-/// The changed `FlatBuffer`, and what stands behind it.
+/// A model after all changes.
+struct Edited<'a> {
+    edit: Edit,
+    /// What stands behind the `FlatBuffer`.
+    behind: &'a [u8],
+    profiling: Option<Profiling>,
+}
+
 fn edit<'a>(
     original: Original<'a>,
     ranges: &[TensorRange],
+    options: SpliceOptions,
     undo: Undo,
-) -> Result<(Edit, &'a [u8])> {
+) -> Result<Edited<'a>> {
     let is_tflite = original.format()? == Format::Tflite;
     let (mut edit, behind) = original.into_edit();
     let fields = external::fields(edit.wire())?;
     let conversion = is_tflite.then(|| convert::to_circle(&mut edit)).transpose()?;
+    let profiling = if options.profiling { Profiling::add(&mut edit)? } else { None };
     insert::insert(&mut edit, ranges)?;
     if let Some(conversion) = conversion {
         conversion.move_debug_indexes(&mut edit)?;
     }
+    if let Some(profiling) = &profiling {
+        profiling.add_entries(&mut edit)?;
+    }
     finish(&mut edit, &fields, undo)?;
-    Ok((edit, behind))
+    Ok(Edited { edit, behind, profiling })
 }
 
 /// Moves what stands behind the `FlatBuffer` by the length of all that is appended, and appends the

@@ -1,3 +1,5 @@
+mod profiling;
+
 use std::path::PathBuf;
 
 use tempfile::TempDir;
@@ -367,7 +369,8 @@ fn what_circle_has_no_place_for_is_listed() {
     for part in ["operator 300", "type 21", "several axes", "subgraph 0 in slot 6"] {
         assert!(error.contains(part), "{error}");
     }
-    let before_a_run = check_splice(&open(&tflite(&model)), &[(0, 2)]).unwrap_err();
+    let before_a_run =
+        check_splice(&open(&tflite(&model)), &[(0, 2)], SpliceOptions::default()).unwrap_err();
     assert_eq!(before_a_run.to_string(), error);
 }
 
@@ -375,9 +378,11 @@ fn what_circle_has_no_place_for_is_listed() {
 fn splices_can_be_checked_before() {
     let model = open(&circle(&model()));
     let before = model.bytes().to_vec();
-    check_splice(&model, &[(0, 0), (0, 2), (0, 3), (0, 4)]).expect("places for ranges");
+    check_splice(&model, &[(0, 0), (0, 2), (0, 3), (0, 4)], SpliceOptions::default())
+        .expect("places for ranges");
     assert_eq!(model.bytes(), before);
-    let error = check_splice(&model, &[(0, 0), (0, 5)]).unwrap_err().to_string();
+    let error =
+        check_splice(&model, &[(0, 0), (0, 5)], SpliceOptions::default()).unwrap_err().to_string();
     assert!(error.contains("tensor 5"), "{error}");
 }
 

@@ -120,6 +120,9 @@ pub(super) struct EmbedArgs {
     /// The model to write
     #[arg(short, long, alias = "output_model", value_name = "FILE")]
     pub output_model: PathBuf,
+    /// Write ONE's profiling metadata too: the tables of sources and of operators
+    #[arg(long, alias = "generate_profile_data")]
+    pub generate_profile_data: bool,
     #[command(flatten)]
     pub estimator: EstimatorArgs,
 }

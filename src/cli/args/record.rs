@@ -65,6 +65,10 @@ pub(in crate::cli) struct RecordArgs {
     #[arg(short, long, alias = "output_model", value_name = "FILE", help_heading = "Files")]
     pub output_model: Option<PathBuf>,
 
+    /// Write ONE's profiling metadata into the output model: the tables of sources and of operators
+    #[arg(long, alias = "generate_profile_data", help_heading = "Files")]
+    pub generate_profile_data: bool,
+
     /// The recording [default: the output model's name with .rmm]
     #[arg(long, value_name = "FILE", help_heading = "Recording")]
     pub checkpoint: Option<PathBuf>,
@@ -164,10 +168,6 @@ pub(in crate::cli) struct RecordArgs {
     )]
     #[expect(clippy::option_option, reason = "absent, without a value, with one")]
     pub profile: Option<Option<PathBuf>>,
-
-    /// Recognised, so that it is refused with a reason
-    #[arg(long = "generate_profile_data", alias = "generate-profile-data", hide = true)]
-    pub generate_profile_data: bool,
 }
 
 /// How a dataset is stored.

@@ -1,4 +1,4 @@
-use crate::circle::{ModelFile, source_fingerprint, splice};
+use crate::circle::{ModelFile, SpliceOptions, source_fingerprint, splice_with};
 use crate::error::{Error, Result};
 use crate::recorder::tensor_ranges;
 use crate::recording::{MEMORY_BUDGET, Reader};
@@ -37,7 +37,8 @@ pub(in crate::cli) fn run(args: &EmbedArgs, printer: &Printer) -> Result<ExitSta
         printer.warn(problem);
     }
     let ranges = tensor_ranges(tensors, &ranges)?;
-    splice(&model, &ranges, &args.output_model)?;
+    let options = SpliceOptions { profiling: args.generate_profile_data };
+    splice_with(&model, &ranges, options, &args.output_model)?;
     printer.say(format_args!(
         "wrote {} with the ranges of {} from {}",
         args.output_model.display(),

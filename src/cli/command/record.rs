@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::HumanBytes;
 
-use crate::circle::ModelFile;
+use crate::circle::{ModelFile, SpliceOptions};
 use crate::dataset::{
     self, BadRecords, DEFAULT_RANDOM_RECORDS, InputSpec, OpenOptions, RecordSource,
 };
@@ -116,7 +116,8 @@ fn recorder(config: &RecordConfig, profile: Option<&Arc<Mutex<Profile>>>) -> Res
         .run_options(config.options)
         .threads(config.threads)
         .existing(config.existing)
-        .moving_average(config.moving_average);
+        .moving_average(config.moving_average)
+        .splice_options(SpliceOptions { profiling: config.profiling });
     match profile {
         Some(profile) => builder.timed(profile.clone()).build(),
         None => builder.build(),
