@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use hdf5::{Dataset, Group, IndexType, IterationOrder};
+use hdf5::{Dataset, Group};
 
 use super::element::StoredType;
 use super::failure::reason;
-use super::file::{is_packed, open_value};
+use super::file::{is_packed, kind, names, open_value};
 use crate::dataset::describe::{Described, ShardDescription, StoredInput, described_records};
 use crate::dataset::natural;
 
@@ -18,7 +18,7 @@ pub fn describe(path: &Path) -> Result<ShardDescription, String> {
     let value = open_value(path)?;
     let raw = value.attr("rawData").is_ok();
     let packed = is_packed(&value)?;
-    let names = names(&value)?;
+    let names = sorted_names(&value)?;
     let (records, inputs, notes) = if packed {
         let mut inputs = Vec::new();
         let mut records = Vec::new();
@@ -40,7 +40,7 @@ pub fn describe(path: &Path) -> Result<ShardDescription, String> {
             let group = value.group(name);
             let group =
                 group.map_err(|e| format!("record {name} is unreadable: {}", reason(&e)))?;
-            let inputs = self::names(&group)?.into_iter().map(|name| {
+            let inputs = sorted_names(&group)?.into_iter().map(|name| {
                 let dataset = open(&group, &name)?;
                 Ok::<_, String>(stored(&name, &dataset, &dataset.shape(), raw))
             });
@@ -49,16 +49,10 @@ pub fn describe(path: &Path) -> Result<ShardDescription, String> {
         let notes = described.notes(records);
         (records, described.inputs, notes)
     };
-    let kind = match (packed, raw) {
-        (false, false) => "h5",
-        (false, true) => "h5-raw",
-        (true, false) => "h5-packed",
-        (true, true) => "h5-packed-raw",
-    };
     let byte_len = path.metadata().map_or(0, |it| it.len());
     Ok(ShardDescription {
         path: path.to_owned(),
-        kind: kind.to_owned(),
+        kind: kind(packed, raw).to_owned(),
         byte_len,
         records,
         inputs,
@@ -67,13 +61,8 @@ pub fn describe(path: &Path) -> Result<ShardDescription, String> {
 }
 
 /// The names in a group, in natural order.
-fn names(group: &Group) -> Result<Vec<String>, String> {
-    let mut names = Vec::new();
-    let visited = group.iter_visit(IndexType::Name, IterationOrder::Native, |name, _| {
-        names.push(name.to_owned());
-        Ok(())
-    });
-    visited.map_err(|error| format!("has unreadable names: {}", reason(&error)))?;
+fn sorted_names(group: &Group) -> Result<Vec<String>, String> {
+    let mut names = names(group)?;
     names.sort_by(|a, b| natural::compare(a, b));
     Ok(names)
 }

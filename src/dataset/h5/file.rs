@@ -53,12 +53,7 @@ impl H5File {
 
 impl ShardFile for H5File {
     fn kind(&self) -> &'static str {
-        match (&self.layout, self.raw) {
-            (Layout::Records(_), false) => "h5",
-            (Layout::Records(_), true) => "h5-raw",
-            (Layout::Packed(_), false) => "h5-packed",
-            (Layout::Packed(_), true) => "h5-packed-raw",
-        }
+        kind(matches!(self.layout, Layout::Packed(_)), self.raw)
     }
 
     fn records(&self) -> u64 {
@@ -82,6 +77,27 @@ impl ShardFile for H5File {
             Layout::Packed(layout) => layout.read(record, into),
         }
     }
+}
+
+/// What kind of shard a file is.
+pub(super) fn kind(packed: bool, raw: bool) -> &'static str {
+    match (packed, raw) {
+        (false, false) => "h5",
+        (false, true) => "h5-raw",
+        (true, false) => "h5-packed",
+        (true, true) => "h5-packed-raw",
+    }
+}
+
+/// The names in a group.
+pub(super) fn names(group: &Group) -> Result<Vec<String>, String> {
+    let mut names = Vec::new();
+    let visited = group.iter_visit(IndexType::Name, IterationOrder::Native, |name, _| {
+        names.push(name.to_owned());
+        Ok(())
+    });
+    visited.map_err(|error| format!("has unreadable names: {}", reason(&error)))?;
+    Ok(names)
 }
 
 /// Opens the group in which everything is.

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
+use hdf5::Group;
 use hdf5::datatype::Conversion;
-use hdf5::{Group, IndexType, IterationOrder};
 
 use super::element::{Element, StoredType};
 use super::failure::reason;
-use super::file::open_value;
+use super::file::{names, open_value};
 use crate::dataset::onert::{Recorded, Runs, Visit};
 use crate::tensor::{AlignedBuffer, DType};
 
@@ -101,14 +101,4 @@ impl Runs for H5Runs {
         }
         Ok(())
     }
-}
-
-fn names(group: &Group) -> Result<Vec<String>, String> {
-    let mut names = Vec::new();
-    let visited = group.iter_visit(IndexType::Name, IterationOrder::Native, |name, _| {
-        names.push(name.to_owned());
-        Ok(())
-    });
-    visited.map_err(|error| format!("has unreadable names: {}", reason(&error)))?;
-    Ok(names)
 }
