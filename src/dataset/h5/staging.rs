@@ -47,7 +47,7 @@ impl Staging {
         shape: Vec<usize>,
         block_bytes: usize,
     ) -> Self {
-        let direct = Direct::of(path, &dataset, element, &shape, block_bytes);
+        let direct = Direct::of(path, &dataset, element, &shape);
         // Other layouts have chunks too, but not of the dataset's shape.
         let chunk = if dataset.layout() == Layout::Chunked { dataset.chunk() } else { None };
         let plan = BlockPlan::new(&shape, element.byte_len(), chunk.as_deref(), block_bytes);
@@ -59,13 +59,12 @@ impl Staging {
     /// # Errors
     /// Why it cannot be read.
     pub fn read(&mut self, record: usize, into: &mut [u8]) -> Result<(), String> {
-        if let Some(direct) = &mut self.direct {
+        if let Some(direct) = self.direct.as_ref().filter(|it| it.is_of_large_records()) {
             return direct.read(record, into);
         }
         let (records, elements) = match self.block.take() {
             Some((records, elements)) if records.contains(&record) => (records, elements),
-            // What was held is freed before more is read.
-            previous => self.read_block(record, previous.map(|(records, _)| records.end))?,
+            previous => self.read_block(record, previous)?,
         };
         let at = record.saturating_sub(records.start).saturating_mul(into.len());
         let held = elements.bytes().get(at..).and_then(|rest| rest.get(..into.len()));
@@ -82,20 +81,21 @@ impl Staging {
     fn read_block(
         &mut self,
         record: usize,
-        follows: Option<usize>,
+        previous: Option<(Range<usize>, Elements)>,
     ) -> Result<(Range<usize>, Elements), String> {
-        self.window = if follows == Some(record) {
+        let (held, used) = previous.unzip();
+        self.window = if held.is_some_and(|held| held.end == record) {
             self.window.saturating_mul(2).min(self.plan.most)
         } else {
             self.plan.row
         };
-        let mut block = self.read_records(self.records_around(record));
+        let block = self.read_records(self.records_around(record), used);
         // The fault may be in a record further on.
         if block.is_err() && self.window > self.plan.row {
             self.window = self.plan.row;
-            block = self.read_records(self.records_around(record));
+            return self.read_records(self.records_around(record), None);
         }
-        block.map_err(|error| format!("cannot be read: {}", reason(&error)))
+        block
     }
 
     /// The records of a block that begins with the row of `record`.
@@ -105,9 +105,28 @@ impl Staging {
         first..first.saturating_add(self.window).min(records)
     }
 
-    fn read_records(&self, records: Range<usize>) -> hdf5::Result<(Range<usize>, Elements)> {
+    /// Reads a block; `used` are the elements of another one that is not needed any more.
+    fn read_records(
+        &self,
+        records: Range<usize>,
+        used: Option<Elements>,
+    ) -> Result<(Range<usize>, Elements), String> {
+        if let Some(direct) = &self.direct {
+            // Memory that is used again need not be mapped again.
+            let mut bytes = match used {
+                Some(Elements::U8(bytes)) => bytes,
+                _ => Vec::new(),
+            };
+            bytes.resize(records.len() * direct.record_len(), 0);
+            direct.read(records.start, &mut bytes)?;
+            return Ok((records, Elements::U8(bytes)));
+        }
+        // What was held is freed before more is read.
+        drop(used);
         let part = select_records(records.clone(), self.shape.len());
-        Ok((records, self.element.read_part(&self.dataset, part)?))
+        let elements = self.element.read_part(&self.dataset, part);
+        let elements = elements.map_err(|e| format!("cannot be read: {}", reason(&e)))?;
+        Ok((records, elements))
     }
 }
 

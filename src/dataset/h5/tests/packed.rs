@@ -361,7 +361,7 @@ fn plain_datasets_are_read_from_their_place() {
     let is_direct = |path: &Path| {
         let dataset = hdf5::File::open(path).unwrap().dataset("value/0").unwrap();
         let shape = dataset.shape();
-        Direct::of(path, &dataset, Element::F32, &shape, BLOCK_BYTES).is_some()
+        Direct::of(path, &dataset, Element::F32, &shape).is_some()
     };
     write_numbers(&path, 10, &[64], None);
     assert!(is_direct(&path));
