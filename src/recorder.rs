@@ -191,8 +191,7 @@ impl Recorder {
 
     /// One observer per thread, but no more than there are records.
     fn observers(&self, source: &dyn RecordSource) -> Vec<Box<dyn Observer>> {
-        let records: u64 = source.shards().iter().map(|it| it.identity.records).sum();
-        let records = usize::try_from(records).unwrap_or(usize::MAX);
+        let records = usize::try_from(source.records()).unwrap_or(usize::MAX);
         let observer = |_| -> Box<dyn Observer> {
             let interpreter = Interpreter::new(Arc::clone(&self.plan));
             match &self.settings.profile {

@@ -18,6 +18,16 @@ pub fn from_fn(
     inputs: &[InputSpec],
     name: &str,
     records: u64,
+    read: impl FnMut(u64, &mut Record) -> Result<()> + Send + 'static,
+) -> Result<Box<dyn RecordSource>> {
+    source(inputs, (name, "function"), records, read)
+}
+
+/// The same with a shard of a name and a [kind](ShardInfo::kind).
+pub(super) fn source(
+    inputs: &[InputSpec],
+    (name, kind): (&str, &str),
+    records: u64,
     mut read: impl FnMut(u64, &mut Record) -> Result<()> + Send + 'static,
 ) -> Result<Box<dyn RecordSource>> {
     let mut scratch = Record::for_inputs(inputs)?;
@@ -25,7 +35,7 @@ pub fn from_fn(
     let bytes: u64 = scratch.inputs.iter().map(|input| input.len() as u64).sum();
     let shard = ShardInfo {
         name: name.to_owned(),
-        kind: "function".to_owned(),
+        kind: kind.to_owned(),
         byte_len: bytes.saturating_mul(records),
         identity,
     };
@@ -45,18 +55,24 @@ impl<F: FnMut(u64, &mut Record) -> Result<()> + Send> RecordSource for FunctionS
     }
 
     fn read(&mut self, shard: usize, record: u64, into: &mut Record) -> Result<()> {
-        let shard = self.shards.get(shard).filter(|it| record < it.identity.records);
-        let Some(shard) = shard else {
-            return Err(Error::internal(format!("there is no record {record}")));
-        };
+        let shard = shard_with(&self.shards, shard, record)?;
         check_buffers(&self.inputs, into)?;
         let place = |error: Error| error.context(format!("{}: record {record}", shard.name));
         (self.read)(record, into).map_err(place)?;
         check_buffers(&self.inputs, into).map_err(place)
     }
 
-    fn hash_sample(&mut self, _shard: usize, positions: &[u64]) -> Result<[u8; 32]> {
+    fn hash_sample(&mut self, shard: usize, positions: &[u64]) -> Result<[u8; 32]> {
+        for &position in positions {
+            shard_with(&self.shards, shard, position)?;
+        }
         let Self { inputs, read, scratch, .. } = self;
         hash_records(inputs, positions, scratch, read)
     }
+}
+
+/// The shard that has a record.
+fn shard_with(shards: &[ShardInfo], shard: usize, record: u64) -> Result<&ShardInfo> {
+    let shard = shards.get(shard).filter(|it| record < it.identity.records);
+    shard.ok_or_else(|| Error::internal(format!("there is no record {record}")))
 }

@@ -88,6 +88,11 @@ pub trait RecordSource: Send {
     /// The shards in order, with identities as they were at open.
     fn shards(&self) -> &[ShardInfo];
 
+    /// Number of records in all shards.
+    fn records(&self) -> u64 {
+        self.shards().iter().map(|it| it.identity.records).sum()
+    }
+
     /// Reads record `record` of shard `shard` into `into`.
     ///
     /// Reading in order is fast, and any order is allowed. After an error the content of `into` is

@@ -4,10 +4,8 @@ mod distribution;
 mod generator;
 
 use self::generator::SplitMix64;
-use super::identity::{self, hash_records};
-use super::{InputSpec, Record, RecordSource, check_inputs};
+use super::{InputSpec, Record, RecordSource, check_inputs, function};
 use crate::error::{Error, Result};
-use crate::shard::ShardInfo;
 use crate::tensor::DType;
 
 pub use self::distribution::Distribution;
@@ -58,23 +56,11 @@ pub fn random_with(
         .with_hint("give a dataset with --input-data"));
     }
     let distributions = chosen(inputs, distributions)?;
-    let mut scratch = Record::for_inputs(inputs)?;
-    let mut read = |record, into: &mut Record| generate(inputs, &distributions, seed, record, into);
-    let identity = identity::identify(inputs, records, &mut scratch, &mut read)?;
-    let bytes: u64 = scratch.inputs.iter().map(|input| input.len() as u64).sum();
-    let info = ShardInfo {
-        name: format!("random data (seed {seed})"),
-        kind: "random".to_owned(),
-        byte_len: bytes.saturating_mul(records),
-        identity,
-    };
-    Ok(Box::new(RandomSource {
-        inputs: inputs.to_vec(),
-        distributions,
-        seed,
-        shards: [info],
-        scratch,
-    }))
+    let (name, own) = (format!("random data (seed {seed})"), inputs.to_vec());
+    function::source(inputs, (&name, "random"), records, move |record, into| {
+        generate(&own, &distributions, seed, record, into);
+        Ok(())
+    })
 }
 
 /// The distribution of each input.
@@ -96,39 +82,6 @@ fn chosen(
     chosen.collect()
 }
 
-struct RandomSource {
-    inputs: Vec<InputSpec>,
-    distributions: Vec<Distribution>,
-    seed: u64,
-    shards: [ShardInfo; 1],
-    scratch: Record,
-}
-
-impl RecordSource for RandomSource {
-    fn shards(&self) -> &[ShardInfo] {
-        &self.shards
-    }
-
-    fn read(&mut self, shard: usize, record: u64, into: &mut Record) -> Result<()> {
-        let info = self.shards.get(shard);
-        if info.is_none_or(|info| record >= info.identity.records) {
-            return Err(Error::internal(format!("no record {record} in random shard {shard}")));
-        }
-        generate(&self.inputs, &self.distributions, self.seed, record, into)
-    }
-
-    fn hash_sample(&mut self, shard: usize, positions: &[u64]) -> Result<[u8; 32]> {
-        let records = self.shards.get(shard).map_or(0, |info| info.identity.records);
-        if let Some(position) = positions.iter().find(|&&p| p >= records) {
-            return Err(Error::internal(format!("no record {position} in random shard {shard}")));
-        }
-        let Self { inputs, distributions, seed, scratch, .. } = self;
-        let mut read =
-            |record, into: &mut Record| generate(inputs, distributions, *seed, record, into);
-        hash_records(inputs, positions, scratch, &mut read)
-    }
-}
-
 fn is_supported(input: &InputSpec) -> bool {
     let dtype = input.input_type.dtype;
     !input.input_type.is_open()
@@ -141,14 +94,12 @@ fn generate(
     seed: u64,
     record: u64,
     into: &mut Record,
-) -> Result<()> {
-    super::check_buffers(inputs, into)?;
+) {
     let buffers = inputs.iter().zip(distributions).zip(&mut into.inputs);
     for (index, ((input, distribution), buffer)) in buffers.enumerate() {
         let mut numbers = SplitMix64::for_stream(seed, record, index as u64);
         distribution.fill(input.input_type.dtype, &mut numbers, buffer);
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -142,10 +142,9 @@ fn open_source(
     };
     let options = OpenOptions { format: config.format, bad_records, cast: config.cast };
     let source = dataset::open_with(&config.data, inputs, options)?;
-    let records = source.shards().iter().map(|it| it.identity.records).sum();
     printer.say(format_args!(
         "dataset: {} in {}",
-        text::count(records, "record"),
+        text::count(source.records(), "record"),
         text::count(source.shards().len() as u64, "shard")
     ));
     Ok(source)

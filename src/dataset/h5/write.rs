@@ -26,18 +26,8 @@ pub fn write_h5(
     inputs: &[InputSpec],
     source: &mut dyn RecordSource,
 ) -> Result<u64> {
-    let mut record = Record::for_inputs(inputs)?;
-    let counts: Vec<u64> = source.shards().iter().map(|s| s.identity.records).collect();
-    let records = Some(counts.iter().sum());
-    let options = H5Options { layout, records, overwrite: false };
-    let mut writer = H5Writer::create(path, inputs, options)?;
-    for (shard, count) in counts.into_iter().enumerate() {
-        for position in 0..count {
-            source.read(shard, position, &mut record)?;
-            writer.write(&record)?;
-        }
-    }
-    writer.finish()
+    let options = H5Options { layout, records: Some(source.records()), overwrite: false };
+    H5Writer::create(path, inputs, options)?.write_all(inputs, source)
 }
 
 impl H5Options {
@@ -135,6 +125,22 @@ impl H5Writer {
         self.write_next(record).map_err(|error| io_error(&self.path, &error))?;
         self.written += 1;
         Ok(())
+    }
+
+    /// Adds all records of `source`, which has these `inputs`, and [ends](Self::finish) the file.
+    ///
+    /// # Errors
+    /// As for [`create`](Self::create), and those of [`RecordSource::read`].
+    pub fn write_all(mut self, inputs: &[InputSpec], source: &mut dyn RecordSource) -> Result<u64> {
+        let mut record = Record::for_inputs(inputs)?;
+        let counts: Vec<u64> = source.shards().iter().map(|it| it.identity.records).collect();
+        for (shard, count) in counts.into_iter().enumerate() {
+            for number in 0..count {
+                source.read(shard, number, &mut record)?;
+                self.write(&record)?;
+            }
+        }
+        self.finish()
     }
 
     fn write_next(&mut self, record: &Record) -> hdf5::Result<()> {

@@ -11,7 +11,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::circle::ModelFile;
-use crate::dataset::{H5Options, H5Writer, InputSpec, Record, RecordSource};
+use crate::dataset::{H5Options, InputSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interpreter::{Plan, PlanOptions};
 use crate::pipeline;
@@ -30,19 +30,6 @@ fn inputs_of(model: &Path, shapes: &[InputShape]) -> Result<Vec<InputSpec>> {
     let options = PlanOptions { input_shapes: shapes.collect(), ..PlanOptions::new() };
     let inputs = Plan::inputs_of(&ModelFile::open(model)?.graph()?, &options)?;
     Ok(pipeline::input_specs(&inputs))
-}
-
-/// Writes all records of a source.
-fn copy(source: &mut dyn RecordSource, inputs: &[InputSpec], writer: &mut H5Writer) -> Result<()> {
-    let mut record = Record::for_inputs(inputs)?;
-    let counts: Vec<u64> = source.shards().iter().map(|it| it.identity.records).collect();
-    for (shard, count) in counts.into_iter().enumerate() {
-        for number in 0..count {
-            source.read(shard, number, &mut record)?;
-            writer.write(&record)?;
-        }
-    }
-    Ok(())
 }
 
 /// Checks that the file can be made.

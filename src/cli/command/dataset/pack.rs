@@ -101,7 +101,7 @@ impl Data {
     /// Number of records.
     fn len(&self) -> u64 {
         match self {
-            Self::Dataset(source) => source.shards().iter().map(|it| it.identity.records).sum(),
+            Self::Dataset(source) => source.records(),
             Self::Images(images, _) => images.len(),
         }
     }

@@ -8,7 +8,7 @@ use super::super::super::ExitStatus;
 use super::super::super::args::{DatasetRandomArgs, InputNumbers};
 use super::super::super::printer::Printer;
 use super::super::super::text;
-use super::{check_output, copy, h5_options, inputs_of};
+use super::{check_output, h5_options, inputs_of};
 
 /// Writes random or given records to an HDF5 file.
 pub(in crate::cli) fn run(args: &DatasetRandomArgs, printer: &Printer) -> Result<ExitStatus> {
@@ -22,10 +22,8 @@ pub(in crate::cli) fn run(args: &DatasetRandomArgs, printer: &Printer) -> Result
         }
         None => (random(args, &inputs)?, "random record"),
     };
-    let records = source.shards().iter().map(|it| it.identity.records).sum();
-    let mut writer = H5Writer::create(output, &inputs, h5_options(&args.output, Some(records)))?;
-    copy(&mut *source, &inputs, &mut writer)?;
-    let written = writer.finish()?;
+    let options = h5_options(&args.output, Some(source.records()));
+    let written = H5Writer::create(output, &inputs, options)?.write_all(&inputs, &mut *source)?;
     printer.say(format_args!("{}: {}", output.display(), text::count(written, what)));
     Ok(ExitStatus::Success)
 }
