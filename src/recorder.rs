@@ -22,7 +22,7 @@ use crate::recording::{Header, TensorEntry, Writer};
 use crate::stats::{Estimator, MovingAverageSettings};
 
 /// What recordings say they were made by.
-const TOOL: &str = concat!("record-minmax ", env!("CARGO_PKG_VERSION"));
+pub(crate) const TOOL: &str = concat!("record-minmax ", env!("CARGO_PKG_VERSION"));
 
 /// What to do about a recording that exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +34,25 @@ pub enum Existing {
     Resume,
     /// Replace it.
     Overwrite,
+}
+
+impl Existing {
+    /// Opens the recording at `path` for writing, and locks it.
+    ///
+    /// # Errors
+    /// Those of [`Writer::create`], [`Writer::resume`] and [`Writer::overwrite`].
+    pub(crate) fn open(
+        self,
+        path: &Path,
+        header: &Header,
+        settings: MovingAverageSettings,
+    ) -> Result<Writer> {
+        match self {
+            Self::Resume if path.exists() => Writer::resume(path, header, settings),
+            Self::Refuse | Self::Resume => Writer::create(path, header.clone(), settings),
+            Self::Overwrite => Writer::overwrite(path, header.clone(), settings),
+        }
+    }
 }
 
 /// What may be chosen about a [`Recorder`]; made by [`Recorder::builder`].
@@ -171,12 +190,8 @@ impl Recorder {
     /// # Errors
     /// Those of [`Writer::create`], [`Writer::resume`] and [`Writer::overwrite`].
     pub fn open(&self, path: &Path) -> Result<Session<'_>> {
-        let (header, settings) = (&self.header, self.settings.moving_average);
-        let writer = match self.settings.existing {
-            Existing::Resume if path.exists() => Writer::resume(path, header, settings),
-            Existing::Refuse | Existing::Resume => Writer::create(path, header.clone(), settings),
-            Existing::Overwrite => Writer::overwrite(path, header.clone(), settings),
-        }?;
+        let settings = self.settings.moving_average;
+        let writer = self.settings.existing.open(path, &self.header, settings)?;
         let (records, bytes) = (writer.committed(), writer.byte_len());
         tracing::info!(records, bytes, "{}: recording open", path.display());
         if writer.recovered() > 0 {

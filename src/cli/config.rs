@@ -131,11 +131,7 @@ impl RecordConfig {
             profiling: args.generate_profile_data,
             cast: args.cast,
             format: args.input_data_format.dataset()?,
-            existing: match (args.resume, args.overwrite) {
-                (true, _) => Existing::Resume,
-                (_, true) => Existing::Overwrite,
-                _ => Existing::Refuse,
-            },
+            existing: existing(args.resume, args.overwrite),
             estimator,
             moving_average: args.estimator.moving_average(),
             threads,
@@ -163,6 +159,15 @@ impl RecordConfig {
                 .profile
                 .map(|file| file.map_or(ProfileOutput::Table, ProfileOutput::File)),
         })
+    }
+}
+
+/// What --resume and --overwrite, of which one at most is given, say about a recording that exists.
+pub(super) fn existing(resume: bool, overwrite: bool) -> Existing {
+    match (resume, overwrite) {
+        (true, _) => Existing::Resume,
+        (_, true) => Existing::Overwrite,
+        _ => Existing::Refuse,
     }
 }
 

@@ -10,7 +10,7 @@ use super::config::ProfileOutput;
 use super::outputs;
 use super::printer::Printer;
 use super::text;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::interpreter::{OperatorTime, Plan, Profile};
 
 /// Rows of the table; the others are counted.
@@ -109,9 +109,7 @@ fn json(profile: &Profile, plan: &Plan, operators: &[OperatorTime]) -> Result<St
         seconds: profile.total().as_secs_f64(),
         operators: rows.collect(),
     };
-    let text = serde_json::to_string_pretty(&listing)
-        .map_err(|error| Error::internal("cannot be written as JSON").with_source(error))?;
-    Ok(text + "\n")
+    text::json(&listing)
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ use std::ffi::OsStr;
 use std::time::Duration;
 
 use indicatif::HumanCount;
+use serde::Serialize;
 
+use crate::error::{Error, Result};
 use crate::observation::Observation;
 use crate::recording::TensorEntry;
 use crate::stats::Estimator;
@@ -13,6 +15,16 @@ use super::printer::Printer;
 
 /// How many names are listed before the rest is counted.
 const LISTED: usize = 10;
+
+/// JSON on many lines.
+///
+/// # Errors
+/// [`Internal`](crate::error::ErrorKind::Internal) only.
+pub(super) fn json(value: &impl Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|error| Error::internal("cannot be written as JSON").with_source(error))?;
+    Ok(text + "\n")
+}
 
 /// For instance `1,000 records`, `1 record`.
 pub(super) fn count(n: u64, noun: &str) -> String {

@@ -32,6 +32,7 @@ mod walk;
 mod writer;
 
 pub use block::{Block, BlockRecords, Column};
+pub(crate) use estimate::fitting;
 pub use merge::{MergeSummary, OnOverlap, merge};
 pub use reader::{Blocks, Reader, Summary};
 pub use storage::{MemoryStorage, Storage};

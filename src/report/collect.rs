@@ -8,8 +8,7 @@ use super::statistics::PERCENTILES;
 use super::tracker::{Division, Tracker};
 use super::{Mode, Options};
 use crate::error::{Error, Result};
-use crate::observation::Observation;
-use crate::recording::Reader;
+use crate::recording::{Reader, fitting};
 use crate::stats::{Estimator, Ranked};
 
 /// What all passes give of one tensor.
@@ -98,16 +97,6 @@ fn select_all(
 fn miscounted() -> Error {
     Error::recording("the last commit counts fewer observations of a tensor than there are")
         .with_hint("the recording is damaged: use a copy, or record again")
-}
-
-/// How many of the next tensors fit into memory together.
-fn fitting(counts: &[u64], memory_budget: usize) -> usize {
-    let mut bytes = 0_u64;
-    let fits = |&&count: &&u64| {
-        bytes = bytes.saturating_add(count.saturating_mul(size_of::<Observation>() as u64));
-        bytes <= memory_budget as u64
-    };
-    counts.iter().take_while(fits).count()
 }
 
 /// The numbers that are wanted of minima and of maxima.

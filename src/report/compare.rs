@@ -2,9 +2,9 @@ use std::collections::HashMap;
 
 use serde::{Serialize, Serializer};
 
-use super::json::number;
+use super::json::{number, pretty};
 use crate::circle::Number;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::observation::Observation;
 
 /// The ranges of a recording or of a model.
@@ -139,9 +139,7 @@ impl Comparison {
     /// # Errors
     /// [`Internal`](crate::error::ErrorKind::Internal) only.
     pub fn to_json(&self) -> Result<String> {
-        let text = serde_json::to_string_pretty(self);
-        Ok(text.map_err(|error| Error::internal("a comparison is not JSON").with_source(error))?
-            + "\n")
+        pretty(self)
     }
 
     /// A line for each tensor, separated by commas.

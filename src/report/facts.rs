@@ -11,7 +11,8 @@ use super::statistics::{
 use super::tracker::Division;
 use super::{Options, Report};
 use crate::error::Result;
-use crate::recording::{BlockRecords, Reader, TensorEntry};
+use crate::recording::{BlockRecords, Reader, RecordedShard, TensorEntry};
+use crate::stats::MovingAverageSettings;
 
 /// Segments that are kept at most.
 const MAX_SEGMENTS: usize = 4096;
@@ -40,6 +41,12 @@ pub struct SettingsFacts {
     pub batch: u32,
     /// Weight of a new batch.
     pub constant: f32,
+}
+
+impl From<MovingAverageSettings> for SettingsFacts {
+    fn from(it: MovingAverageSettings) -> Self {
+        Self { batch: it.batch, constant: it.constant }
+    }
 }
 
 /// A way of estimating.
@@ -84,6 +91,18 @@ pub struct ShardFacts {
     pub first: u64,
     /// How many are.
     pub done: u64,
+}
+
+impl From<&RecordedShard> for ShardFacts {
+    fn from(it: &RecordedShard) -> Self {
+        Self {
+            name: it.info.name.clone(),
+            kind: it.info.kind.clone(),
+            records: it.info.identity.records,
+            first: it.records.start,
+            done: it.done(),
+        }
+    }
 }
 
 /// Consecutive records of a shard.
@@ -191,7 +210,6 @@ pub(super) fn report(reader: &Reader, file: &str, options: Options<'_>) -> Resul
         .collect();
     tensors.sort_by_key(|it| network.order(it));
 
-    let settings = reader.settings();
     let mut skipped = reader.skipped_records()?;
     skipped.truncate(MAX_SKIPPED);
     Ok(Report {
@@ -208,7 +226,7 @@ pub(super) fn report(reader: &Reader, file: &str, options: Options<'_>) -> Resul
         records,
         late_records: records - division.early,
         left_out: reader.skipped(),
-        moving_average: SettingsFacts { batch: settings.batch, constant: settings.constant },
+        moving_average: reader.settings().into(),
         modes: (options.modes.iter())
             .map(|it| ModeFacts { name: it.name.clone(), title: it.title.clone() })
             .collect(),
@@ -216,15 +234,7 @@ pub(super) fn report(reader: &Reader, file: &str, options: Options<'_>) -> Resul
         percentiles: PERCENTILES,
         buckets,
         summary: summary(&tensors, options.chosen, records),
-        shards: (reader.shards().iter())
-            .map(|it| ShardFacts {
-                name: it.info.name.clone(),
-                kind: it.info.kind.clone(),
-                records: it.info.identity.records,
-                first: it.records.start,
-                done: it.done(),
-            })
-            .collect(),
+        shards: reader.shards().iter().map(ShardFacts::from).collect(),
         segments: segments.found,
         skipped: (skipped.into_iter())
             .map(|it| SkippedFacts { shard: it.shard, record: it.record, reason: it.reason })

@@ -17,7 +17,12 @@ struct Whole<'a> {
 /// Everything, on many lines.
 pub(super) fn write(report: &Report) -> Result<String> {
     let series = report.tensors.iter().map(|it| &it.series).collect();
-    let text = serde_json::to_string_pretty(&Whole { report, series });
+    pretty(&Whole { report, series })
+}
+
+/// JSON on many lines.
+pub(super) fn pretty(value: &impl Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(value);
     Ok(text.map_err(|error| Error::internal("a report is not JSON").with_source(error))? + "\n")
 }
 

@@ -2,6 +2,8 @@
 //! the observations in memory where they fit, in several passes where they do not. The results are the same
 //! to the bit.
 
+use std::cell::LazyCell;
+
 use crate::stats::{Deviation, Mean, Percentile, Ranked, RankedStream};
 
 /// A number that is found from all values.
@@ -53,17 +55,17 @@ pub(super) fn select(values: &mut [f32], early: usize, wanted: &Wanted) -> Selec
 
 /// Numbers about values that are sorted, and may be reordered.
 fn numbers(values: &mut [f32], wanted: &[Number]) -> Vec<f32> {
-    let mean = || {
+    let mean = LazyCell::new(|| {
         let mut mean = Mean::default();
         mean.visit(values);
         mean.value()
-    };
+    });
     let of_sorted = |number: &Number| match *number {
         Number::Ranked(Ranked::Percentile(p)) => percentile(values, p),
         Number::Ranked(Ranked::TrimmedMean(_)) => None,
-        Number::Mean => mean().map(|it| it as f32),
+        Number::Mean => mean.map(|it| it as f32),
         Number::Deviations(sigmas) => {
-            let mut deviation = Deviation::new(mean()?);
+            let mut deviation = Deviation::new((*mean)?);
             deviation.visit(values);
             deviation.at(sigmas)
         }

@@ -19,7 +19,7 @@ pub(super) use self::record::{
     ArithmeticArg, DataFormatArg, MemoryArg, OnBadRecord, Progress, RecordArgs,
 };
 pub(super) use self::report::{CompareArgs, ReportArgs};
-pub(super) use self::value::{InputNumbers, InputShape, RecordRange};
+pub(super) use self::value::{InputNumbers, InputShape, RecordRange, by_name};
 
 /// Calibration recorder for post-training quantization
 ///

@@ -35,6 +35,11 @@ fn dimension(text: &str) -> Result<Option<usize>, String> {
     }
 }
 
+/// Shapes by name, as a plan wants to know them.
+pub(in crate::cli) fn by_name(shapes: &[InputShape]) -> Vec<(String, Vec<Option<usize>>)> {
+    shapes.iter().map(|it| (it.name.clone(), it.shape.clone())).collect()
+}
+
 /// Two numbers for a model input, given as `NAME=A,B`, or for all of them, as `A,B`.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::cli) struct InputNumbers {

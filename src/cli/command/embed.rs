@@ -1,4 +1,4 @@
-use crate::circle::{ModelFile, SpliceOptions, source_fingerprint, splice_with};
+use crate::circle::{ModelFile, SpliceOptions, splice_with};
 use crate::error::{Error, Result};
 use crate::recorder::tensor_ranges;
 use crate::recording::{MEMORY_BUDGET, Reader};
@@ -8,6 +8,7 @@ use super::super::args::EmbedArgs;
 use super::super::config::{check_writable, is_same_file};
 use super::super::printer::Printer;
 use super::super::text;
+use super::check_recorded;
 
 /// Writes the ranges of a recording into the model it was made with.
 pub(in crate::cli) fn run(args: &EmbedArgs, printer: &Printer) -> Result<ExitStatus> {
@@ -22,14 +23,7 @@ pub(in crate::cli) fn run(args: &EmbedArgs, printer: &Printer) -> Result<ExitSta
 
     let model = ModelFile::open(&args.input_model)?;
     let recording = Reader::open(&args.recording)?;
-    if source_fingerprint(&model)? != recording.header().model {
-        return Err(Error::recording(format!(
-            "{} was made with another model than {}",
-            args.recording.display(),
-            args.input_model.display()
-        ))
-        .with_hint("give the model file that was recorded, byte for byte"));
-    }
+    check_recorded(&model, &args.recording, &recording)?;
     printer.say(format_args!("mode: {}", text::estimator(&estimator)));
     let ranges = recording.ranges(&estimator, MEMORY_BUDGET)?;
     let tensors = &recording.header().tensors;

@@ -9,23 +9,18 @@ use crate::error::{Error, Result};
 use crate::graph::{Model, Subgraph};
 use crate::observation::Observation;
 use crate::pipeline::{self, Job, Observed, Observer, Options};
-use crate::recording::{Header, TensorEntry, Writer};
+use crate::recorder::TOOL;
+use crate::recording::{Header, TensorEntry};
 use crate::stats::MovingAverageSettings;
 use crate::tensor::DType;
 
 use super::super::ExitStatus;
 use super::super::args::ImportMinmaxArgs;
-use super::super::config::check_writable;
+use super::super::config::{check_writable, existing};
 use super::super::printer::Printer;
 use super::super::progress::Progress;
 use super::super::signals::{SignalWatch, signal_name};
 use super::super::text;
-
-/// What recordings say they were made by.
-const TOOL: &str = concat!("record-minmax ", env!("CARGO_PKG_VERSION"));
-
-/// What the recording keeps up to date; others are computed from it.
-const SETTINGS: MovingAverageSettings = MovingAverageSettings { batch: 16, constant: 0.1 };
 
 /// Makes a recording of what onert observed: a run is a record.
 pub(in crate::cli) fn run(args: &ImportMinmaxArgs, printer: &Printer) -> Result<ExitStatus> {
@@ -41,11 +36,8 @@ pub(in crate::cli) fn run(args: &ImportMinmaxArgs, printer: &Printer) -> Result<
         arithmetic: Arithmetic::Device,
         tool: TOOL.to_owned(),
     };
-    let mut writer = match (args.resume && args.output.exists(), args.overwrite) {
-        (true, _) => Writer::resume(&args.output, &header, SETTINGS)?,
-        (false, true) => Writer::overwrite(&args.output, header.clone(), SETTINGS)?,
-        (false, false) => Writer::create(&args.output, header.clone(), SETTINGS)?,
-    };
+    let existing = existing(args.resume, args.overwrite);
+    let mut writer = existing.open(&args.output, &header, MovingAverageSettings::default())?;
     let observers: Vec<Box<dyn Observer>> = vec![Box::new(Pairs(header.tensors))];
     let job = Job { source, inputs: &inputs, observers, options: Options::default() };
     let mut progress = Progress::new(args.progress, printer);

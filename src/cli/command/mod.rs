@@ -16,7 +16,22 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use crate::circle::{ModelFile, source_fingerprint};
 use crate::error::{Error, Result};
+use crate::recording::Reader;
+
+/// Checks that a recording was made with this model.
+fn check_recorded(model: &ModelFile, recording: &Path, reader: &Reader) -> Result<()> {
+    if source_fingerprint(model)? == reader.header().model {
+        return Ok(());
+    }
+    Err(Error::recording(format!(
+        "{} was made with another model than {}",
+        recording.display(),
+        model.path().display()
+    ))
+    .with_hint("give the model file that was recorded, byte for byte"))
+}
 
 /// Whether a file is a model, or else a recording: by content, and by name where that says nothing.
 fn is_model(path: &Path) -> Result<bool> {

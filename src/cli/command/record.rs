@@ -15,7 +15,7 @@ use crate::recorder::{Recorder, Session};
 use crate::stats::Estimator;
 
 use super::super::ExitStatus;
-use super::super::args::RecordArgs;
+use super::super::args::{RecordArgs, by_name};
 use super::super::config::RecordConfig;
 use super::super::printer::Printer;
 use super::super::profile;
@@ -101,12 +101,11 @@ pub(in crate::cli) fn run(
 }
 
 fn recorder(config: &RecordConfig, profile: Option<&Arc<Mutex<Profile>>>) -> Result<Recorder> {
-    let shapes = config.input_shapes.iter().map(|it| (it.name.clone(), it.shape.clone()));
     let plan = PlanOptions {
         isa: config.isa,
         arithmetic: config.arithmetic,
         groups: config.groups,
-        input_shapes: shapes.collect(),
+        input_shapes: by_name(&config.input_shapes),
         memory_limit: config.max_memory,
         round_limit: config.max_rounds,
         ..PlanOptions::new()

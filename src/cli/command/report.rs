@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
-use crate::circle::{ModelFile, source_fingerprint};
-use crate::error::{Error, Result};
+use crate::circle::ModelFile;
+use crate::error::Result;
 use crate::recording::{MEMORY_BUDGET, Reader};
 use crate::report::{Mode, Options, Report};
 
@@ -10,6 +10,7 @@ use super::super::args::{EstimatorArgs, ReportArgs};
 use super::super::outputs;
 use super::super::printer::Printer;
 use super::super::text;
+use super::check_recorded;
 
 /// Memory for observations in bytes. The rest of the budget is for what is left of them, and for sorting.
 const OBSERVATIONS: usize = MEMORY_BUDGET - (24 << 20);
@@ -28,7 +29,9 @@ pub(in crate::cli) fn run(args: &ReportArgs, printer: &Printer) -> Result<ExitSt
     let model = match &args.input_model {
         None => None,
         Some(path) => {
-            Some((open_model(path, &args.recording, &reader)?, path.display().to_string()))
+            let model = ModelFile::open(path)?;
+            check_recorded(&model, &args.recording, &reader)?;
+            Some((model.graph()?, path.display().to_string()))
         }
     };
     let report = Report::read(
@@ -55,19 +58,6 @@ fn modes(args: &EstimatorArgs) -> Result<Vec<Mode>> {
         estimator,
     });
     Ok(modes.collect())
-}
-
-fn open_model(path: &Path, recording: &Path, reader: &Reader) -> Result<crate::graph::Model> {
-    let model = ModelFile::open(path)?;
-    if source_fingerprint(&model)? != reader.header().model {
-        return Err(Error::recording(format!(
-            "{} was made with another model than {}",
-            recording.display(),
-            path.display()
-        ))
-        .with_hint("give the model file that was recorded, byte for byte"));
-    }
-    model.graph()
 }
 
 /// What is written where.

@@ -97,6 +97,16 @@ fn visit(
     Ok(())
 }
 
+/// How many of the next tensors, of so many observations each, fit into memory together.
+pub(crate) fn fitting(counts: &[u64], memory_budget: usize) -> usize {
+    let mut bytes = 0_u64;
+    let fits = |&&count: &&u64| {
+        bytes = bytes.saturating_add(count.saturating_mul(size_of::<Observation>() as u64));
+        bytes <= memory_budget as u64
+    };
+    counts.iter().take_while(fits).count()
+}
+
 /// Refuses ranges that are not numbers: infinities were observed, and the estimator has no answer.
 fn checked(
     ranges: Vec<Option<Observation>>,

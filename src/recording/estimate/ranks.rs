@@ -2,7 +2,7 @@
 
 use super::super::frame::Log;
 use super::super::walk::{Depth, Walk};
-use super::visit;
+use super::{fitting, visit};
 use crate::error::Result;
 use crate::observation::Observation;
 use crate::stats::Ranked;
@@ -25,7 +25,7 @@ impl Ranks<'_> {
         let mut rest = counts.as_slice();
         while let Some(&count) = rest.first() {
             let start = ranges.len();
-            let group = rest.len().min(self.group(rest));
+            let group = fitting(rest, self.memory_budget);
             if group == 0 {
                 ranges.push(self.select_streaming(start, count, tensors)?);
             } else {
@@ -46,16 +46,6 @@ impl Ranks<'_> {
             }
         }
         Ok(counts)
-    }
-
-    /// How many of the next tensors fit into memory together.
-    fn group(&self, counts: &[u64]) -> usize {
-        let mut bytes = 0_u64;
-        let fits = |&&count: &&u64| {
-            bytes = bytes.saturating_add(count.saturating_mul(size_of::<Observation>() as u64));
-            bytes <= self.memory_budget as u64
-        };
-        counts.iter().take_while(fits).count()
     }
 
     /// Collects the columns of some tensors, and selects.

@@ -12,9 +12,9 @@ use super::super::super::config::threads;
 use super::super::super::printer::Printer;
 use super::super::super::progress::Progress;
 use super::super::super::signals::SignalWatch;
-use super::super::super::text;
+use super::super::super::text::{self, json};
 use super::estimate::{self, Estimate};
-use super::{inputs_of, json};
+use super::inputs_of;
 
 /// Lists all problems of a dataset on standard output, and what recording it would take.
 pub(in crate::cli) fn run(args: &DatasetCheckArgs, printer: &Printer) -> Result<ExitStatus> {

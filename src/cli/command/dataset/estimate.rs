@@ -15,7 +15,7 @@ use crate::pipeline::{self, BadRecord, Cancel, Event, Job, Observer, Options, Si
 use crate::recording::{Commit, RecordedShard};
 use crate::shard::ShardInfo;
 
-use super::super::super::args::DatasetCheckArgs;
+use super::super::super::args::{DatasetCheckArgs, by_name};
 use super::super::super::printer::Printer;
 use super::super::super::text;
 
@@ -70,8 +70,7 @@ pub(super) fn estimate(
     printer: &Printer,
     interrupt: &Cancel,
 ) -> Result<(Estimate, Vec<String>)> {
-    let shapes = args.input_shape.iter().map(|it| (it.name.clone(), it.shape.clone()));
-    let options = PlanOptions { input_shapes: shapes.collect(), ..PlanOptions::new() };
+    let options = PlanOptions { input_shapes: by_name(&args.input_shape), ..PlanOptions::new() };
     let model = ModelFile::open(&args.input_model)?;
     let plan = Arc::new(Plan::new(&model.graph()?, &options)?);
     let inputs = pipeline::input_specs(plan.inputs());

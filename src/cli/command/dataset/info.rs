@@ -13,8 +13,7 @@ use super::super::super::args::DatasetInfoArgs;
 use super::super::super::printer::Printer;
 use super::super::super::progress::Progress;
 use super::super::super::signals::SignalWatch;
-use super::super::super::text;
-use super::json;
+use super::super::super::text::{self, json};
 
 /// Lists what a dataset contains on standard output.
 pub(in crate::cli) fn run(args: &DatasetInfoArgs, printer: &Printer) -> Result<ExitStatus> {

@@ -8,15 +8,13 @@ mod random;
 
 use std::path::Path;
 
-use serde::Serialize;
-
 use crate::circle::ModelFile;
 use crate::dataset::{H5Options, InputSpec};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::interpreter::{Plan, PlanOptions};
 use crate::pipeline;
 
-use super::super::args::{H5Args, InputShape};
+use super::super::args::{H5Args, InputShape, by_name};
 use super::super::config::check_writable;
 
 pub(in crate::cli) use self::check::run as check;
@@ -26,8 +24,7 @@ pub(in crate::cli) use self::random::run as random;
 
 /// What a dataset has to feed: the inputs of a model, some with chosen shapes.
 fn inputs_of(model: &Path, shapes: &[InputShape]) -> Result<Vec<InputSpec>> {
-    let shapes = shapes.iter().map(|it| (it.name.clone(), it.shape.clone()));
-    let options = PlanOptions { input_shapes: shapes.collect(), ..PlanOptions::new() };
+    let options = PlanOptions { input_shapes: by_name(shapes), ..PlanOptions::new() };
     let inputs = Plan::inputs_of(&ModelFile::open(model)?.graph()?, &options)?;
     Ok(pipeline::input_specs(&inputs))
 }
@@ -40,11 +37,4 @@ fn check_output(args: &H5Args) -> Result<()> {
 
 fn h5_options(args: &H5Args, records: Option<u64>) -> H5Options {
     H5Options { layout: args.layout.into(), records, overwrite: args.overwrite }
-}
-
-fn json(value: &impl Serialize) -> Result<String> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| {
-        Error::new(ErrorKind::Internal, "cannot be written as JSON").with_source(error)
-    })?;
-    Ok(text + "\n")
 }

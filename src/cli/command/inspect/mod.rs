@@ -1,15 +1,14 @@
 mod observations;
 mod recording;
 
-use serde::Serialize;
-
 use crate::circle::{ModelFile, listing};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 
 use self::recording::RecordingListing;
 use super::super::ExitStatus;
 use super::super::args::InspectArgs;
 use super::super::printer::Printer;
+use super::super::text::json;
 use super::is_model;
 
 /// Lists the content of a model or a recording on standard output.
@@ -28,11 +27,4 @@ pub(in crate::cli) fn run(args: &InspectArgs, printer: &Printer) -> Result<ExitS
     };
     printer.data(&text)?;
     Ok(ExitStatus::Success)
-}
-
-fn json(value: &impl Serialize) -> Result<String> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| {
-        Error::new(ErrorKind::Internal, "cannot be written as JSON").with_source(error)
-    })?;
-    Ok(text + "\n")
 }

@@ -9,7 +9,7 @@ use crate::arithmetic::Arithmetic;
 use crate::circle::Number;
 use crate::error::Result;
 use crate::recording::{MEMORY_BUDGET, Reader};
-use crate::report::unobserved_reason;
+use crate::report::{SettingsFacts, ShardFacts, unobserved_reason};
 use crate::stats::Estimator;
 
 use super::super::super::text;
@@ -25,8 +25,9 @@ pub(super) struct RecordingListing {
     tool: String,
     arithmetic: Arithmetic,
     records: u64,
-    moving_average: MovingAverageListing,
-    shards: Vec<ShardListing>,
+    /// What it keeps up to date, whatever the mode asked for.
+    moving_average: SettingsFacts,
+    shards: Vec<ShardFacts>,
     skipped: Vec<SkippedListing>,
     mode: String,
     tensors: Vec<TensorListing>,
@@ -36,24 +37,6 @@ pub(super) struct RecordingListing {
 struct ModelListing {
     blake3: String,
     byte_len: u64,
-}
-
-/// What the recording keeps up to date, whatever the mode asked for.
-#[derive(Serialize)]
-struct MovingAverageListing {
-    batch: u32,
-    constant: f32,
-}
-
-#[derive(Serialize)]
-struct ShardListing {
-    name: String,
-    kind: String,
-    records: u64,
-    /// Number of the first record that is recorded or left out.
-    first: u64,
-    /// How many are.
-    done: u64,
 }
 
 #[derive(Serialize)]
@@ -89,7 +72,6 @@ impl RecordingListing {
         let run: HashSet<u32> = (header.tensors.iter().zip(&ranges))
             .filter_map(|(tensor, range)| range.map(|_| tensor.subgraph))
             .collect();
-        let settings = reader.settings();
         Ok(Self {
             file: path.display().to_string(),
             byte_len: reader.byte_len(),
@@ -101,10 +83,7 @@ impl RecordingListing {
             tool: header.tool.clone(),
             arithmetic: header.arithmetic,
             records: reader.records(),
-            moving_average: MovingAverageListing {
-                batch: settings.batch,
-                constant: settings.constant,
-            },
+            moving_average: reader.settings().into(),
             skipped: reader
                 .skipped_records()?
                 .into_iter()
@@ -114,16 +93,7 @@ impl RecordingListing {
                     reason: it.reason,
                 })
                 .collect(),
-            shards: shards
-                .iter()
-                .map(|it| ShardListing {
-                    name: it.info.name.clone(),
-                    kind: it.info.kind.clone(),
-                    records: it.info.identity.records,
-                    first: it.records.start,
-                    done: it.done(),
-                })
-                .collect(),
+            shards: shards.iter().map(ShardFacts::from).collect(),
             mode: text::estimator(estimator),
             tensors: header
                 .tensors
