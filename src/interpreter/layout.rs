@@ -170,6 +170,7 @@ impl Builder<'_> {
             subgraph: 0,
             index: i as u32,
             name: tensor.name.clone(),
+            tensor: i,
         };
         observed.map(entry).collect()
     }

@@ -108,6 +108,8 @@ pub struct ObservedTensor {
     pub index: u32,
     /// The tensor's name.
     pub name: String,
+    /// Position among the tensors that are planned: composites are put in place, and their tensors with them.
+    pub(super) tensor: usize,
 }
 
 /// Where a tensor's bytes are during a run.

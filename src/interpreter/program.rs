@@ -310,7 +310,7 @@ impl Routine {
         for (i, tensor) in subgraph.tensors.iter().enumerate().filter(|&(i, _)| is_activation[i]) {
             entries[i] = Some(observed.len());
             let (subgraph, name) = (index as u32, tensor.name.clone());
-            observed.push(ObservedTensor { subgraph, index: i as u32, name });
+            observed.push(ObservedTensor { subgraph, index: i as u32, name, tensor: i });
         }
         Ok(Self { order, controls, last_reader, entries })
     }

@@ -186,7 +186,7 @@ impl Interpreter {
         let observations = &self.observations[record * self.plan.tensor_names.len()..];
         into.single.clear();
         into.repeated.clear();
-        into.single.extend(self.plan.observed.iter().map(|t| observations[t.index as usize]));
+        into.single.extend(self.plan.observed.iter().map(|t| observations[t.tensor]));
         Ok(())
     }
 

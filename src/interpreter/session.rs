@@ -268,9 +268,7 @@ impl Session {
         }
         let routine = &self.program.routines[&index];
         for (tensor, observed) in region.plan.observed.iter().zip(&self.region.single) {
-            if let (Some(entry), false) =
-                (routine.entry(tensor.index as usize), observed.is_empty())
-            {
+            if let (Some(entry), false) = (routine.entry(tensor.tensor), observed.is_empty()) {
                 self.observed[entry].push(*observed);
             }
         }

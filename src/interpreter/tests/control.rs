@@ -239,6 +239,10 @@ fn what_is_in_composites_is_observed_in_its_place() {
         let inputs: Vec<_> = [3.0, -6.0].into_iter().take(calls).map(same).collect();
         assert_eq!(of("in"), inputs);
         assert_eq!(of("t1"), [same(-6.0)]);
+        let negated: Vec<_> = [-3.0, 6.0].into_iter().take(calls).map(same).collect();
+        assert_eq!(of("negated"), negated);
+        let sums: Vec<_> = [-6.0, 12.0].into_iter().take(calls).map(same).collect();
+        assert_eq!(of("sum"), sums);
     }
 }
 
