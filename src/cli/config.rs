@@ -233,12 +233,18 @@ impl Files {
                 (model.clone(), vec![data.to_owned()], Some(output.clone()))
             }
             some => {
-                let some = some.iter().map(|it| it.display().to_string()).collect::<Vec<_>>();
+                let words = some.iter().map(|it| it.display().to_string()).collect::<Vec<_>>();
+                let hint = match some {
+                    [_, _] if args.output_model.is_some() => {
+                        "for what minmax-embedder does, `import-minmax` and then `embed`"
+                    }
+                    _ => "--help lists commands and options",
+                };
                 return Err(Error::usage(format!(
                     "`{}` is neither a command nor MODEL DATA OUTPUT",
-                    some.join(" ")
+                    words.join(" ")
                 ))
-                .with_hint("--help lists commands and options"));
+                .with_hint(hint));
             }
         };
         if needs_output && output.is_none() {

@@ -4,16 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 
-use crate::support::{Folder, sample_data};
-
-/// The records of the sample, as raw bytes.
-fn sample_records() -> Vec<Vec<u8>> {
-    let file = hdf5::File::open(sample_data()).unwrap();
-    let value = file.group("value").unwrap();
-    let records = 0..value.len();
-    let read = |record| value.dataset(&format!("{record}/0")).unwrap().read_raw::<f32>().unwrap();
-    records.map(|record| read(record).iter().flat_map(|x| x.to_ne_bytes()).collect()).collect()
-}
+use crate::support::{Folder, sample_data, sample_records};
 
 /// An array as NumPy writes it.
 fn npy(dtype: &str, shape: &[usize], values: &[u8]) -> Vec<u8> {

@@ -4,6 +4,7 @@ mod bad_records;
 mod compare;
 mod compatibility;
 mod datasets;
+mod dropin;
 mod errors;
 #[cfg(unix)]
 mod faults;

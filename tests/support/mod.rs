@@ -19,6 +19,15 @@ pub fn sample_data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/sample/sample.h5")
 }
 
+/// The records of the sample, as raw bytes.
+pub fn sample_records() -> Vec<Vec<u8>> {
+    let file = hdf5::File::open(sample_data()).unwrap();
+    let value = file.group("value").unwrap();
+    let records = 0..value.len();
+    let read = |record| value.dataset(&format!("{record}/0")).unwrap().read_raw::<f32>().unwrap();
+    records.map(|record| read(record).iter().flat_map(|x| x.to_ne_bytes()).collect()).collect()
+}
+
 /// A folder in which a test runs the program; removed at its end.
 pub struct Folder(TempDir);
 
