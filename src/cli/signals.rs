@@ -9,6 +9,7 @@ use signal_hook::iterator::{Handle, Signals};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::Cancel;
 
+use super::ExitStatus;
 use super::printer::Printer;
 
 /// Signals that ask to stop.
@@ -54,6 +55,14 @@ impl SignalWatch {
         Ok(Self { cancel, handle, thread: Some(thread.map_err(failed)?) })
     }
 
+    /// If a signal came: says that it stopped the work, and what became of it (`; nothing is written`, for
+    /// instance, or nothing), and how the program ends.
+    pub fn stopped(&self, outcome: &str, printer: &Printer) -> Option<ExitStatus> {
+        let signal = self.cancel.signal()?;
+        printer.stopped(format_args!("stopped by {}{outcome}", signal_name(signal)));
+        Some(ExitStatus::Interrupted(signal))
+    }
+
     /// What the signals are turned into.
     pub fn cancel(&self) -> &Cancel {
         &self.cancel
@@ -71,6 +80,6 @@ impl Drop for SignalWatch {
 }
 
 /// For instance `SIGINT`.
-pub(super) fn signal_name(signal: i32) -> &'static str {
+fn signal_name(signal: i32) -> &'static str {
     signal_hook::low_level::signal_name(signal).unwrap_or("a signal")
 }

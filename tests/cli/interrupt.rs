@@ -65,6 +65,43 @@ fn killed_three_times_and_resumed_is_the_same() {
 }
 
 #[test]
+fn files_that_are_not_finished_leave_nothing() {
+    let folder = Folder::new();
+    folder.make_data("data.h5", 3000, 0);
+    let before = folder.files();
+    let data = "--input-model model.tflite -o out.h5";
+    let pack = format!("dataset pack {data} --input-data data.h5 --progress json");
+    for (quiet, signal, code) in [("", "INT", 130), (" --quiet", "TERM", 143)] {
+        let started = folder.start_as_is(&format!("{pack}{quiet}"), 2);
+        started.signal(signal);
+        let run = started.finish().exits_with(code);
+        let run = run.says(&format!("warning: stopped by SIG{signal}: out.h5 is not written"));
+        assert_eq!(run.stderr.contains("finishing what is begun"), quiet.is_empty());
+        assert_eq!(folder.files(), before);
+    }
+    let random = format!("dataset random {data} -n 100000");
+    let started = folder.start_until(&random, |folder| folder.files() != before);
+    started.signal("INT");
+    started.finish().exits_with(130).says("warning: stopped by SIGINT: out.h5 is not written");
+    assert_eq!(folder.files(), before);
+}
+
+#[test]
+fn looking_at_a_dataset_is_stopped() {
+    let folder = Folder::new();
+    folder.make_data("data.h5", 3000, 0);
+    for line in [
+        "dataset info data.h5 --values",
+        "dataset check --input-model model.tflite --input-data data.h5",
+    ] {
+        let started = folder.start_as_is(&format!("{line} --progress json"), 2);
+        started.signal("INT");
+        let run = started.finish().exits_with(130).says("warning: stopped by SIGINT\n");
+        assert!(!run.stdout.contains("FLOAT32") && !run.stdout.contains("problems"));
+    }
+}
+
+#[test]
 fn a_recording_in_use_is_not_touched() {
     let (folder, whole) = folder_with_data();
     let started = folder.start(LINE, 2);

@@ -83,6 +83,36 @@ fn runs_that_a_device_added_are_added() {
 }
 
 #[test]
+fn what_was_taken_before_a_signal_is_kept() {
+    let folder = folder();
+    let all = folder.read("runs.minmax");
+    // The same six runs, many times over.
+    let times = 4000_u16;
+    let runs = 6 * u32::from(times);
+    let mut many = all[..12].to_vec();
+    many[8..12].copy_from_slice(&runs.to_le_bytes());
+    many.extend(all[12..].repeat(times.into()));
+    fs::write(folder.path("many.minmax"), many).unwrap();
+    let import = format!("{IMPORT} many.minmax -o a.rmm --resume --progress json");
+    let started = folder.start_as_is(&format!("{import} --quiet"), 2);
+    started.signal("INT");
+    let run =
+        started.finish().exits_with(130).says("warning: stopped by SIGINT\nhint: go on with: ");
+    let hint = run.steady_stderr();
+    assert!(
+        hint.ends_with(&format!(
+            "record-minmax {} --quiet --resume\n",
+            import.replace(" --resume", "")
+        )),
+        "{hint}"
+    );
+    let listed = folder.run("inspect a.rmm --json").succeeds().stdout;
+    let kept = serde_json::from_str::<Value>(&listed).unwrap()["records"].as_u64().unwrap();
+    assert!(kept < runs.into(), "it was too fast: {kept}");
+    folder.run(&import).succeeds().says("24,000 runs");
+}
+
+#[test]
 fn older_files_have_operators_only() {
     let folder = folder();
     folder.run(&format!("{IMPORT} older.h5 -o a.rmm")).succeeds().says("2 runs");

@@ -99,13 +99,12 @@ impl Folder {
     /// With a commit and so an object for every record, the program soon waits for its reader: after
     /// about two hundred records it is certainly still running.
     pub fn start(&self, line: &str, objects: usize) -> Started {
-        let line = format!("{line} --progress json --checkpoint-interval 0s");
-        let mut command = self.command(&line);
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
+        self.start_as_is(&format!("{line} --progress json --checkpoint-interval 0s"), objects)
+    }
+
+    /// Starts the program, and returns when it has told of `objects` JSON objects.
+    pub fn start_as_is(&self, line: &str, objects: usize) -> Started {
+        let mut child = self.spawn(line);
         let mut stdout = BufReader::with_capacity(1, child.stdout.take().expect("a pipe"));
         for _ in 0..objects {
             let mut object = String::new();
@@ -113,7 +112,30 @@ impl Folder {
             assert!(object.starts_with('{'), "{object:?}");
         }
         child.stdout = Some(stdout.into_inner());
-        Started { child, line }
+        Started { child, line: line.to_owned() }
+    }
+
+    /// Starts the program, and returns when `is_begun` says so.
+    pub fn start_until(&self, line: &str, is_begun: impl Fn(&Self) -> bool) -> Started {
+        let child = self.spawn(line);
+        while !is_begun(self) {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        Started { child, line: line.to_owned() }
+    }
+
+    /// Names of the files in the folder, sorted.
+    pub fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.0.path()).expect("the folder");
+        let names = entries.map(|it| it.expect("an entry").file_name().into_string());
+        let mut names: Vec<String> = names.map(|it| it.expect("UTF-8")).collect();
+        names.sort();
+        names
+    }
+
+    fn spawn(&self, line: &str) -> Child {
+        let mut command = self.command(line);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
     }
 }
 

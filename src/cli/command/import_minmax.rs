@@ -19,8 +19,9 @@ use super::super::args::ImportMinmaxArgs;
 use super::super::config::{check_writable, existing};
 use super::super::printer::Printer;
 use super::super::progress::Progress;
-use super::super::signals::{SignalWatch, signal_name};
+use super::super::signals::SignalWatch;
 use super::super::text;
+use super::resume_command;
 
 /// Makes a recording of what onert observed: a run is a record.
 pub(in crate::cli) fn run(args: &ImportMinmaxArgs, printer: &Printer) -> Result<ExitStatus> {
@@ -53,9 +54,9 @@ pub(in crate::cli) fn run(args: &ImportMinmaxArgs, printer: &Printer) -> Result<
         imported.recorded,
         HumanBytes(writer.byte_len())
     ));
-    if let Some(signal) = signals.cancel().signal() {
-        printer.warn(format_args!("stopped by {}", signal_name(signal)));
-        return Ok(ExitStatus::Interrupted(signal));
+    if let Some(stopped) = signals.stopped("", printer) {
+        printer.hint(format_args!("go on with: {}", resume_command()));
+        return Ok(stopped);
     }
     Ok(ExitStatus::Success)
 }

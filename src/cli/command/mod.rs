@@ -12,6 +12,8 @@ pub(super) mod report;
 pub(super) mod usage;
 pub(super) mod verify;
 
+use std::env;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -19,6 +21,8 @@ use std::path::Path;
 use crate::circle::{ModelFile, source_fingerprint};
 use crate::error::{Error, Result};
 use crate::recording::Reader;
+
+use super::text;
 
 /// Checks that a recording was made with this model.
 fn check_recorded(model: &ModelFile, recording: &Path, reader: &Reader) -> Result<()> {
@@ -31,6 +35,13 @@ fn check_recorded(model: &ModelFile, recording: &Path, reader: &Reader) -> Resul
         model.path().display()
     ))
     .with_hint("give the model file that was recorded, byte for byte"))
+}
+
+/// The command that goes on with what this process did.
+fn resume_command() -> String {
+    let dropped = |word: &OsString| word == "--overwrite" || word == "--resume";
+    let words = env::args_os().filter(|word| !dropped(word)).chain(["--resume".into()]);
+    text::shell_line(words)
 }
 
 /// Whether a file is a model, or else a recording: by content, and by name where that says nothing.

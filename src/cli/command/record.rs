@@ -1,4 +1,3 @@
-use std::env;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,8 +19,9 @@ use super::super::config::RecordConfig;
 use super::super::printer::Printer;
 use super::super::profile;
 use super::super::progress::Progress;
-use super::super::signals::{SignalWatch, signal_name};
+use super::super::signals::SignalWatch;
 use super::super::text;
+use super::resume_command;
 
 /// Records a dataset, and writes the output model if one is asked for.
 pub(in crate::cli) fn run(
@@ -83,10 +83,9 @@ pub(in crate::cli) fn run(
         HumanBytes(writer.byte_len()),
     ));
     // A signal that comes after the last record still means: stop.
-    if let Some(signal) = signals.cancel().signal() {
-        printer.stopped(format_args!("stopped by {}", signal_name(signal)));
+    if let Some(stopped) = signals.stopped("", printer) {
         printer.hint(format_args!("go on with: {}", resume_command()));
-        return Ok(ExitStatus::Interrupted(signal));
+        return Ok(stopped);
     }
 
     let Some(output) = &config.output else { return Ok(ExitStatus::Success) };
@@ -201,11 +200,4 @@ fn note_short_memory(estimator: &Estimator, records: u64, printer: &Printer) {
              {records} records; the other modes see all of them alike"
         ));
     }
-}
-
-/// The command that goes on with what this process did.
-fn resume_command() -> String {
-    let dropped = |word: &std::ffi::OsString| word == "--overwrite" || word == "--resume";
-    let words = env::args_os().filter(|word| !dropped(word)).chain(["--resume".into()]);
-    text::shell_line(words)
 }

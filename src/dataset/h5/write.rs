@@ -131,16 +131,33 @@ impl H5Writer {
     ///
     /// # Errors
     /// As for [`create`](Self::create), and those of [`RecordSource::read`].
-    pub fn write_all(mut self, inputs: &[InputSpec], source: &mut dyn RecordSource) -> Result<u64> {
+    pub fn write_all(self, inputs: &[InputSpec], source: &mut dyn RecordSource) -> Result<u64> {
+        let written = self.write_all_while(&|| true, inputs, source)?;
+        written.ok_or_else(|| Error::internal("writing ended before the last record"))
+    }
+
+    /// The same as long as `go_on` says so before each record; `None` if there is no file because it did not.
+    ///
+    /// # Errors
+    /// As for [`write_all`](Self::write_all).
+    pub fn write_all_while(
+        mut self,
+        go_on: &dyn Fn() -> bool,
+        inputs: &[InputSpec],
+        source: &mut dyn RecordSource,
+    ) -> Result<Option<u64>> {
         let mut record = Record::for_inputs(inputs)?;
         let counts: Vec<u64> = source.shards().iter().map(|it| it.identity.records).collect();
         for (shard, count) in counts.into_iter().enumerate() {
             for number in 0..count {
+                if !go_on() {
+                    return Ok(None);
+                }
                 source.read(shard, number, &mut record)?;
                 self.write(&record)?;
             }
         }
-        self.finish()
+        self.finish().map(Some)
     }
 
     fn write_next(&mut self, record: &Record) -> hdf5::Result<()> {

@@ -37,8 +37,8 @@ pub(in crate::cli) fn run(args: &DatasetCheckArgs, printer: &Printer) -> Result<
     });
     progress.finish();
     let findings = checked?;
-    if let Some(signal) = signals.cancel().signal() {
-        return Ok(ExitStatus::Interrupted(signal));
+    if let Some(stopped) = signals.stopped("", printer) {
+        return Ok(stopped);
     }
     let mut listing = Listing::new(findings);
     let mut is_good = listing.problems.is_empty();
@@ -53,8 +53,8 @@ pub(in crate::cli) fn run(args: &DatasetCheckArgs, printer: &Printer) -> Result<
             Err(error) if !is_good => tracing::info!("no estimate: {error}"),
             Err(error) => return Err(error),
         }
-        if let Some(signal) = signals.cancel().signal() {
-            return Ok(ExitStatus::Interrupted(signal));
+        if let Some(stopped) = signals.stopped("", printer) {
+            return Ok(stopped);
         }
     }
     printer.data(&if args.json { json(&listing)? } else { listing.text() })?;

@@ -35,8 +35,8 @@ pub(in crate::cli) fn run(args: &DatasetInfoArgs, printer: &Printer) -> Result<E
         let (_, left_out) = progress.finish();
         let unusable = read?;
         text::left_out(unusable, &left_out, printer);
-        if let Some(signal) = signals.cancel().signal() {
-            return Ok(ExitStatus::Interrupted(signal));
+        if let Some(stopped) = signals.stopped("", printer) {
+            return Ok(stopped);
         }
         listing.values = values.iter().map(Values::listing).collect();
     }

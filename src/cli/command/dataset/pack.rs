@@ -12,9 +12,9 @@ use super::super::super::args::{DataFormatArg, DatasetPackArgs, OnBadRecord};
 use super::super::super::config::{is_same_file, threads};
 use super::super::super::printer::Printer;
 use super::super::super::progress::Progress;
-use super::super::super::signals::{SignalWatch, signal_name};
+use super::super::super::signals::SignalWatch;
 use super::super::super::text;
-use super::{check_output, h5_options, inputs_of};
+use super::{check_output, h5_options, inputs_of, not_written};
 
 /// Writes a dataset, or images, to an HDF5 file.
 pub(in crate::cli) fn run(args: &DatasetPackArgs, printer: &Printer) -> Result<ExitStatus> {
@@ -37,13 +37,8 @@ pub(in crate::cli) fn run(args: &DatasetPackArgs, printer: &Printer) -> Result<E
     let packed = packing.pack(data, &inputs, &|| signals.cancel().is_requested());
     let (elapsed, left_out) = packing.progress.finish();
     packed?;
-    if let Some(signal) = signals.cancel().signal() {
-        printer.warn(format_args!(
-            "stopped by {}: {} is not written",
-            signal_name(signal),
-            output.display()
-        ));
-        return Ok(ExitStatus::Interrupted(signal));
+    if let Some(stopped) = signals.stopped(&not_written(output), printer) {
+        return Ok(stopped);
     }
     let written = packing.writer.written();
     if written == 0 {

@@ -7,13 +7,15 @@ use crate::tensor::DType;
 use super::super::super::ExitStatus;
 use super::super::super::args::{DatasetRandomArgs, InputNumbers};
 use super::super::super::printer::Printer;
+use super::super::super::signals::SignalWatch;
 use super::super::super::text;
-use super::{check_output, h5_options, inputs_of};
+use super::{check_output, h5_options, inputs_of, not_written};
 
 /// Writes random or given records to an HDF5 file.
 pub(in crate::cli) fn run(args: &DatasetRandomArgs, printer: &Printer) -> Result<ExitStatus> {
     let output = &args.output.output;
     check_output(&args.output)?;
+    let signals = SignalWatch::start(printer)?;
     let inputs = inputs_of(&args.input_model, &args.output.input_shape)?;
     let (mut source, what) = match &args.values {
         Some(path) => {
@@ -23,7 +25,12 @@ pub(in crate::cli) fn run(args: &DatasetRandomArgs, printer: &Printer) -> Result
         None => (random(args, &inputs)?, "random record"),
     };
     let options = h5_options(&args.output, Some(source.records()));
-    let written = H5Writer::create(output, &inputs, options)?.write_all(&inputs, &mut *source)?;
+    let writer = H5Writer::create(output, &inputs, options)?;
+    let go_on = || !signals.cancel().is_requested();
+    let Some(written) = writer.write_all_while(&go_on, &inputs, &mut *source)? else {
+        let stopped = signals.stopped(&not_written(output), printer);
+        return Ok(stopped.unwrap_or(ExitStatus::Failure));
+    };
     printer.say(format_args!("{}: {}", output.display(), text::count(written, what)));
     Ok(ExitStatus::Success)
 }
