@@ -7,6 +7,8 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::nearest::{did_you_mean, nearest, nearest_file};
+
 /// Result with the crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -86,6 +88,30 @@ impl Error {
     /// A failed file operation: `cannot {action} {path}: {source}`.
     pub fn io(action: &str, path: &Path, source: std::io::Error) -> Self {
         Self::new(ErrorKind::Io, format!("cannot {action} {}", path.display())).with_source(source)
+    }
+
+    /// A file that should be there cannot be opened: as [`io`](Self::io), and if there is none, a hint names
+    /// the one beside it that was probably meant.
+    pub(crate) fn open(action: &str, path: &Path, source: std::io::Error) -> Self {
+        let missing = source.kind() == std::io::ErrorKind::NotFound;
+        let meant = missing.then(|| nearest_file(path)).flatten();
+        let error = Self::io(action, path, source);
+        match meant {
+            Some(meant) => error.with_hint(did_you_mean(meant.display())),
+            None => error,
+        }
+    }
+
+    /// An input was named that the model, whose inputs are `names`, does not have.
+    pub(crate) fn unknown_input(name: &str, names: &[&str]) -> Self {
+        let inputs = format!("its inputs are: {}", names.join(", "));
+        let meant = nearest(name, names.iter().copied()).map(did_you_mean);
+        let hint = match (meant, names) {
+            (None, _) => inputs,
+            (Some(meant), [_]) => meant,
+            (Some(meant), _) => format!("{meant} {inputs}"),
+        };
+        Self::usage(format!("the model has no input `{name}`")).with_hint(hint)
     }
 
     /// Adds the cause; its text follows the message after a colon.

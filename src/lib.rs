@@ -76,6 +76,7 @@ pub mod fingerprint;
 pub mod graph;
 pub mod interpreter;
 pub mod kernel;
+mod nearest;
 pub mod observation;
 pub mod operator;
 pub mod ops;

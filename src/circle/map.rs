@@ -22,7 +22,7 @@ pub(super) enum ModelBytes {
 impl ModelBytes {
     /// Maps the file at `path`.
     pub(super) fn map(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Error::io("open the model", path, e))?;
+        let file = File::open(path).map_err(|e| Error::open("open the model", path, e))?;
         let metadata = file.metadata().map_err(|e| Error::io("read the size of", path, e))?;
         if metadata.is_dir() {
             return Err(Error::model(format!("{} is a directory", path.display()))

@@ -21,7 +21,7 @@ use clap::Parser;
 
 use crate::error::{Error, ErrorKind, Result};
 
-use self::args::{Cli, Command, DatasetCommand};
+use self::args::{Cli, Command, DatasetCommand, misspelt_command};
 use self::printer::Printer;
 
 /// How the program ends, if not by an error.
@@ -42,6 +42,10 @@ enum ExitStatus {
 /// Exit codes: 0 done, 1 failed, 2 wrong usage, 128 + signal when interrupted.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(error) = std::env::args_os().nth(1).and_then(|word| misspelt_command(&word)) {
+        Printer::new(false).error(&error);
+        return exit_code(&error);
+    }
     let printer = Printer::new(cli.talk.quiet);
     if cli.talk.verbose {
         events::show(&printer);

@@ -6,7 +6,7 @@ use super::locate::{Wanted, locate};
 use super::problems::Problems;
 use super::shard_file::{self, evenly_spaced};
 use super::{BadRecords, OpenOptions};
-use super::{DataFormat, InputSpec, RecordSource, arrays, h5, raw, source, text};
+use super::{DataFormat, InputSpec, RecordSource, arrays, files, h5, raw, source, text};
 use crate::error::{Error, Result};
 use crate::tensor::{DType, InputType};
 
@@ -122,6 +122,7 @@ pub fn describe(data: &[String], format: DataFormat) -> Result<Vec<ShardDescript
 }
 
 fn describe_shard(path: &Path, format: DataFormat) -> Result<ShardDescription, String> {
+    files::check_exists(path)?;
     let format = if format == DataFormat::Auto { shard_file::detect(path) } else { format };
     let opened = match format {
         DataFormat::Auto | DataFormat::H5 => return h5::describe(path),

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use crate::nearest::{did_you_mean, nearest_file};
+
 /// The length of a regular file.
 ///
 /// # Errors
@@ -18,6 +20,18 @@ pub(super) fn check(path: &Path) -> Result<u64, String> {
         return Err("is not a regular file".to_owned());
     }
     Ok(metadata.len())
+}
+
+/// Checks that there is something, and says otherwise what was probably meant.
+pub(super) fn check_exists(path: &Path) -> Result<(), String> {
+    match path.metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(match nearest_file(path) {
+            Some(meant) => format!("{}; {}", describe(&error), did_you_mean(meant.display())),
+            None => describe(&error),
+        }),
+        // What else is wrong is found when it is opened.
+        _ => Ok(()),
+    }
 }
 
 /// Opens a regular file.

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::arrays::{self, ArraysFile};
+use super::files;
 use super::h5::H5File;
 use super::onert::OnertFile;
 use super::problems::{Fault, ShardReport};
@@ -38,6 +39,7 @@ pub(super) fn open(
     options: OpenOptions,
 ) -> Result<Box<dyn ShardFile>, Vec<String>> {
     let OpenOptions { format, cast, .. } = options;
+    files::check_exists(path).map_err(|problem| vec![problem])?;
     let format = if format == DataFormat::Auto { detect(path) } else { format };
     if cast && matches!(format, DataFormat::List | DataFormat::Directory | DataFormat::Text) {
         return Err(vec!["has values without a type that they could be cast from".to_owned()]);

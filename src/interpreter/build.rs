@@ -197,8 +197,7 @@ impl<'a> Builder<'a> {
         for (name, _) in &self.options.input_shapes {
             let is_input = |&&i: &&usize| &self.subgraph.tensors[i].name == name;
             if self.sources.iter().find(is_input).is_none() {
-                return Err(Error::usage(format!("the model has no input `{name}`"))
-                    .with_hint(format!("its inputs are: {}", self.input_names())));
+                return Err(Error::unknown_input(name, &self.input_names()));
             }
         }
         for i in self.sources.clone() {
@@ -233,9 +232,8 @@ impl<'a> Builder<'a> {
         ))
     }
 
-    fn input_names(&self) -> String {
-        let names = self.sources.iter().map(|&i| self.subgraph.tensors[i].name.as_str());
-        names.collect::<Vec<_>>().join(", ")
+    fn input_names(&self) -> Vec<&str> {
+        self.sources.iter().map(|&i| self.subgraph.tensors[i].name.as_str()).collect()
     }
 
     /// A chosen shape must have the declared rank; what else it must agree with, operators check.

@@ -27,7 +27,7 @@ pub(super) struct Unpublished {
 pub(super) fn open_locked(path: &Path) -> Result<File> {
     for _ in 0..ATTEMPTS {
         let file = OpenOptions::new().read(true).write(true).open(path);
-        let file = file.map_err(|error| Error::io("open", path, error))?;
+        let file = file.map_err(|error| Error::open("open", path, error))?;
         lock(&file, path)?;
         if is_at(&file, path) {
             return Ok(file);

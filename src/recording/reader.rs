@@ -45,7 +45,7 @@ impl Reader {
     /// [`Recording`](crate::error::ErrorKind::Recording) if it is damaged or not a recording,
     /// [`Io`](crate::error::ErrorKind::Io) if it cannot be opened or read.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+        let file = File::open(path).map_err(|error| Error::open("open", path, error))?;
         Self::open_in(Box::new(file), path)
     }
 

@@ -40,6 +40,40 @@ fn wrong_usage() {
 }
 
 #[test]
+fn names_that_are_misspelt() {
+    let folder = Folder::new();
+    folder.make_data("data.h5", 2, 0);
+    folder.run("--input-model model.tflite --input-data data.h5 -o out.circle").succeeds();
+    fs::create_dir(folder.path("shards")).unwrap();
+    let mut said = String::new();
+    for (line, code) in [
+        ("inspct out.rmm", 2),
+        ("mrege a.rmm b.rmm -o c.rmm", 2),
+        ("imbed --input-model model.tflite --recording out.rmm -o p.circle", 2),
+        ("dataset pakc --input-model model.tflite --input-data data.h5 -o all.h5", 2),
+        ("inspect out.rmm --observatons", 2),
+        ("--input_modle model.tflite --output_model a.circle", 2),
+        ("inspect out.rmm --mode moving_avrage", 2),
+        ("record --input-model model.tflite --checkpoint a.rmm --on-bad-record skp", 2),
+        ("--input-model model.tflite -o a.circle --input-shape serving_default_imgae:0=1,2", 2),
+        ("--input-model model.tflite -o a.circle --input-shape image=1,2", 2),
+        ("dataset random --input-model model.tflite -o a.h5 --normal serving_default_image=0,1", 2),
+        ("--input-model modle.tflite -o a.circle", 1),
+        ("--input-model model.circle -o a.circle", 1),
+        ("--input-model model.tflite --input-data date.h5 -o a.circle", 1),
+        ("--input-model model.tflite --input-data shard -o a.circle", 1),
+        ("inspect uot.rmm", 1),
+        ("report out.rm", 1),
+        ("embed --input-model model.tflite --recording out.rmn -o p.circle", 1),
+    ] {
+        let run = folder.run(line).exits_with(code);
+        assert_eq!(run.stdout, "", "{line}");
+        writeln!(said, "$ record-minmax {line}\n{}", run.steady_stderr()).unwrap();
+    }
+    insta::assert_snapshot!(said);
+}
+
+#[test]
 fn instructions_that_the_cpu_lacks() {
     // Not in the snapshot: the hint lists those of this CPU.
     let line = "--input-model model.tflite -o out.circle --isa mmx";

@@ -7,9 +7,13 @@ mod record;
 mod report;
 mod value;
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::error::Error;
+use crate::nearest::{did_you_mean, nearest};
 
 pub(super) use self::dataset::{
     DatasetCheckArgs, DatasetCommand, DatasetInfoArgs, DatasetPackArgs, DatasetRandomArgs, H5Args,
@@ -104,6 +108,19 @@ pub(super) enum Command {
 
 #[derive(Args, Debug)]
 pub(super) struct CompletionsArgs {
+/// What to say about a first word that is like a command, but is none. It is the original's MODEL if there is
+/// such a file, and clap takes it for that in any case.
+pub(super) fn misspelt_command(word: &OsStr) -> Option<Error> {
+    let name = word.to_str().filter(|it| !it.starts_with('-') && !Path::new(it).exists())?;
+    let command = Cli::command();
+    let names = || command.get_subcommands().map(clap::Command::get_name).chain(["help"]);
+    if names().any(|it| it == name) {
+        return None;
+    }
+    let meant = did_you_mean(nearest(name, names())?);
+    Some(Error::usage(format!("`{name}` is neither a command nor a file")).with_hint(meant))
+}
+
     /// For instance `source <(record-minmax completions bash)`
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
@@ -213,8 +230,6 @@ pub(super) struct VerifyArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
@@ -241,6 +256,25 @@ mod tests {
 
     #[test]
     fn quiet_is_not_verbose() {
+    #[test]
+    fn commands_are_told_from_files() {
+        let hint =
+            |word: &str| misspelt_command(OsStr::new(word)).map(|it| it.hint().unwrap().to_owned());
+        for (word, meant) in [
+            ("inspct", "inspect"),
+            ("mrege", "merge"),
+            ("Record", "record"),
+            ("import_minmax", "import-minmax"),
+            ("datasets", "dataset"),
+        ] {
+            assert_eq!(hint(word).unwrap(), format!("did you mean `{meant}`?"));
+        }
+        // `src` is a folder of this crate.
+        for word in ["inspect", "help", "model.circle", "--mode", "src", ""] {
+            assert_eq!(hint(word), None, "{word}");
+        }
+    }
+
         let parse = |line: &str| Cli::try_parse_from(line.split(' '));
         assert!(parse("rm inspect a.circle -q").unwrap().talk.quiet);
         assert!(parse("rm --quiet a b c").unwrap().talk.quiet);

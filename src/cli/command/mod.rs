@@ -46,7 +46,7 @@ fn resume_command() -> String {
 
 /// Whether a file is a model, or else a recording: by content, and by name where that says nothing.
 fn is_model(path: &Path) -> Result<bool> {
-    let failed = |error| Error::io("open", path, error);
+    let failed = |error| Error::open("open", path, error);
     let mut start = Vec::new();
     File::open(path).map_err(failed)?.take(8).read_to_end(&mut start).map_err(failed)?;
     let has_identifier = start.ends_with(b"CIR0") || start.ends_with(b"TFL3");

@@ -57,8 +57,7 @@ fn distributions(
     let names = chosen.iter().filter_map(|(it, _)| it.name.as_deref());
     if let Some(unknown) = names.into_iter().find(|name| !is_input(name)) {
         let names: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
-        return Err(Error::usage(format!("the model has no input `{unknown}`"))
-            .with_hint(format!("its inputs are: {}", names.join(", "))));
+        return Err(Error::unknown_input(unknown, &names));
     }
     let of = |name: Option<&str>| {
         let mut found = chosen.iter().filter(|(it, _)| it.name.as_deref() == name);
