@@ -77,9 +77,18 @@ impl Folder {
 
     /// Runs a script of `sh` in the folder; `$RM` is the program.
     pub fn shell(&self, script: &str) -> Run {
+        self.script("sh", script)
+    }
+
+    /// The same with `bash`.
+    pub fn bash(&self, script: &str) -> Run {
+        self.script("bash", script)
+    }
+
+    fn script(&self, shell: &str, script: &str) -> Run {
         let program = env!("CARGO_BIN_EXE_record-minmax");
         let runner = env::var("TEST_RUNNER").unwrap_or_default();
-        let output = Command::new("sh")
+        let output = Command::new(shell)
             .args(["-c", script])
             .current_dir(self.0.path())
             .env("RM", format!("{runner} {program}"))

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::examples;
 use super::images::ImageArgs;
 use super::record::{DataFormatArg, OnBadRecord, Progress};
 use super::value::{InputNumbers, InputShape, duration};
@@ -10,12 +11,16 @@ use super::value::{InputNumbers, InputShape, duration};
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum DatasetCommand {
     /// Write a dataset in any format, or a folder of images, to one HDF5 file
+    #[command(after_help = examples::PACK)]
     Pack(Box<DatasetPackArgs>),
     /// List what a dataset contains
+    #[command(after_help = examples::INFO)]
     Info(DatasetInfoArgs),
     /// List all problems of a dataset, and estimate time, recording size and memory
+    #[command(after_help = examples::CHECK)]
     Check(Box<DatasetCheckArgs>),
     /// Write random records that fit a model to an HDF5 file
+    #[command(after_help = examples::RANDOM)]
     Random(Box<DatasetRandomArgs>),
 }
 

@@ -2,6 +2,7 @@
 
 mod dataset;
 mod estimator;
+mod examples;
 mod images;
 mod record;
 mod report;
@@ -38,7 +39,7 @@ pub(super) use self::value::{InputNumbers, InputShape, RecordRange, by_name};
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     max_term_width = 100,
-    after_help = AFTER_HELP
+    after_help = examples::MAIN
 )]
 pub(super) struct Cli {
     #[command(subcommand)]
@@ -55,15 +56,6 @@ pub(super) struct Cli {
     version: Option<bool>,
 }
 
-const AFTER_HELP: &str = "\
-The option names of ONE's record-minmax (--input_model, --min_percentile, ...) are accepted too.
-
-Exit codes: 0 done, 1 failed, 2 wrong usage; 129, 130, 143 interrupted by SIGHUP, SIGINT, SIGTERM.
-Whatever ends a run, the recording keeps what was committed, and --resume goes on from there.";
-
-const COMPARE_EXIT_CODES: &str = "\
-Exit codes, as those of diff: 0 no range differs, 1 some do, 2 they cannot be compared.";
-
 /// How much is said.
 #[derive(Args, Clone, Copy, Debug)]
 pub(super) struct TalkArgs {
@@ -79,35 +71,43 @@ pub(super) struct TalkArgs {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Record, and write the output model if one is given
+    #[command(after_help = examples::RECORD)]
     Record(Box<RecordArgs>),
     /// Write the ranges of a recording into its model, without running it
+    #[command(after_help = examples::EMBED)]
     Embed(EmbedArgs),
     /// Join recordings of the same model, in the given order
+    #[command(after_help = examples::MERGE)]
     Merge(MergeArgs),
     /// List the content of a circle or TFLite model, or of a recording
+    #[command(after_help = examples::INSPECT)]
     Inspect(InspectArgs),
     /// Write what a recording says about each tensor: ranges, convergence, outliers
+    #[command(after_help = examples::REPORT)]
     Report(ReportArgs),
     /// Compare the ranges of two recordings or models
-    #[command(after_help = COMPARE_EXIT_CODES)]
+    #[command(after_help = examples::COMPARE)]
     Compare(CompareArgs),
     /// Convert a TFLite model to circle
+    #[command(after_help = examples::IMPORT)]
     Import(ImportArgs),
     /// Make a recording of what onert observed on a device
+    #[command(after_help = examples::IMPORT_MINMAX)]
     ImportMinmax(ImportMinmaxArgs),
     /// Check that a model has the ranges of a recording and is otherwise unchanged
+    #[command(after_help = examples::VERIFY)]
     Verify(VerifyArgs),
     /// Make and look at datasets
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples::DATASET)]
     Dataset(DatasetCommand),
     /// Print completions for a shell
+    #[command(after_help = examples::COMPLETIONS)]
     Completions(CompletionsArgs),
     /// Print the manual page
+    #[command(after_help = examples::MAN)]
     Man,
 }
 
-#[derive(Args, Debug)]
-pub(super) struct CompletionsArgs {
 /// What to say about a first word that is like a command, but is none. It is the original's MODEL if there is
 /// such a file, and clap takes it for that in any case.
 pub(super) fn misspelt_command(word: &OsStr) -> Option<Error> {
@@ -121,6 +121,8 @@ pub(super) fn misspelt_command(word: &OsStr) -> Option<Error> {
     Some(Error::usage(format!("`{name}` is neither a command nor a file")).with_hint(meant))
 }
 
+#[derive(Args, Debug)]
+pub(super) struct CompletionsArgs {
     /// For instance `source <(record-minmax completions bash)`
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
@@ -255,8 +257,6 @@ mod tests {
     }
 
     #[test]
-    fn quiet_is_not_verbose() {
-    #[test]
     fn commands_are_told_from_files() {
         let hint =
             |word: &str| misspelt_command(OsStr::new(word)).map(|it| it.hint().unwrap().to_owned());
@@ -275,6 +275,8 @@ mod tests {
         }
     }
 
+    #[test]
+    fn quiet_is_not_verbose() {
         let parse = |line: &str| Cli::try_parse_from(line.split(' '));
         assert!(parse("rm inspect a.circle -q").unwrap().talk.quiet);
         assert!(parse("rm --quiet a b c").unwrap().talk.quiet);
