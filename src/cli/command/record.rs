@@ -197,7 +197,8 @@ fn note_short_memory(estimator: &Estimator, records: u64, printer: &Printer) {
     if records as f64 > 4.0 * remembered {
         printer.say(format_args!(
             "note: 99% of the weight of this moving average is on the last {remembered:.0} of \
-             {records} records; the other modes see all of them alike"
+             {}; the other modes see all of them alike",
+            text::count(records, "record")
         ));
     }
 }

@@ -221,15 +221,21 @@ impl Progress {
             Note::Known { name } => {
                 tracing::info!("{name}: already recorded");
             }
-            Note::Continued { name, done, records } => {
-                printer.say(format_args!("{name}: continuing after {done} of {records} records"));
-            }
+            Note::Continued { name, done, records } => printer.say(format_args!(
+                "{name}: continuing after {} of {} records",
+                HumanCount(*done),
+                HumanCount(*records)
+            )),
             Note::Grown { name, before, records } => printer.say(format_args!(
-                "{name}: has grown from {before} to {records} records; recording the new ones"
+                "{name}: has grown from {} to {} records; recording the new ones",
+                HumanCount(*before),
+                HumanCount(*records)
             )),
             Note::Absent { name, done, records } => printer.warn(format_args!(
-                "{name} is not in the dataset: the {done} of its {records} records that are recorded \
-                 count, the others are missing"
+                "{name} is not in the dataset: the {} of its {} records that are recorded count, the \
+                 others are missing",
+                HumanCount(*done),
+                HumanCount(*records)
             )),
             Note::Repeated { name, first } => printer
                 .warn(format_args!("{name} has the same records as {first} and is counted once")),
