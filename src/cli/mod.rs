@@ -13,6 +13,7 @@ mod printer;
 mod profile;
 mod progress;
 mod signals;
+mod terminal;
 mod text;
 
 use std::process::ExitCode;
@@ -41,11 +42,11 @@ enum ExitStatus {
 ///
 /// Exit codes: 0 done, 1 failed, 2 wrong usage, 128 + signal when interrupted.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
     if let Some(error) = std::env::args_os().nth(1).and_then(|word| misspelt_command(&word)) {
         Printer::new(false).error(&error);
         return exit_code(&error);
     }
+    let cli = Cli::parse();
     let printer = Printer::new(cli.talk.quiet);
     if cli.talk.verbose {
         events::show(&printer);

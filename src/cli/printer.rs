@@ -1,8 +1,9 @@
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
-use indicatif::{MultiProgress, ProgressBar};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 
+use super::terminal;
 use crate::error::{Error, Result};
 
 /// Everything that is said goes through here: data to standard output, talk to standard error, and
@@ -19,8 +20,12 @@ impl Printer {
     pub fn new(quiet: bool) -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty());
         let color = !plain && is_capable_terminal();
-        // Draws to standard error, and nothing if that is no terminal.
-        Self { bars: MultiProgress::new(), color, quiet }
+        let target = if is_capable_terminal() {
+            terminal::draw_target()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        Self { bars: MultiProgress::with_draw_target(target), color, quiet }
     }
 
     /// Whether only errors are said.

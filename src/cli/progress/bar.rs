@@ -1,8 +1,8 @@
 use std::time::{Duration, Instant};
 
-use console::Term;
 use indicatif::{FormattedDuration, HumanCount, ProgressBar, ProgressStyle};
 
+use super::super::terminal;
 use super::{Change, Printer, Status, View};
 
 /// Time between changes of the texts; the eye cannot follow more.
@@ -39,8 +39,7 @@ impl View for Bar {
         self.shown = Instant::now();
         self.bar.set_position(status.position());
         self.bar.set_message(status.place());
-        let width = Term::stderr().size_checked().map_or(80, |(_, columns)| columns.into());
-        self.bar.set_prefix(numbers(status, width));
+        self.bar.set_prefix(numbers(status, terminal::width().into()));
     }
 
     fn finish(&mut self, _status: &Status) {
