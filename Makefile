@@ -26,6 +26,10 @@ package: setup ## Make a Debian package, with manual page and completions; needs
 demo: build ## Record the sample model, interrupt and resume, and show the ranges
 	@scripts/demo $(BUILT)/release/record-minmax
 
+.PHONY: session
+session: build ## Record the terminal session that README shows; needs tmux
+	@scripts/session $(BUILT)/release/record-minmax
+
 .PHONY: test
 test: setup ## Run all tests
 	if cargo nextest --version >/dev/null 2>&1; then \
