@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use self::strip::Strip;
+use self::strip::{Next, Strip};
 use super::isa::Isa;
 use super::minmax;
 use super::simd::{LANES, Simd};
@@ -525,6 +525,19 @@ struct Product<'a> {
 }
 
 impl Product<'_> {
+    /// The rows behind those of two tiles, if rows lie side by side.
+    fn rows_ahead(&self) -> Option<*const f32> {
+        let WeightLayout { segments, segment_len, .. } = self.weights.layout;
+        let ahead = 2 * self.weights.isa.tile().0;
+        if segments != 1 || self.rows.len() <= ahead {
+            return None;
+        }
+        // SAFETY: pointers of a tile's rows, of which there is more than one, as `fill_pointers` writes them.
+        let [first, second] = unsafe { self.pointers.cast::<[*const f32; 2]>().read() };
+        let is_beside = second.addr().wrapping_sub(first.addr()) == segment_len * size_of::<f32>();
+        is_beside.then(|| first.wrapping_add(ahead * segment_len))
+    }
+
     fn run(self) {
         let Packed { isa, layout, panels, bias, .. } = self.weights;
         let WeightLayout { n, segments, segment_len, .. } = layout;
@@ -532,7 +545,6 @@ impl Product<'_> {
         let panel_width = tile_vectors * LANES;
         let k = layout.k();
         let tiles = self.rows.len().div_ceil(tile_rows);
-        let terms = (tiles * k).max(1);
         for column in (0..n).step_by(panel_width) {
             let used = (n - column).min(panel_width);
             let panel = panels[column * k..].as_ptr();
@@ -540,15 +552,18 @@ impl Product<'_> {
                 Some(next @ [_, ..]) => &next[..next.len().min(panel_width * k)],
                 _ => self.next,
             };
-            // A single tile reads its own panel as fast as it comes.
-            let next_step = if tiles > 1 { next.len().div_ceil(terms) } else { 0 };
-            let next = if next_step == 0 { panel } else { next.as_ptr() };
+            let next = match self.rows_ahead() {
+                // The first panel meets rows that are not yet in the cache.
+                Some(rows) if column == 0 => Next::shares(rows, tile_rows * k, k),
+                // A single tile reads its own panel as fast as it comes.
+                _ if tiles == 1 || next.is_empty() => Next::nothing(panel),
+                _ => Next::shares(next.as_ptr(), next.len().div_ceil(tiles), k),
+            };
             let row = self.rows.start - self.base;
             let start = row * self.target.row_stride + self.target.column + column;
             let strip = Strip {
                 panel,
                 next,
-                next_step,
                 bias: bias[column..].as_ptr(),
                 used,
                 segments,

@@ -9,11 +9,15 @@
 use super::strip::{Ending, Strip, Tile, add_to, last};
 use super::{Clamp, SUM_BLOCK};
 use crate::kernel::minmax::Fold;
-use crate::kernel::simd::pair::{PAIR_ROWS, PairRun, PairSums};
+use crate::kernel::simd::pair::{Fetch, NarrowSums, PAIR_ROWS, PairRun, PairSums, RESULT_TERMS};
 use crate::kernel::simd::{LANES, Simd};
 
 /// Rows of a tile.
 const ROWS: usize = PAIR_ROWS;
+
+/// Addresses that are so many bytes apart share a set of the first-level cache, and one that has eight or
+/// twelve ways does not hold a line of each of 14 rows. A product of 1,024 terms takes a third longer then.
+const CACHE_WAY: usize = 4096;
 
 /// What the columns of both tiles are folded to.
 #[derive(Clone, Copy)]
@@ -40,32 +44,39 @@ impl<S: Simd> Folds<S> {
     }
 }
 
-/// The sums of two tiles.
-#[derive(Clone, Copy)]
-struct Sums<S: Simd> {
-    /// A vector a row, those of the second tile behind those of the first.
-    rows: [S::V; 2 * ROWS],
-    /// Half a vector of each of two rows.
-    halves: [S::V; ROWS],
+/// Adds the sums of a block to the totals.
+#[inline(always)]
+fn add_narrow_to<S: Simd>(s: S, totals: &mut NarrowSums<S::V>, sums: &NarrowSums<S::V>) {
+    for (total, &sum) in totals.rows.iter_mut().zip(&sums.rows) {
+        *total = s.add(*total, sum);
+    }
+    for (total, &sum) in totals.halves.iter_mut().zip(&sums.halves) {
+        *total = s.add(*total, sum);
+    }
 }
 
-impl<S: Simd> Sums<S> {
-    #[inline(always)]
-    fn splat(s: S, x: f32) -> Self {
-        Self { rows: [s.splat(x); 2 * ROWS], halves: [s.splat(x); ROWS] }
-    }
+/// Sums that are all `x`.
+#[inline(always)]
+fn narrow_splat<S: Simd>(s: S, x: f32) -> NarrowSums<S::V> {
+    NarrowSums { rows: [s.splat(x); 2 * ROWS], halves: [s.splat(x); ROWS] }
+}
 
-    #[inline(always)]
-    fn add<const NV: usize, const LAST: u8>(&mut self, s: S, other: &Self) {
-        if has_rows(NV, LAST) {
-            for r in 0..2 * ROWS {
-                self.rows[r] = s.add(self.rows[r], other.rows[r]);
-            }
-        }
-        if LAST == last::HALF {
-            for r in 0..ROWS {
-                self.halves[r] = s.add(self.halves[r], other.halves[r]);
-            }
+/// Adds the terms of a run to the sums.
+///
+/// # Safety
+/// As for [`Simd::add_narrow_pair`].
+#[inline(always)]
+unsafe fn add_narrow<S: Simd, const NV: usize, const LAST: u8>(
+    s: S,
+    sums: NarrowSums<S::V>,
+    run: PairRun,
+) -> NarrowSums<S::V> {
+    // SAFETY: as for this function.
+    unsafe {
+        match (has_rows(NV, LAST), LAST == last::HALF) {
+            (true, true) => s.add_narrow_pair::<true, true>(sums, run),
+            (true, false) => s.add_narrow_pair::<true, false>(sums, run),
+            (false, _) => s.add_narrow_pair::<false, true>(sums, run),
         }
     }
 }
@@ -100,7 +111,7 @@ impl Strip<'_> {
     ) -> [Fold<S>; 2] {
         // SAFETY: as for this function.
         unsafe {
-            let sums = self.wide_sums::<S, MANY>(s, pointers, apart, next);
+            let sums = self.wide_sums::<S, MANY>(s, pointers, apart, next, to);
             self.end::<S, { 2 * ROWS }, 2, LAST>(s, sums, to, ending, folds)
         }
     }
@@ -113,23 +124,36 @@ impl Strip<'_> {
         s: S,
         pointers: *const *const f32,
         apart: usize,
-        mut next: *const f32,
+        next: *const f32,
+        to: *const f32,
     ) -> PairSums<S::V> {
         // SAFETY: as for this function.
         unsafe {
-            let mut totals: PairSums<S::V> = [[s.splat(-0.0); 2]; 2 * ROWS];
             let mut sums: PairSums<S::V> = [[s.splat(0.0); 2]; 2 * ROWS];
             let mut panel = self.panel;
+            let mut next = Fetch { at: next, step: 2 * self.next.step };
+            let mut results = Some(Fetch { at: to, step: self.row_stride });
+            if !MANY && self.segments == 1 {
+                // Without a loop, sums stay in registers.
+                let rows = pointers.cast::<[*const f32; ROWS]>().read();
+                let len = self.segment_len;
+                return s.add_pair(sums, PairRun { rows, apart, len, panel, results, next });
+            }
+            let mut totals: PairSums<S::V> = [[s.splat(-0.0); 2]; 2 * ROWS];
             let mut left_in_block = SUM_BLOCK;
             for segment in 0..self.segments {
                 let mut rows = pointers.add(segment * ROWS).cast::<[*const f32; ROWS]>().read();
                 let mut left = self.segment_len;
                 while left > 0 {
                     let len = if MANY { left.min(left_in_block) } else { left };
-                    let next_step = self.next_step;
-                    sums = s.add_pair(sums, PairRun { rows, apart, len, panel, next, next_step });
+                    sums = s.add_pair(sums, PairRun { rows, apart, len, panel, results, next });
                     panel = panel.add(len * 2 * LANES);
-                    next = next.wrapping_add(len * 2 * next_step);
+                    let fetched = if results.take().is_some() {
+                        len.saturating_sub(RESULT_TERMS)
+                    } else {
+                        len
+                    };
+                    next.at = next.at.wrapping_add(fetched * next.step);
                     left -= len;
                     if MANY {
                         left_in_block -= len;
@@ -160,7 +184,7 @@ impl Strip<'_> {
     }
 
     /// By how much the rows of the second of two tiles lie behind those of the first, if that is the same
-    /// for all.
+    /// for all and the caches can hold elements of the rows of both at once.
     ///
     /// # Safety
     /// As for [`Strip::run`], for two whole tiles.
@@ -169,6 +193,10 @@ impl Strip<'_> {
         // SAFETY: as for this function.
         unsafe {
             let mut apart = None;
+            let [first, below] = pointers.cast::<[*const f32; 2]>().read();
+            if below.addr().wrapping_sub(first.addr()).is_multiple_of(CACHE_WAY) {
+                return None;
+            }
             let second = pointers.add(ROWS * self.segments);
             for segment in 0..self.segments {
                 let first = pointers.add(segment * ROWS).cast::<[*const f32; ROWS]>().read();
@@ -194,13 +222,17 @@ impl Strip<'_> {
     pub(super) unsafe fn pair<S: Simd, const NV: usize, const LAST: u8, const MANY: bool>(
         &self,
         s: S,
-        Tile { pointers, to, .. }: Tile,
+        Tile { pointers, next, to }: Tile,
         apart: usize,
         folds: Folds<S>,
     ) -> Folds<S> {
         // SAFETY: as for this function.
         unsafe {
-            let sums = self.pair_sums::<S, NV, LAST, MANY>(s, pointers, apart);
+            self.fetch_results::<S, { 2 * ROWS }, NV>(
+                s,
+                to.wrapping_add(2 * ROWS * self.row_stride),
+            );
+            let sums = self.pair_sums::<S, NV, LAST, MANY>(s, pointers, apart, next);
             if self.clamp == Clamp::NONE {
                 self.store_pair::<S, NV, LAST, false>(s, &sums, to, folds)
             } else {
@@ -217,38 +249,46 @@ impl Strip<'_> {
         s: S,
         pointers: *const *const f32,
         apart: usize,
-    ) -> Sums<S> {
+        next: *const f32,
+    ) -> NarrowSums<S::V> {
         // SAFETY: as for this function.
         unsafe {
-            let mut totals = Sums::<S>::splat(s, -0.0);
-            let mut sums = Sums::<S>::splat(s, 0.0);
             let mut panel = self.panel;
+            let mut next = Fetch { at: next, step: 2 * self.next.step };
+            let mut sums = narrow_splat(s, 0.0);
+            if !MANY && self.segments == 1 {
+                let rows = pointers.cast::<[*const f32; ROWS]>().read();
+                let len = self.segment_len;
+                let run = PairRun { rows, apart, len, panel, results: None, next };
+                return add_narrow::<S, NV, LAST>(s, sums, run);
+            }
+            let mut totals = narrow_splat(s, -0.0);
             let mut left_in_block = SUM_BLOCK;
             for segment in 0..self.segments {
                 let mut rows = pointers.add(segment * ROWS).cast::<[*const f32; ROWS]>().read();
                 let mut left = self.segment_len;
                 while left > 0 {
-                    let run = if MANY { left.min(left_in_block) } else { left };
-                    for k in 0..run {
-                        add_products::<S, NV, LAST>(s, &mut sums, &rows, apart, k, panel);
-                        panel = panel.add(NV * LANES);
-                    }
-                    left -= run;
+                    let len = if MANY { left.min(left_in_block) } else { left };
+                    let run = PairRun { rows, apart, len, panel, results: None, next };
+                    sums = add_narrow::<S, NV, LAST>(s, sums, run);
+                    panel = panel.add(len * NV * LANES);
+                    next.at = next.at.wrapping_add(len * next.step);
+                    left -= len;
                     if MANY {
-                        left_in_block -= run;
+                        left_in_block -= len;
                         if left_in_block == 0 {
-                            totals.add::<NV, LAST>(s, &sums);
-                            sums = Sums::splat(s, 0.0);
+                            add_narrow_to(s, &mut totals, &sums);
+                            sums = narrow_splat(s, 0.0);
                             left_in_block = SUM_BLOCK;
                             for row in &mut rows {
-                                *row = row.add(run);
+                                *row = row.add(len);
                             }
                         }
                     }
                 }
             }
             if MANY {
-                totals.add::<NV, LAST>(s, &sums);
+                add_narrow_to(s, &mut totals, &sums);
                 return totals;
             }
             sums
@@ -261,7 +301,7 @@ impl Strip<'_> {
     unsafe fn store_pair<S: Simd, const NV: usize, const LAST: u8, const CLAMP: bool>(
         &self,
         s: S,
-        sums: &Sums<S>,
+        sums: &NarrowSums<S::V>,
         to: *mut f32,
         mut folds: Folds<S>,
     ) -> Folds<S> {
@@ -294,44 +334,6 @@ impl Strip<'_> {
                 }
             }
             folds
-        }
-    }
-}
-
-/// Adds the products of element `k` of every row and a row of the panel to the sums.
-///
-/// # Safety
-/// Each of `rows`, and what is `apart` bytes behind it, must be readable at `k`, `panel` for `NV` vectors.
-#[inline(always)]
-unsafe fn add_products<S: Simd, const NV: usize, const LAST: u8>(
-    s: S,
-    sums: &mut Sums<S>,
-    rows: &[*const f32; ROWS],
-    apart: usize,
-    k: usize,
-    panel: *const f32,
-) {
-    // SAFETY: as for this function.
-    unsafe {
-        let (mut columns, mut eight) = (s.splat(0.0), s.splat(0.0));
-        if has_rows(NV, LAST) {
-            columns = s.load_ptr(panel);
-        }
-        if LAST == last::HALF {
-            eight = s.load_twice(panel.add((NV - 1) * LANES));
-        }
-        // Seven more pointers would not fit into registers: one index has to do.
-        let behind = s.opaque(apart.wrapping_add(k * size_of::<f32>()));
-        for (r, row) in rows.iter().enumerate() {
-            let x = s.splat(*row.add(k));
-            let y = s.splat(*row.wrapping_byte_add(behind));
-            if has_rows(NV, LAST) {
-                sums.rows[r] = s.fma(x, columns, sums.rows[r]);
-                sums.rows[ROWS + r] = s.fma(y, columns, sums.rows[ROWS + r]);
-            }
-            if LAST == last::HALF {
-                sums.halves[r] = s.fma(s.halves(x, y), eight, sums.halves[r]);
-            }
         }
     }
 }

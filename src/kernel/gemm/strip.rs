@@ -7,6 +7,7 @@ use super::{Clamp, SUM_BLOCK};
 use crate::arithmetic::Arithmetic;
 use crate::kernel::isa::{Isa, Task};
 use crate::kernel::minmax::Fold;
+use crate::kernel::simd::pair::RESULT_TERMS;
 use crate::kernel::simd::{LANES, Simd};
 use crate::observation::Observation;
 
@@ -14,10 +15,8 @@ use crate::observation::Observation;
 pub(super) struct Strip<'a> {
     pub(super) panel: *const f32,
     pub(super) bias: *const f32,
-    /// Weights that will be read next.
-    pub(super) next: *const f32,
-    /// By how much to go on there with each term.
-    pub(super) next_step: usize,
+    /// What will be read next.
+    pub(super) next: Next,
     /// Columns of the panel that exist.
     pub(super) used: usize,
     pub(super) segments: usize,
@@ -33,6 +32,31 @@ pub(super) struct Strip<'a> {
     /// The result of the first row and column.
     pub(super) to: *mut f32,
     pub(super) observed: &'a mut [Observation],
+}
+
+/// What is fetched while a strip is computed, a share with each tile.
+#[derive(Clone, Copy)]
+pub(super) struct Next {
+    /// The share of the first tile.
+    pub(super) at: *const f32,
+    /// Elements of a share.
+    pub(super) share: usize,
+    /// By how much to go on with each term.
+    pub(super) step: usize,
+}
+
+impl Next {
+    /// What is read anyway.
+    pub(super) fn nothing(panel: *const f32) -> Self {
+        Self { at: panel, share: 0, step: 0 }
+    }
+
+    /// Shares of so many elements each from `at` on, for tiles of `terms` terms.
+    pub(super) fn shares(at: *const f32, share: usize, terms: usize) -> Self {
+        // Two tiles at once fetch lines of results during some of their terms.
+        let terms = terms.saturating_sub(RESULT_TERMS / 2).max(1);
+        Self { at, share, step: share.div_ceil(terms) }
+    }
 }
 
 /// How much of a panel's last vector exists.
@@ -79,7 +103,7 @@ impl Ending {
 #[derive(Clone, Copy)]
 pub(super) struct Tile {
     pub(super) pointers: *const *const f32,
-    /// Weights to fetch.
+    /// What to fetch.
     pub(super) next: *const f32,
     pub(super) to: *mut f32,
 }
@@ -136,7 +160,7 @@ impl Strip<'_> {
     #[inline(always)]
     unsafe fn rows<S: Simd, const NV: usize, const LAST: u8, const MANY: bool>(&mut self, s: S) {
         let block = self.rows.clone();
-        let mut tile = Tile { pointers: self.pointers, next: self.next, to: self.to };
+        let mut tile = Tile { pointers: self.pointers, next: self.next.at, to: self.to };
         let mut row = block.start;
         while row < block.end {
             let image = row / self.image_rows;
@@ -150,7 +174,7 @@ impl Strip<'_> {
                     while end - row >= 2 * S::TILE_ROWS {
                         let Some(apart) = self.apart(tile.pointers) else { break };
                         pairs = self.pair::<S, NV, LAST, MANY>(s, tile, apart, pairs);
-                        tile = self.advance(self.advance(tile, S::TILE_ROWS), S::TILE_ROWS);
+                        tile = self.advance::<S>(tile, 2 * S::TILE_ROWS);
                         row += 2 * S::TILE_ROWS;
                     }
                     pairs.unite(s, &mut folds);
@@ -165,7 +189,7 @@ impl Strip<'_> {
                             (apart, ending),
                             [folds[0], folds[NV - 1]],
                         );
-                        tile = self.advance(self.advance(tile, S::TILE_ROWS), S::TILE_ROWS);
+                        tile = self.advance::<S>(tile, 2 * S::TILE_ROWS);
                         row += 2 * S::TILE_ROWS;
                     }
                 }
@@ -176,7 +200,7 @@ impl Strip<'_> {
                         7 => folds = self.tile::<S, 7, NV, LAST, MANY>(s, tile, ending, folds),
                         _ => unreachable!("the rows of a tile"),
                     }
-                    tile = self.advance(tile, S::TILE_ROWS);
+                    tile = self.advance::<S>(tile, S::TILE_ROWS);
                     row += S::TILE_ROWS;
                 }
                 let rows = (block.end - row).min(S::TILE_ROWS);
@@ -193,7 +217,7 @@ impl Strip<'_> {
                                 self.observed[image].union(self.look::<S, NV>(s, to));
                         }
                     }
-                    tile = self.advance(tile, rows);
+                    tile = self.advance::<S>(tile, rows);
                     row += rows;
                 }
             }
@@ -203,10 +227,10 @@ impl Strip<'_> {
 
     /// The tile behind one of `rows` rows.
     #[inline(always)]
-    fn advance(&self, Tile { pointers, next, to }: Tile, rows: usize) -> Tile {
+    fn advance<S: Simd>(&self, Tile { pointers, next, to }: Tile, rows: usize) -> Tile {
         Tile {
             pointers: pointers.wrapping_add(rows * self.segments),
-            next: next.wrapping_add(self.next_step * self.segments * self.segment_len),
+            next: next.wrapping_add(rows.div_ceil(S::TILE_ROWS) * self.next.share),
             to: to.wrapping_add(rows * self.row_stride),
         }
     }
@@ -290,12 +314,30 @@ impl Strip<'_> {
     ) -> [Fold<S>; NV] {
         // SAFETY: as for this function.
         unsafe {
+            if MR == S::TILE_ROWS {
+                self.fetch_results::<S, MR, NV>(s, to.wrapping_add(MR * self.row_stride));
+            }
             let sums = if MANY {
                 self.sum_blocks::<S, MR, NV, LAST>(s, pointers, next)
             } else {
                 self.sum_block::<S, MR, NV, LAST>(s, pointers, next)
             };
             self.end::<S, MR, NV, LAST>(s, sums, to, ending, folds)
+        }
+    }
+
+    /// Fetches the lines of so many rows of results from `to` on: stores that miss the cache hold up
+    /// those behind them.
+    #[inline(always)]
+    pub(super) fn fetch_results<S: Simd, const MR: usize, const NV: usize>(
+        &self,
+        s: S,
+        to: *const f32,
+    ) {
+        for r in 0..MR {
+            for j in 0..NV {
+                s.prefetch(to.wrapping_add(r * self.row_stride + j * LANES));
+            }
         }
     }
 
@@ -398,7 +440,7 @@ impl Strip<'_> {
                     self.segment_len,
                     &mut panel,
                     &mut next,
-                    self.next_step,
+                    self.next.step,
                 );
             }
             sums
@@ -438,7 +480,7 @@ impl Strip<'_> {
                         run,
                         &mut panel,
                         &mut next,
-                        self.next_step,
+                        self.next.step,
                     );
                     left -= run;
                     left_in_block -= run;

@@ -1,7 +1,7 @@
 //! AVX2 and FMA: two registers a vector.
 
 use std::arch::x86_64::{
-    __m256, _CMP_EQ_OQ, _CMP_LT_OQ, _MM_HINT_T1, _mm_cvtsi32_si128, _mm_prefetch, _mm256_add_epi32,
+    __m256, _CMP_EQ_OQ, _CMP_LT_OQ, _MM_HINT_T0, _mm_cvtsi32_si128, _mm_prefetch, _mm256_add_epi32,
     _mm256_add_ps, _mm256_and_ps, _mm256_blendv_ps, _mm256_castps_si256, _mm256_castsi256_ps,
     _mm256_cmp_ps, _mm256_div_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_min_ps,
     _mm256_movemask_ps, _mm256_mul_ps, _mm256_or_ps, _mm256_permute2f128_ps, _mm256_set1_ps,
@@ -86,7 +86,7 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn prefetch(self, from: *const f32) {
         // SAFETY: a hint; no address faults.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
     }
     #[inline(always)]
     unsafe fn store_ptr(self, v: Self::V, to: *mut f32) {

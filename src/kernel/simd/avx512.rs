@@ -2,7 +2,7 @@
 
 use std::arch::asm;
 use std::arch::x86_64::{
-    __m512, __mmask16, _CMP_EQ_OQ, _CMP_LT_OQ, _MM_HINT_T1, _mm_prefetch, _mm256_fmadd_ps,
+    __m512, __mmask16, _CMP_EQ_OQ, _CMP_LT_OQ, _MM_HINT_T0, _mm_prefetch, _mm256_fmadd_ps,
     _mm256_loadu_ps, _mm256_storeu_ps, _mm512_add_epi32, _mm512_add_ps, _mm512_and_ps,
     _mm512_broadcast_f32x8, _mm512_castps_si512, _mm512_castps512_ps256, _mm512_castsi512_ps,
     _mm512_cmp_ps_mask, _mm512_div_ps, _mm512_extractf32x8_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
@@ -12,8 +12,8 @@ use std::arch::x86_64::{
     _mm512_zextps256_ps512,
 };
 
-use super::pair::{PairRun, PairSums};
-use super::{LANES, Simd, avx2, avx512_pair};
+use super::pair::{NarrowSums, PairRun, PairSums};
+use super::{LANES, Simd, avx2, avx512_pair, pair};
 
 /// The CPU has AVX-512 F, VL, BW and DQ, AVX2 and FMA.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +78,7 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn prefetch(self, from: *const f32) {
         // SAFETY: a hint; no address faults.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
     }
     #[inline(always)]
     unsafe fn store_ptr(self, v: Self::V, to: *mut f32) {
@@ -107,6 +107,21 @@ impl Simd for Avx512 {
     unsafe fn add_pair(self, sums: PairSums<Self::V>, run: PairRun) -> PairSums<Self::V> {
         // SAFETY: the caller's promise is the same; AVX-512 was detected.
         unsafe { avx512_pair::add(sums, run) }
+    }
+    #[inline(always)]
+    unsafe fn add_narrow_pair<const ROWS: bool, const HALVES: bool>(
+        self,
+        sums: NarrowSums<Self::V>,
+        run: PairRun,
+    ) -> NarrowSums<Self::V> {
+        // SAFETY: the caller's promise is the same; AVX-512 was detected.
+        unsafe {
+            if HALVES {
+                avx512_pair::add_narrow::<ROWS>(sums, run)
+            } else {
+                pair::add_narrow_plainly::<Self, ROWS, HALVES>(self, sums, run)
+            }
+        }
     }
     #[inline(always)]
     unsafe fn store_upper_half(self, v: Self::V, to: *mut f32) {

@@ -4,7 +4,7 @@
 //! instruction sets compute the same results: `fma` rounds once, `min` and `max` return their
 //! second operand when either is NaN or both are zeros (as x86 does).
 
-use self::pair::{PairRun, PairSums};
+use self::pair::{NarrowSums, PairRun, PairSums};
 use super::transpose::turn_plainly;
 
 #[cfg(target_arch = "x86_64")]
@@ -74,7 +74,7 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
         x
     }
 
-    /// Brings what is behind the pointer into the second-level cache, where there is an instruction for
+    /// Brings what is behind the pointer into the first-level cache, where there is an instruction for
     /// that. Any pointer will do.
     fn prefetch(self, from: *const f32) {
         let _ = from;
@@ -90,6 +90,21 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     unsafe fn add_pair(self, sums: PairSums<Self::V>, run: PairRun) -> PairSums<Self::V> {
         // SAFETY: the caller's promise is the same.
         unsafe { pair::add_plainly(self, sums, run) }
+    }
+
+    /// The same for two tiles of 16 columns (`ROWS`), 8 (`HALVES`), or both, in that order; a term has a
+    /// vector of weights for each. `run.results` is not fetched.
+    ///
+    /// # Safety
+    /// As for [`Simd::add_pair`].
+    #[inline(always)]
+    unsafe fn add_narrow_pair<const ROWS: bool, const HALVES: bool>(
+        self,
+        sums: NarrowSums<Self::V>,
+        run: PairRun,
+    ) -> NarrowSums<Self::V> {
+        // SAFETY: the caller's promise is the same.
+        unsafe { pair::add_narrow_plainly::<Self, ROWS, HALVES>(self, sums, run) }
     }
 
     /// [`Simd::fma`] of the first 8 lanes; the others are any numbers. Half the work where a machine does

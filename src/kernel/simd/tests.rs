@@ -1,4 +1,5 @@
 use super::super::isa::{Isa, Task};
+use super::pair::Fetch;
 use super::*;
 
 /// Every operation on every pair of special values, as bits.
@@ -120,35 +121,61 @@ fn all_instruction_sets_agree_to_the_bit() {
     }
 }
 
+/// Which columns two tiles have.
+#[derive(Clone, Copy, Debug)]
+enum Columns {
+    ThirtyTwo,
+    TwentyFour,
+    Sixteen,
+    Eight,
+}
+
 #[test]
 fn two_tiles_are_summed_alike() {
-    struct Pair<'a>(&'a [f32], &'a [f32], usize);
+    use Columns::{Eight, Sixteen, ThirtyTwo, TwentyFour};
+    struct Pair<'a>(&'a [f32], &'a [f32], usize, Columns);
     impl Task for Pair<'_> {
         type Output = Vec<f32>;
         #[inline(always)]
         fn run<S: Simd>(self, s: S) -> Vec<f32> {
-            let Self(elements, panel, len) = self;
-            let sums = [[s.splat(0.5), s.splat(-2.0)]; 14];
+            let Self(elements, panel, len, columns) = self;
+            let fetch = Fetch { at: panel.as_ptr(), step: 3 };
             let run = PairRun {
                 rows: std::array::from_fn(|r| elements[r * 13..].as_ptr()),
-                apart: 100 * size_of::<f32>(),
+                apart: 200 * size_of::<f32>(),
                 len,
                 panel: panel.as_ptr(),
-                next: panel.as_ptr(),
-                next_step: 3,
+                results: (len % 2 == 0).then_some(fetch),
+                next: fetch,
             };
-            assert!(elements.len() >= 100 + 6 * 13 + len && panel.len() >= 32 * len);
+            assert!(elements.len() >= 200 + 6 * 13 + len && panel.len() >= 32 * len);
+            let wide = [[s.splat(0.5), s.splat(-2.0)]; 14];
+            let narrow = NarrowSums { rows: [s.splat(0.5); 14], halves: [s.splat(-2.0); 7] };
             // SAFETY: as many elements and weights were just found.
-            let sums = unsafe { s.add_pair(sums, run) };
-            sums.iter().flatten().flat_map(|&v| s.to_array(v)).collect()
+            let narrow = unsafe {
+                match columns {
+                    ThirtyTwo => {
+                        let sums = s.add_pair(wide, run);
+                        return sums.iter().flatten().flat_map(|&v| s.to_array(v)).collect();
+                    }
+                    TwentyFour => s.add_narrow_pair::<true, true>(narrow, run),
+                    Sixteen => s.add_narrow_pair::<true, false>(narrow, run),
+                    Eight => s.add_narrow_pair::<false, true>(narrow, run),
+                }
+            };
+            narrow.rows.iter().chain(&narrow.halves).flat_map(|&v| s.to_array(v)).collect()
         }
     }
-    let elements: Vec<f32> = (0..220).map(|i| (i * 37 % 101) as f32 / 7.0 - 6.0).collect();
-    let panel: Vec<f32> = (0..32 * 11).map(|i| (i * 53 % 97) as f32 / 9.0 - 5.0).collect();
-    for len in [0, 1, 3, 4, 8, 11] {
-        let expected = Pair(&elements, &panel, len).run(portable::Portable);
-        for isa in Isa::supported() {
-            assert_eq!(isa.dispatch(Pair(&elements, &panel, len)), expected, "{isa} {len}");
+    let elements: Vec<f32> = (0..320).map(|i| (i * 37 % 101) as f32 / 7.0 - 6.0).collect();
+    let panel: Vec<f32> = (0..32 * 41).map(|i| (i * 53 % 97) as f32 / 9.0 - 5.0).collect();
+    for columns in [ThirtyTwo, TwentyFour, Sixteen, Eight] {
+        // With and without rounds and a rest, below and above the terms that fetch results.
+        for len in [0, 1, 3, 4, 8, 11, 16, 17, 20, 34, 41] {
+            let pair = || Pair(&elements, &panel, len, columns);
+            let expected = pair().run(portable::Portable);
+            for isa in Isa::supported() {
+                assert_eq!(isa.dispatch(pair()), expected, "{isa} {columns:?} {len}");
+            }
         }
     }
 }
