@@ -8,10 +8,12 @@
 use std::time::Instant;
 
 use record_minmax::arithmetic::Arithmetic;
+use record_minmax::histogram::{BinLimit, Histogram};
 use record_minmax::kernel::broadcast::Broadcast;
 use record_minmax::kernel::depthwise::Depthwise;
 use record_minmax::kernel::elementwise::{Binary, Unary, binary, gate_in_place, unary};
 use record_minmax::kernel::gemm::{Clamp, PackedWeights, Rows, Target, WeightLayout, multiply};
+use record_minmax::kernel::histogram::Counter;
 use record_minmax::kernel::pool::{Pool, Pooling};
 use record_minmax::kernel::reduce::{ReducePlan, Reduction, reduce};
 use record_minmax::kernel::softmax::Softmax;
@@ -39,13 +41,14 @@ fn rate(mut work: impl FnMut() -> u64) -> f64 {
 /// A section's name and its table for an instruction set and its limit.
 type Section = (&'static str, fn(Isa, f64));
 
-const SECTIONS: [Section; 6] = [
+const SECTIONS: [Section; 7] = [
     ("products", products),
     ("winograd", winograd),
     ("transposed", transposed),
     ("depthwise", depthwise),
     ("pooling", pooling),
     ("elementwise", elementwise),
+    ("histograms", histograms),
 ];
 
 fn main() {
@@ -334,5 +337,31 @@ fn elementwise(isa: Isa, _: f64) {
         show("SOFTMAX", &shape, bytes(a) + bytes(output), &mut || {
             Softmax::Share { beta: 1.0 }.run(isa, channels, a, output);
         });
+    }
+}
+
+fn histograms(isa: Isa, _: f64) {
+    println!("{:>8} {:>20} {:>6} {:>10}", "elements", "", "bins", "ns each");
+    for len in [1_000, 10_000, 100_000, 1_000_000] {
+        // Sums of four numbers are roughly normal.
+        let uniform = |i: usize| (i as f32 * 0.618_034).fract() - 0.5;
+        let bell = |i: usize| (0..4).map(|k| uniform(i * (k + 3) + k)).sum::<f32>();
+        let relu = |i: usize| if bell(i) > 0.0 { bell(i) } else { 0.0 };
+        let kinds: [(&str, &dyn Fn(usize) -> f32); 3] =
+            [("normal", &bell), ("half of them 0", &relu), ("all the same", &|_| 1.0)];
+        for (name, element) in kinds {
+            let values: Vec<f32> = (0..len).map(element).collect();
+            let observed = Observation::scan(&values);
+            for bins in [2048, 16384] {
+                let mut counter = Counter::new(isa, BinLimit::new(bins).expect("a power of two"));
+                let mut into = Histogram::default();
+                let rate = rate(|| {
+                    into.clear();
+                    counter.count(&values, observed, &mut into);
+                    len as u64
+                });
+                println!("{len:>8} {name:>20} {bins:>6} {:>10.2}", 1.0 / rate);
+            }
+        }
     }
 }

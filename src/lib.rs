@@ -74,6 +74,7 @@ pub mod dataset;
 pub mod error;
 pub mod fingerprint;
 pub mod graph;
+pub mod histogram;
 pub mod interpreter;
 pub mod kernel;
 mod nearest;

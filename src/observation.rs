@@ -10,6 +10,8 @@
 //! from another, must give the bits that [`Observation::scan`] gives on the finished tensor.
 #![forbid(unsafe_code)]
 
+use crate::histogram::Histogram;
+
 /// The value that attention masks use and that observations ignore: the lowest finite `f32`.
 pub const LOWEST: f32 = f32::MIN;
 
@@ -81,6 +83,9 @@ pub struct RecordObservations {
     /// Tensors observed zero or several times: (tensor table position, observations in order),
     /// ascending by position.
     pub repeated: Vec<(u32, Vec<Observation>)>,
+    /// The elements of each tensor in all its executions, in the order of the tensor table; empty unless
+    /// elements are counted.
+    pub histograms: Vec<Histogram>,
 }
 
 #[cfg(test)]

@@ -14,9 +14,10 @@ use std::sync::Arc;
 
 use record_minmax::Error;
 use record_minmax::circle::ModelFile;
+use record_minmax::histogram::{BinLimit, Histogram};
 use record_minmax::interpreter::{Interpreter, Plan, PlanOptions};
 use record_minmax::kernel::Isa;
-use record_minmax::observation::RecordObservations;
+use record_minmax::observation::{Observation, RecordObservations};
 use record_minmax::ops::registry::BUILTIN;
 use record_minmax::tensor::AlignedBuffer;
 use serde_json::Value;
@@ -31,18 +32,27 @@ fn check(family: &Family, case: &Value, isa: Isa) -> Result<(), String> {
     let inputs: Vec<AlignedBuffer> =
         list("inputs").map(|place| AlignedBuffer::copy_of(family.at(place))).collect();
     let inputs: Vec<&[u8]> = inputs.iter().map(AlignedBuffer::bytes).collect();
-    let run = |scan_only: bool| {
-        let options = PlanOptions { isa, scan_only, ..PlanOptions::new() };
+    let run_with = |scan_only, histograms| {
+        let options = PlanOptions { isa, scan_only, histograms, ..PlanOptions::new() };
         let mut interpreter = Interpreter::new(Arc::new(Plan::new(&graph, &options)?));
         let mut observed = RecordObservations::default();
         interpreter.run(&inputs, &mut observed)?;
         Ok::<_, Error>((interpreter, observed))
     };
+    let run = |scan_only| run_with(scan_only, None);
     let (_, scanned) = run(true).map_err(|e| e.to_string())?;
     let (interpreter, observed) = run(false).map_err(|e| e.to_string())?;
     let pairs = observed.single.iter().zip(&scanned.single);
     if let Some((found, scan)) = pairs.into_iter().find(|(a, b)| !a.same_bits(**b)) {
         return Err(format!("observed {found:?}, but a scan gives {scan:?}"));
+    }
+    let (_, counted) = run_with(false, Some(BinLimit::default())).map_err(|e| e.to_string())?;
+    if (&counted.single, &counted.repeated) != (&observed.single, &observed.repeated) {
+        return Err("other observations when elements are counted".to_owned());
+    }
+    let pairs = counted.single.iter().zip(&counted.histograms);
+    for (observed, histogram) in pairs.filter(|(observed, _)| !observed.is_empty()) {
+        check_ends(histogram, *observed)?;
     }
     let tolerance = |i: usize| case["tolerance"][i].as_f64().unwrap();
     for (i, output) in list("outputs").enumerate() {
@@ -72,6 +82,30 @@ fn check(family: &Family, case: &Value, isa: Isa) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// That the outermost bins are those of the extremes.
+fn check_ends(histogram: &Histogram, observed: Observation) -> Result<(), String> {
+    let last = histogram.counts().len().saturating_sub(1);
+    let holds = |bin: usize, extreme: f32, infinities: u64| {
+        if extreme.is_infinite() {
+            return infinities > 0;
+        }
+        let inside = histogram.edge(bin)..histogram.edge(bin + 1);
+        infinities == 0
+            && inside.contains(&f64::from(extreme))
+            && histogram.counts().get(bin).is_some_and(|&count| count > 0)
+    };
+    // An infinity of the other sign can be an extreme too.
+    let of =
+        |extreme: f32, other: u64, own: u64| if extreme.is_infinite() { own + other } else { own };
+    let (below, above) = (histogram.below(), histogram.above());
+    let low = holds(0, observed.min, of(observed.min, above, below));
+    let high = holds(last, observed.max, of(observed.max, below, above));
+    if low && high {
+        return Ok(());
+    }
+    Err(format!("observed {observed:?}, but counted {histogram:?}"))
 }
 
 /// Type and shape of an expected output, as the interpreter writes them.

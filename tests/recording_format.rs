@@ -325,7 +325,9 @@ fn a_recording_written_by_hand_is_gone_on_with() {
     info.identity.records = 11;
     writer.continue_shard(0, &info).unwrap();
     let one = Observation { min: -16.0, max: 16.0 };
-    writer.push(&RecordObservations { single: vec![one, one], repeated: Vec::new() }).unwrap();
+    writer
+        .push(&RecordObservations { single: vec![one, one], ..RecordObservations::default() })
+        .unwrap();
     writer.commit().unwrap();
     let reader = Reader::open(&path).unwrap();
     assert_eq!(reader.check().unwrap().commits, 4);

@@ -45,8 +45,10 @@ fn read_as_it_is(bytes: &[u8]) {
     let Ok(Some(mut writer)) = resumed else { return };
     let before = writer.records();
     let one = Observation { min: -1.0, max: 1.0 };
-    let record =
-        RecordObservations { single: vec![one; header.tensors.len()], repeated: Vec::new() };
+    let record = RecordObservations {
+        single: vec![one; header.tensors.len()],
+        ..RecordObservations::default()
+    };
     let pushed = writer.push(&record).is_ok();
     if writer.commit().is_err() {
         return;

@@ -186,7 +186,9 @@ impl<'a> Builder<'a> {
     }
 
     fn place_all(self, planned: Vec<Planned>) -> Result<Plan> {
-        let planned = if self.options.scan_only { planned } else { self.join(planned) };
+        // What joins operators leaves tensors out of memory.
+        let apart = self.options.scan_only || self.options.histograms.is_some();
+        let planned = if apart { planned } else { self.join(planned) };
         self.finish(planned)
     }
 

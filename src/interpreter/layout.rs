@@ -8,12 +8,16 @@ use smallvec::SmallVec;
 use super::build::{Builder, MORE_MEMORY, Planned};
 use super::chain::{Joined, Joiner};
 use super::group;
+use super::histograms::Counting;
 use super::place::Placed;
-use super::plan::{Location, ObservedTensor, Plan, Step, StepOutput, Work};
+use super::plan::{Groups, Location, ObservedTensor, Plan, Step, StepOutput, Work};
 use super::strips::{self, Stage, Strips};
 use crate::error::{Error, Result};
 use crate::operator::{Compute, GroupScratch, Observe};
 use crate::tensor::{DType, num_elements};
+
+/// Bytes that the histograms of a group may take: there are several times as many in flight.
+const HISTOGRAMS: usize = 16 << 20;
 
 /// Makes the closures that are made later, on all cores.
 fn make_all(planned: &mut [Planned]) {
@@ -85,7 +89,9 @@ impl Builder<'_> {
         let in_groups = |step: &Planned| step.prepared.in_groups.is_some();
         let in_groups: Vec<bool> = planned.iter().map(in_groups).collect();
         let input_bytes = self.inputs.iter().filter_map(|it| it.input_type.byte_len()).sum();
-        let mut split = group::split(self.options.groups, &work, &in_groups, input_bytes);
+        let observed = self.observed();
+        let groups = self.groups(observed.len());
+        let mut split = group::split(groups, &work, &in_groups, input_bytes);
         let mut strips = self.strips(&planned, split.tail);
         let mut placed = self.place(&mut planned, split, &strips)?;
         if placed.arena_len > self.options.memory_limit && split.records > 1 {
@@ -135,10 +141,15 @@ impl Builder<'_> {
             Ok((it, tensor_type.ok_or_else(missing)?))
         });
         let results = results.collect::<Result<_>>()?;
+        let counting = self.options.histograms.map(|limit| {
+            let how = (self.options.isa, limit);
+            Counting::new(how, &observed, &self.constants, &self.observations)
+        });
         Ok(Plan {
             results,
             isa: self.options.isa,
-            observed: self.observed(),
+            observed,
+            counting,
             program: None,
             is_region: self.is_region,
             inputs: self.inputs,
@@ -154,6 +165,17 @@ impl Builder<'_> {
             held,
             outputs: self.results.iter().map(|&i| locations[i]).collect(),
         })
+    }
+
+    /// How records are grouped, if the histograms of a group are to fit into memory.
+    fn groups(&self, observed: usize) -> Groups {
+        match (self.options.groups, self.options.histograms) {
+            (Groups::AtMost(records), Some(limit)) => {
+                let bytes = observed * limit.get() as usize * size_of::<u64>();
+                Groups::AtMost(records.min(HISTOGRAMS.checked_div(bytes).unwrap_or(records)).max(1))
+            }
+            (groups, _) => groups,
+        }
     }
 
     /// Every float activation: outputs of operators and, unless this is a region, inputs of the model.
@@ -191,6 +213,9 @@ impl Builder<'_> {
 
     /// Which of the steps before `tail` run strip by strip.
     fn strips(&self, planned: &[Planned], tail: usize) -> Vec<Strips> {
+        if self.options.histograms.is_some() {
+            return Vec::new();
+        }
         let mut readers = vec![0_usize; self.root.len()];
         let inputs = planned.iter().flat_map(|step| self.touched(step).0);
         for tensor in inputs.chain(self.results.iter().copied()) {

@@ -11,6 +11,7 @@ mod build;
 mod chain;
 mod control;
 mod group;
+mod histograms;
 mod layout;
 mod memory;
 mod order;

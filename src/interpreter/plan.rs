@@ -7,11 +7,13 @@ use smallvec::SmallVec;
 use super::build::Builder;
 use super::chain::Chain;
 use super::control::is_control;
+use super::histograms::Counting;
 use super::program::Program;
 use super::strips::Strips;
 use crate::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
 use crate::graph::{Constant, Model, Node, Place};
+use crate::histogram::BinLimit;
 use crate::kernel::Isa;
 use crate::observation::Observation;
 use crate::operator::{Eval, Observe};
@@ -29,6 +31,9 @@ pub struct PlanOptions {
     /// Evaluate every operator by itself and observe every tensor by a scan, whatever its operator
     /// declares: the reference for tests.
     pub scan_only: bool,
+    /// Count the elements of every observed tensor, in histograms of so many bins. Every tensor is written to
+    /// memory then; observations are the same.
+    pub histograms: Option<BinLimit>,
     /// How many records an interpreter takes at once.
     pub groups: Groups,
     /// Largest number of bytes that one tensor, or all of one worker's, may take.
@@ -48,6 +53,7 @@ impl PlanOptions {
             arithmetic: Arithmetic::default(),
             input_shapes: Vec::new(),
             scan_only: false,
+            histograms: None,
             groups: Groups::default(),
             memory_limit: 16 << 30,
             round_limit: DEFAULT_ROUNDS,
@@ -230,6 +236,8 @@ pub struct Plan {
     pub(super) observed: Vec<ObservedTensor>,
     /// One a tensor of the subgraph; those of constants are final.
     pub(super) observations: Vec<Observation>,
+    /// Whether, and how, elements are counted.
+    pub(super) counting: Option<Counting>,
     pub(super) tensor_names: Vec<String>,
     pub(super) arena_len: usize,
     pub(super) scratch_len: usize,
@@ -345,6 +353,12 @@ impl Plan {
     /// Bytes of activations and scratch memory that each interpreter takes.
     pub fn interpreter_bytes(&self) -> usize {
         self.arena_len + self.scratch_len
+    }
+
+    /// Most bytes that the histograms of a record take; 0 if elements are not counted.
+    pub fn histogram_bytes(&self) -> usize {
+        let limit = self.counting.as_ref().map_or(0, |it| it.limit.get() as usize);
+        self.observed.len() * limit * size_of::<u64>()
     }
 
     /// Bytes of packed weights and tables, shared by all interpreters.

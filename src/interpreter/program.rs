@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::build::Builder;
 use super::control::Control;
+use super::histograms::Counting;
 use super::order::execution_order;
 use super::plan::{Groups, ObservedTensor, Plan, PlanInput, PlanOptions};
 use crate::error::{Error, Result};
@@ -130,6 +131,7 @@ impl Program {
             constants: Vec::new(),
             observed,
             observations: Vec::<Observation>::new(),
+            counting: options.histograms.map(Counting::of_program),
             tensor_names: Vec::new(),
             arena_len: 0,
             scratch_len: 0,

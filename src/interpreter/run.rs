@@ -2,6 +2,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::histograms::Counts;
 use super::memory::Memory;
 use super::plan::{Location, Plan, Step};
 use super::profile::{Profile, Watch};
@@ -25,6 +26,8 @@ pub struct Interpreter {
     folded: Vec<Observation>,
     /// The same of the chain behind it.
     linked: Vec<Observation>,
+    /// Elements, if they are counted.
+    counts: Option<Counts>,
     /// What runs a program.
     session: Option<Session>,
 }
@@ -41,7 +44,8 @@ impl Interpreter {
             failures: std::iter::repeat_with(|| None).take(plan.group).collect(),
             folded: vec![Observation::EMPTY; plan.group * outputs],
             linked: vec![Observation::EMPTY; plan.group * links],
-            session: plan.program.as_ref().map(|program| Session::new(Arc::clone(program))),
+            session: plan.program.as_ref().map(|it| Session::new(Arc::clone(it), &plan)),
+            counts: if plan.program.is_some() { None } else { Counts::new(&plan) },
             plan,
         }
     }
@@ -123,7 +127,8 @@ impl Interpreter {
         shapes: Option<&[Vec<usize>]>,
         watch: &mut impl Watch,
     ) -> Result<()> {
-        let Self { plan, arena, scratch, observations, failures, folded, linked, session } = self;
+        let Self { plan, arena, scratch, observations, failures, folded, linked, counts, session } =
+            self;
         let records = count_records(plan, inputs)?;
         if let Some(session) = session {
             failures[0] = session.run(plan, inputs, shapes, watch.profile()).err();
@@ -144,6 +149,7 @@ impl Interpreter {
             failures: &mut failures[..records],
             folded,
             linked,
+            counts: counts.as_mut(),
             memory: &mut memory,
         };
         let (head, tail) = plan.steps.split_at(plan.tail.min(plan.steps.len()));
@@ -180,13 +186,16 @@ impl Interpreter {
             return Err(error);
         }
         if let Some(session) = &mut self.session {
-            session.finish(into);
+            session.finish(&self.plan, into);
             return Ok(());
         }
         let observations = &self.observations[record * self.plan.tensor_names.len()..];
         into.single.clear();
         into.repeated.clear();
         into.single.extend(self.plan.observed.iter().map(|t| observations[t.tensor]));
+        if let Some((counts, counting)) = self.counts.as_mut().zip(self.plan.counting.as_ref()) {
+            counts.finish(counting, record, &mut into.histograms);
+        }
         Ok(())
     }
 
@@ -254,12 +263,16 @@ struct Group<'a, 'm> {
     failures: &'a mut [Option<Error>],
     folded: &'a mut [Observation],
     linked: &'a mut [Observation],
+    counts: Option<&'a mut Counts>,
     memory: &'a mut Memory<'m>,
 }
 
 impl Group<'_, '_> {
     /// Checks and observes the inputs of a record.
     fn begin(&mut self, record: usize) {
+        if let Some(counts) = &mut self.counts {
+            counts.begin(record);
+        }
         self.failures[record] = self.begin_checked(record).err();
     }
 
@@ -284,6 +297,10 @@ impl Group<'_, '_> {
                 } else {
                     some(observed, &input.name, bytes.len(), false)?
                 };
+                if let Some((counts, counting)) = self.counts.as_mut().zip(plan.counting.as_ref()) {
+                    let values = bytemuck::cast_slice(bytes);
+                    counts.add(counting, record, input.tensor, values, observed);
+                }
             }
         }
         Ok(())
@@ -332,8 +349,12 @@ impl Group<'_, '_> {
                 }
                 observe_links(step, linked, names, observations)
             });
-            if let Err(error) = chained {
-                self.failures[record] = Some(error);
+            match (chained, &mut self.counts) {
+                (Ok(()), Some(counts)) => {
+                    counts.add_outputs(self.plan, self.memory, step, record, observations);
+                }
+                (Ok(()), None) => {}
+                (Err(error), _) => self.failures[record] = Some(error),
             }
         }
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::control::Control;
+use super::histograms::Counts;
 use super::plan::Plan;
 use super::profile::Profile;
 use super::program::{Next, Program, Region, Values};
@@ -47,6 +48,8 @@ pub(super) struct Session {
     /// For each entry of the table, what was observed, in order.
     observed: Vec<Vec<Observation>>,
     outputs: Vec<Value>,
+    /// Elements, if they are counted.
+    counts: Option<Counts>,
     /// What regions observe.
     region: RecordObservations,
     /// Of this run, if it is timed.
@@ -68,7 +71,8 @@ impl Values for Frame {
 }
 
 impl Session {
-    pub(super) fn new(program: Arc<Program>) -> Self {
+    /// `plan` is the one that has the program.
+    pub(super) fn new(program: Arc<Program>, plan: &Plan) -> Self {
         Self {
             program,
             interpreters: HashMap::new(),
@@ -77,6 +81,7 @@ impl Session {
             rounds: 0,
             observed: Vec::new(),
             outputs: Vec::new(),
+            counts: Counts::new(plan),
             region: RecordObservations::default(),
             profile: None,
         }
@@ -95,6 +100,9 @@ impl Session {
     ) -> Result<()> {
         self.observed.resize_with(plan.observed.len(), Vec::new);
         self.observed.iter_mut().for_each(Vec::clear);
+        if let Some(counts) = &mut self.counts {
+            counts.begin(0);
+        }
         self.outputs.clear();
         // Records do not depend on each other.
         self.variables.clear();
@@ -131,7 +139,7 @@ impl Session {
     }
 
     /// What was observed of the record.
-    pub(super) fn finish(&mut self, into: &mut RecordObservations) {
+    pub(super) fn finish(&mut self, plan: &Plan, into: &mut RecordObservations) {
         into.single.clear();
         into.repeated.clear();
         for (i, observed) in self.observed.iter().enumerate() {
@@ -141,6 +149,9 @@ impl Session {
                 into.single.push(Observation::EMPTY);
                 into.repeated.push((i as u32, observed.clone()));
             }
+        }
+        if let Some((counts, counting)) = self.counts.as_mut().zip(plan.counting.as_ref()) {
+            counts.finish(counting, 0, &mut into.histograms);
         }
     }
 
@@ -222,6 +233,9 @@ impl Session {
                 if !observed.is_empty() {
                     self.observed[entry].push(observed);
                 }
+                if let Some(counts) = &mut self.counts {
+                    counts.add_to(0, entry, bytes.as_slice(), observed);
+                }
             }
         }
         frame.values[tensor] = Some(value);
@@ -270,6 +284,11 @@ impl Session {
         for (tensor, observed) in region.plan.observed.iter().zip(&self.region.single) {
             if let (Some(entry), false) = (routine.entry(tensor.tensor), observed.is_empty()) {
                 self.observed[entry].push(*observed);
+            }
+        }
+        for (tensor, counted) in region.plan.observed.iter().zip(&self.region.histograms) {
+            if let Some((entry, counts)) = routine.entry(tensor.tensor).zip(self.counts.as_mut()) {
+                counts.merge(entry, counted);
             }
         }
         for (tensor, value) in results {

@@ -1,4 +1,5 @@
 mod control;
+mod histograms;
 mod residuals;
 
 use std::sync::Arc;

@@ -16,6 +16,7 @@ pub mod double;
 pub mod elementwise;
 pub mod fft;
 pub mod gemm;
+pub mod histogram;
 pub mod instance_norm;
 mod isa;
 mod math;

@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod accumulator;
+mod elements;
 mod mean;
 mod percentile;
 mod radix;
@@ -26,6 +27,7 @@ mod tests;
 mod trimmed;
 
 pub use accumulator::Accumulator;
+pub use elements::ElementEstimator;
 pub use mean::{Deviation, Mean};
 pub use percentile::Percentile;
 pub use ranked::{Ranked, RankedStream};

@@ -162,6 +162,7 @@ fn batches_are_counted_per_tensor() {
                 (1, vec![observation(step, 8.0), observation(-1.0, 2.0), observation(6.0, 6.0)]),
                 (2, Vec::new()),
             ],
+            histograms: Vec::new(),
         });
     }
     assert_eq!(state.moving_average(0), Some(observation(0.0, 5.0)));

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::graph::COMPOSITE;
+use crate::histogram::BinLimit;
 use crate::schema::{IfOptionsT, VarHandleOptionsT, WhileOptionsT};
 
 fn typed(name: &str, dtype: DType, shape: &[usize]) -> Tensor {
@@ -33,6 +34,7 @@ type Observed = Vec<(String, Vec<Observation>)>;
 /// Runs records and gives what was observed of each, by tensor: name and observations.
 fn observe(model: &Model, records: &[&[&[u8]]]) -> Vec<Result<Observed>> {
     let options = PlanOptions { round_limit: 100, ..PlanOptions::new() };
+    check_counts(model, &options, records);
     let plan = Arc::new(Plan::new(model, &options).unwrap());
     let mut interpreter = Interpreter::new(Arc::clone(&plan));
     let run = |record: &&[&[u8]]| {
@@ -46,6 +48,34 @@ fn observe(model: &Model, records: &[&[&[u8]]]) -> Vec<Result<Observed>> {
         Ok(plan.observed().iter().map(|it| it.name.clone()).zip(all).collect())
     };
     records.iter().map(run).collect()
+}
+
+/// That counting elements changes no observation, and counts what every execution has observed: where tensors
+/// have one element, observations are all there is.
+fn check_counts(model: &Model, options: &PlanOptions, records: &[&[&[u8]]]) {
+    let limit = BinLimit::default();
+    let counting = PlanOptions { histograms: Some(limit), ..options.clone() };
+    let mut both = [options, &counting]
+        .map(|options| Interpreter::new(Arc::new(Plan::new(model, options).unwrap())));
+    let (mut plain, mut counted) = (RecordObservations::default(), RecordObservations::default());
+    for record in records {
+        let results = [both[0].run(record, &mut plain), both[1].run(record, &mut counted)];
+        let [without, with] = results.map(|it| it.map_err(|error| error.to_string()));
+        assert_eq!(without, with);
+        if with.is_err() {
+            continue;
+        }
+        assert_eq!((&plain.single, &plain.repeated), (&counted.single, &counted.repeated));
+        for (i, histogram) in counted.histograms.iter().enumerate() {
+            let several = counted.repeated.iter().find(|(tensor, _)| *tensor as usize == i);
+            let observed = several.map_or_else(|| vec![counted.single[i]], |(_, all)| all.clone());
+            assert!(histogram.finite() >= observed.len() as u64);
+            if histogram.finite() == observed.len() as u64 {
+                let elements: Vec<f32> = observed.iter().map(|it| it.min).collect();
+                assert_eq!(*histogram, histograms::counted(&elements, limit));
+            }
+        }
+    }
 }
 
 fn bytes(values: &[f32]) -> &[u8] {

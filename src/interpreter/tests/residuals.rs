@@ -26,7 +26,7 @@ fn conv(inputs: &[usize], output: usize) -> Node {
 
 /// Convolutions with residuals behind: one that is not read again, one that is, one behind a product with
 /// a row, and one that the convolution itself reads.
-fn blocks() -> Model {
+pub(super) fn blocks() -> Model {
     let image = dims(&[1, 40, 40, 40]);
     let mut row = constant("row", &(0..40_u8).map(|i| f32::from(i) - 17.5).collect::<Vec<_>>());
     row.shape = dims(&[40]);

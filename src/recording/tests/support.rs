@@ -75,6 +75,7 @@ pub fn record(seed: u8, record: u64) -> RecordObservations {
     let mut record = RecordObservations {
         single: vec![observation(), observation(), Observation::EMPTY, observation()],
         repeated: Vec::new(),
+        histograms: Vec::new(),
     };
     let choice = (observation().min * 7.0).abs() as usize;
     if choice.is_multiple_of(3) {
