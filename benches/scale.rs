@@ -52,6 +52,7 @@ fn header() -> Header {
         tensors: (0..TENSORS).map(tensor).collect(),
         arithmetic: Arithmetic::Fast,
         tool: "scale".to_owned(),
+        histograms: None,
     }
 }
 

@@ -91,6 +91,7 @@ fn write(path: &Path, records: u64, tensors: usize) {
         tensors: (0..tensors).map(entry).collect(),
         arithmetic: Arithmetic::Fast,
         tool: "synthetic".to_owned(),
+        histograms: None,
     };
     let mut writer = Writer::create(path, header, SETTINGS).expect("a new file");
     let mut random = Random(0x9e37_79b9_7f4a_7c15);

@@ -15,6 +15,7 @@ use crate::circle::{
 };
 use crate::dataset::{InputSpec, RecordSource};
 use crate::error::{Error, Result};
+use crate::histogram::BinLimit;
 use crate::interpreter::{Interpreter, Plan, PlanOptions, Profile};
 use crate::observation::Observation;
 use crate::pipeline::{self, Cancel, Event, Job, Observer, Options, Outcome, Timed};
@@ -64,6 +65,7 @@ pub struct RecorderBuilder {
     threads: usize,
     existing: Existing,
     moving_average: MovingAverageSettings,
+    histograms: Option<BinLimit>,
     output: SpliceOptions,
     profile: Option<Arc<Mutex<Profile>>>,
 }
@@ -105,6 +107,14 @@ impl RecorderBuilder {
         self
     }
 
+    /// Counts all elements too, in histograms of at most so many bins, for the estimators
+    /// [of elements](Estimator::OfElements). By default they are not counted.
+    #[must_use]
+    pub fn histograms(mut self, limit: BinLimit) -> Self {
+        self.histograms = Some(limit);
+        self
+    }
+
     /// What is written into the output model besides ranges. By default nothing.
     #[must_use]
     pub fn splice_options(mut self, options: SpliceOptions) -> Self {
@@ -123,7 +133,8 @@ impl RecorderBuilder {
     ///
     /// # Errors
     /// Those of [`Plan::new`], and [`Io`](crate::error::ErrorKind::Io) if the model cannot be read.
-    pub fn build(self) -> Result<Recorder> {
+    pub fn build(mut self) -> Result<Recorder> {
+        self.plan.histograms = self.histograms.or(self.plan.histograms);
         let plan = Arc::new(Plan::new(&self.model.graph()?, &self.plan)?);
         let inputs = pipeline::input_specs(plan.inputs());
         let header = Header {
@@ -131,6 +142,7 @@ impl RecorderBuilder {
             tensors: tensor_entries(&plan),
             arithmetic: self.plan.arithmetic,
             tool: TOOL.to_owned(),
+            histograms: self.plan.histograms,
         };
         // The weights are packed; the file is needed again at the end.
         self.model.release();
@@ -156,6 +168,7 @@ impl Recorder {
             threads: thread::available_parallelism().map_or(1, NonZero::get),
             existing: Existing::default(),
             moving_average: MovingAverageSettings::default(),
+            histograms: None,
             output: SpliceOptions::default(),
             profile: None,
         }

@@ -35,8 +35,10 @@ fn inputs_that_once_failed() {
 /// or refused, and gone on with.
 #[test]
 fn changed_bytes_of_recordings() {
-    for name in ["whole", "interrupted", "skipped", "pieces", "branches"] {
-        let bytes = fs::read(testdata(&format!("recordings/v1/{name}.rmm"))).unwrap();
+    let v1 = ["whole", "interrupted", "skipped", "pieces", "branches"].map(|it| ("v1", it));
+    let v2 = ["histograms", "branches"].map(|it| ("v2", it));
+    for (version, name) in v1.into_iter().chain(v2) {
+        let bytes = fs::read(testdata(&format!("recordings/{version}/{name}.rmm"))).unwrap();
         read_recording(&bytes);
         for at in (0..bytes.len()).step_by(bytes.len() / 40 + 1) {
             let mut changed = bytes.clone();

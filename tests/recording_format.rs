@@ -5,9 +5,10 @@
 use std::fs;
 use std::path::Path;
 
+use record_minmax::histogram::{BinLimit, Histogram};
 use record_minmax::observation::{Observation, RecordObservations};
 use record_minmax::recording::{Reader, Writer};
-use record_minmax::stats::{Estimator, MovingAverageSettings};
+use record_minmax::stats::{ElementEstimator, Estimator, MovingAverageSettings};
 
 /// The page's "CRC-32 of zip and PNG", a bit at a time.
 fn crc32(bytes: &[u8]) -> u32 {
@@ -79,9 +80,9 @@ const SALT: u64 = 0x0123_4567_89ab_cdef;
 struct File(Vec<u8>);
 
 impl File {
-    fn new() -> Self {
+    fn new(version: u32) -> Self {
         let mut bytes = vec![0x89, 0x52, 0x4d, 0x4d, 0x0d, 0x0a, 0x1a, 0x0a];
-        bytes.extend(1_u32.to_le_bytes());
+        bytes.extend(version.to_le_bytes());
         bytes.extend(SALT.to_le_bytes());
         bytes.extend(crc32(&bytes).to_le_bytes());
         Self(bytes)
@@ -102,12 +103,14 @@ impl File {
         offset
     }
 
-    fn header(&mut self) {
+    /// `bins` in version 2.
+    fn header(&mut self, bins: Option<u32>) {
         let encoded = Fields::default().raw(&[7; 32]).u64(1234);
         // The tensor table: an ordinary tensor, and one in a loop.
         let encoded = encoded.u64(2).u32(0).u32(3).text("conv").u32(1).u32(0).text("loop/x");
         // Arithmetic::Direct
         let encoded = encoded.u32(1).text("written by hand");
+        let encoded = bins.into_iter().fold(encoded, Fields::u32);
         self.frame(*b"HEAD", &encoded, &[]);
     }
 
@@ -142,6 +145,19 @@ impl File {
         self.frame(*b"BLCK", &encoded, &body);
     }
 
+    /// Histograms of the tensors for records from the first number to before the second.
+    fn histograms(&mut self, records: [u64; 2], observed: u64, tensors: &[Counts]) {
+        let mut encoded = Fields::default().u32(0).u64(records[0]).u64(records[1]).u64(observed);
+        encoded = encoded.u64(tensors.len() as u64);
+        let mut body = Vec::new();
+        for Counts { exponent, first, bins, infinities: [below, above], bytes } in tensors {
+            encoded = encoded.raw(&exponent.to_le_bytes()).raw(&first.to_le_bytes()).u32(*bins);
+            encoded = encoded.u64(*below).u64(*above).u32(bytes.len() as u32).u32(crc32(bytes));
+            body.extend(*bytes);
+        }
+        self.frame(*b"HIST", &encoded, &body);
+    }
+
     fn commit(&mut self, commit: &Commit) -> u64 {
         let Commit { previous, segment, shards, totals: [records, skipped, blocks], state } =
             commit;
@@ -163,6 +179,15 @@ impl File {
         let body = [&offset.to_le_bytes()[..], b"\x89commit\n"].concat();
         self.frame(*b"CMIT", &encoded, &body)
     }
+}
+
+/// A tensor's part of a Histogram frame.
+struct Counts {
+    exponent: i32,
+    first: i32,
+    bins: u32,
+    infinities: [u64; 2],
+    bytes: &'static [u8],
 }
 
 struct Column {
@@ -201,8 +226,13 @@ const NOTHING: [[f32; 2]; 2] = [[f32::INFINITY; 2], [f32::NEG_INFINITY; 2]];
 
 /// Records 3 to 9 of a shard of 10, one of them left out, in two commits; between them the shard grows.
 fn recording() -> Vec<u8> {
-    let mut file = File::new();
-    file.header();
+    recording_with(false)
+}
+
+/// With histograms, if these are wanted.
+fn recording_with(histograms: bool) -> Vec<u8> {
+    let mut file = File::new(if histograms { 2 } else { 1 });
+    file.header(histograms.then_some(256));
     let state = State {
         batches: [0; 2],
         closed: [[0.0; 2], [0.0; 2], NOTHING[0], NOTHING[1]],
@@ -225,6 +255,19 @@ fn recording() -> Vec<u8> {
             },
         ],
     );
+    if histograms {
+        // Between -8 and 3, and between -4 and 8, in bins of 1/2: -16 to 6, and -8 to 16.
+        let first = &[2, 0, 19, 0xac, 2, 5];
+        let second = &[1, 0, 7, 0x82, 1, 0, 13, 9];
+        file.histograms(
+            [3, 7],
+            3,
+            &[
+                Counts { exponent: -1, first: -16, bins: 23, infinities: [0, 0], bytes: first },
+                Counts { exponent: -1, first: -8, bins: 25, infinities: [0, 1], bytes: second },
+            ],
+        );
+    }
     // Of each tensor a batch of two is closed and one observation is in the open batch.
     let state = State {
         batches: [1, 1],
@@ -249,6 +292,18 @@ fn recording() -> Vec<u8> {
             Column { counts: vec![0, 0, 1], observations: vec![(-2.0, 4.0)] },
         ],
     );
+    if histograms {
+        // In bins of 1/4, -16 to 16; and of the other tensor nothing but an infinity.
+        let first = &[3, 0, 30, 3];
+        file.histograms(
+            [7, 10],
+            3,
+            &[
+                Counts { exponent: -2, first: -16, bins: 33, infinities: [0, 0], bytes: first },
+                Counts { exponent: 0, first: 0, bins: 0, infinities: [2, 0], bytes: &[] },
+            ],
+        );
+    }
     // The average keeps 0.75 of itself: 0.75 * -2 + 0.25 * -8 = -3.5, then 0.75 * -3.5 + 0.25 * -1.
     let state = State {
         batches: [3, 2],
@@ -333,4 +388,31 @@ fn a_recording_written_by_hand_is_gone_on_with() {
     assert_eq!(reader.check().unwrap().commits, 4);
     assert_eq!(reader.shards()[0].records, 3..11);
     assert_eq!(reader.ranges(&Estimator::MinMax, 0).unwrap(), both((-16.0, 16.0), (-16.0, 16.0)));
+}
+
+#[test]
+fn histograms_written_by_hand_are_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("by-hand.rmm");
+    fs::write(&path, recording_with(true)).expect("a file");
+    let reader = Reader::open(&path).unwrap();
+    assert_eq!(reader.header().histograms.map(BinLimit::get), Some(256));
+    let summary = reader.check().unwrap();
+    // 2, 300 and 5, then 1, 130 and 9, and 3 and 3.
+    assert_eq!((summary.blocks, summary.commits, summary.elements), (2, 3, 453));
+    let histograms = reader.histograms(0..2).unwrap().unwrap();
+    let counts = |histogram: &Histogram| -> Vec<(f64, u64)> {
+        let counts = histogram.counts().iter().enumerate();
+        counts.filter(|it| *it.1 > 0).map(|(bin, &count)| (histogram.edge(bin), count)).collect()
+    };
+    let expected = [(-8.0, 2), (-4.0, 3), (2.5, 300), (3.0, 5), (4.0, 3)];
+    assert_eq!(counts(&histograms[0]), expected);
+    assert_eq!((histograms[0].below(), histograms[0].above()), (0, 0));
+    assert_eq!(counts(&histograms[1]), [(-4.0, 1), (0.5, 130), (8.0, 9)]);
+    assert_eq!((histograms[1].below(), histograms[1].above()), (2, 1));
+    // 313 elements, of which 2 + 3 lie before the bin of 300: the median is in it.
+    let median = ElementEstimator::Percentile { min: 50.0, max: 50.0 };
+    let ranges = reader.ranges(&Estimator::OfElements(median), 0).unwrap();
+    let inside = (2.5 + (156.5 - 5.0) / 300.0 * 0.5) as f32;
+    assert_eq!(ranges[0], Some(Observation { min: inside, max: inside }));
 }

@@ -1,8 +1,9 @@
 use std::path::Path;
 
+use record_minmax::histogram::Histogram;
 use record_minmax::observation::{Observation, RecordObservations};
 use record_minmax::recording::{MemoryStorage, Reader, Writer};
-use record_minmax::stats::{Estimator, MovingAverageSettings};
+use record_minmax::stats::{ElementEstimator, Estimator, MovingAverageSettings};
 
 /// Length of the preamble and of a frame's head.
 const HEAD: usize = 24;
@@ -30,6 +31,9 @@ fn read_as_it_is(bytes: &[u8]) {
         Estimator::MinMax,
         Estimator::TrimmedMean { trim: 0.1 },
         Estimator::MeanStd { sigmas: 3.0 },
+        Estimator::OfElements(ElementEstimator::Percentile { min: 0.01, max: 99.99 }),
+        Estimator::OfElements(ElementEstimator::Kl { bits: 6 }),
+        Estimator::OfElements(ElementEstimator::Mse { bits: 8 }),
     ] {
         for budget in [0, 1 << 20] {
             let ranges = reader.ranges(&estimator, budget);
@@ -45,8 +49,10 @@ fn read_as_it_is(bytes: &[u8]) {
     let Ok(Some(mut writer)) = resumed else { return };
     let before = writer.records();
     let one = Observation { min: -1.0, max: 1.0 };
+    let tensors = header.tensors.len();
     let record = RecordObservations {
-        single: vec![one; header.tensors.len()],
+        single: vec![one; tensors],
+        histograms: vec![Histogram::default(); tensors],
         ..RecordObservations::default()
     };
     let pushed = writer.push(&record).is_ok();
@@ -67,7 +73,9 @@ fn assert_state_only_is_wrong(reader: &Reader) {
 fn resealed(bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     let Some(preamble) = bytes.get_mut(..HEAD) else { return bytes };
+    let version = if preamble[8] == 2 { 2 } else { 1 };
     preamble[..12].copy_from_slice(b"\x89RMM\r\n\x1a\n\x01\0\0\0");
+    preamble[8] = version;
     let salt = <[u8; 8]>::try_from(&preamble[12..20]).expect("8 bytes");
     let checksum = crc32fast::hash(&preamble[..20]);
     preamble[20..].copy_from_slice(&checksum.to_le_bytes());
@@ -88,6 +96,10 @@ fn resealed(bytes: &[u8]) -> Vec<u8> {
         if rest.starts_with(b"BLCK") {
             let (fields, body) = rest[HEAD..][..encoded + body].split_at_mut(encoded);
             reseal_columns(fields, body);
+        }
+        if rest.starts_with(b"HIST") {
+            let (fields, body) = rest[HEAD..][..encoded + body].split_at_mut(encoded);
+            reseal_histograms(fields, body);
         }
         let checksum = crc32fast::hash(&rest[HEAD..][..encoded]);
         rest[16..20].copy_from_slice(&checksum.to_le_bytes());
@@ -120,6 +132,21 @@ fn reseal_columns(fields: &mut [u8], body: &[u8]) -> Option<()> {
         fields.get_mut(at + 5..at + 9)?.copy_from_slice(&checksum.to_le_bytes());
         start += column.len();
         at += 9;
+    }
+    Some(())
+}
+
+/// Gives the counts of histograms the checksums of their bytes; stops where the fields make no sense.
+fn reseal_histograms(fields: &mut [u8], body: &[u8]) -> Option<()> {
+    /// Of the fields before the list of tensors, and of an entry.
+    const BEFORE: usize = 28 + 8;
+    const ENTRY: usize = 36;
+    let mut start = 0_usize;
+    for entry in fields.get_mut(BEFORE..)?.chunks_exact_mut(ENTRY) {
+        let len = u32::from_le_bytes(entry[28..32].try_into().ok()?) as usize;
+        let counts = body.get(start..start.checked_add(len)?)?;
+        entry[32..].copy_from_slice(&crc32fast::hash(counts).to_le_bytes());
+        start += len;
     }
     Some(())
 }

@@ -7,6 +7,7 @@ use std::thread;
 use crate::arithmetic::Arithmetic;
 use crate::dataset::DataFormat;
 use crate::error::{Error, Result};
+use crate::histogram::BinLimit;
 use crate::interpreter::Groups;
 use crate::kernel::Isa;
 use crate::pipeline::{BadRecord, Options, Part};
@@ -43,6 +44,8 @@ pub(super) struct RecordConfig {
     pub existing: Existing,
     /// How the ranges are estimated at the end.
     pub estimator: Estimator,
+    /// Whether elements are counted, and in how many bins at most.
+    pub histograms: Option<BinLimit>,
     /// What the recording keeps a moving average for.
     pub moving_average: MovingAverageSettings,
     /// Worker threads, at least 1.
@@ -93,6 +96,7 @@ impl RecordConfig {
             ));
         }
         let estimator = args.estimator.estimator()?;
+        check_histograms(&estimator, args.histogram)?;
         let threads = threads(args.num_threads)?;
         let arithmetic = match (args.arithmetic, args.memory) {
             (None | Some(ArithmeticArg::Fast), MemoryArg::Normal) => Arithmetic::Fast,
@@ -133,6 +137,7 @@ impl RecordConfig {
             format: args.input_data_format.dataset()?,
             existing: existing(args.resume, args.overwrite),
             estimator,
+            histograms: args.histogram,
             moving_average: args.estimator.moving_average(),
             threads,
             input_shapes: args.input_shape,
@@ -168,6 +173,19 @@ pub(super) fn existing(resume: bool, overwrite: bool) -> Existing {
         (true, _) => Existing::Resume,
         (_, true) => Existing::Overwrite,
         _ => Existing::Refuse,
+    }
+}
+
+/// Checks that an estimator will have what it needs.
+fn check_histograms(estimator: &Estimator, histograms: Option<BinLimit>) -> Result<()> {
+    match (estimator, histograms) {
+        (Estimator::OfElements(estimator), Some(limit)) => estimator.check_bins(limit),
+        (Estimator::OfElements(estimator), None) => {
+            let mode = estimator.name();
+            Err(Error::usage(format!("mode {mode} needs the elements, which are not counted"))
+                .with_hint("count them with --histogram"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -401,6 +419,8 @@ mod tests {
             ("--moving-avg-batch 0", "batch"),
             ("--shard-index 3 --num-shards 3", "less than --num-shards 3, not 3"),
             ("--max-bad-records 3", "--on-bad-record skip"),
+            ("--mode kl", "count them with --histogram"),
+            ("--mode kl --histogram=512", "--histogram=1024"),
         ] {
             let text = refusal(&format!("--input-model m -o DIR/o.circle {options}"));
             assert!(text.contains(expected), "{options}: {text}");

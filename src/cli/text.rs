@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::observation::Observation;
 use crate::recording::TensorEntry;
-use crate::stats::Estimator;
+use crate::stats::{ElementEstimator, Estimator};
 
 use super::printer::Printer;
 
@@ -53,6 +53,15 @@ pub(super) fn estimator(estimator: &Estimator) -> String {
         Estimator::Mean => "mean".to_owned(),
         Estimator::TrimmedMean { trim } => format!("trimmed_mean ({trim} cut from each end)"),
         Estimator::MeanStd { sigmas } => format!("mean_std ({sigmas} standard deviations)"),
+        Estimator::OfElements(estimator) => {
+            let name = estimator.name();
+            match estimator {
+                ElementEstimator::Percentile { min, max } => format!("{name} ({min} to {max})"),
+                ElementEstimator::Kl { bits } | ElementEstimator::Mse { bits } => {
+                    format!("{name} ({bits} bits)")
+                }
+            }
+        }
     }
 }
 

@@ -130,6 +130,16 @@ pub struct Outcome {
 /// and waits for its turn or for a commit.
 const GROUPS_PER_WORKER: usize = 3;
 
+/// Bytes that the histograms of all records in flight may take.
+const HISTOGRAMS: usize = 256 << 20;
+
+/// How many records are in flight with histograms of so many bytes each: fewer than without, but one for each
+/// worker and one that is read in any case. 0 if there are none.
+pub(crate) fn histograms_in_flight(bytes: usize, workers: usize, group: usize) -> usize {
+    let most = (workers * GROUPS_PER_WORKER).saturating_mul(group);
+    HISTOGRAMS.checked_div(bytes).map_or(0, |fitting| most.min(fitting.max(workers + 1)))
+}
+
 /// Records what `sink` does not have yet of the job's dataset, in order.
 ///
 /// Everything that was recorded is committed when this returns, unless the sink itself failed;
@@ -168,7 +178,12 @@ pub fn run(
     let workers = observers.len();
     let group = observers.iter().map(|it| it.group().max(1)).max().unwrap_or(1);
     let all = usize::try_from(schedule.records()).unwrap_or(usize::MAX);
-    let slots = (workers * GROUPS_PER_WORKER).saturating_mul(group).min(all);
+    let histogram_bytes = observers.iter().map(|it| it.histogram_bytes()).max().unwrap_or(0);
+    let slots = match histogram_bytes {
+        0 => (workers * GROUPS_PER_WORKER).saturating_mul(group),
+        bytes => histograms_in_flight(bytes, workers, group),
+    };
+    let slots = slots.min(all);
     let (free_sender, free_receiver) = bounded(slots);
     let (read_sender, read_receiver) = bounded(slots);
     let (done_sender, done_receiver) = bounded(slots);

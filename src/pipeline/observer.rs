@@ -25,6 +25,11 @@ pub trait Observer: Send {
         1
     }
 
+    /// Bytes that the histograms of a record in flight may take; 0 if elements are not counted.
+    fn histogram_bytes(&self) -> usize {
+        0
+    }
+
     /// Runs the model over all records of `group` and stores the outcome of each:
     /// [`Record`](crate::error::ErrorKind::Record) if only this record is unusable; the message names
     /// the tensor, not the record. The observer goes on with other records after it.
@@ -34,6 +39,10 @@ pub trait Observer: Send {
 impl Observer for Interpreter {
     fn group(&self) -> usize {
         self.plan().group()
+    }
+
+    fn histogram_bytes(&self) -> usize {
+        self.plan().histogram_bytes()
     }
 
     fn observe(&mut self, group: &mut [Observed<'_>]) {
@@ -67,6 +76,10 @@ impl Timed {
 impl Observer for Timed {
     fn group(&self) -> usize {
         Observer::group(&self.interpreter)
+    }
+
+    fn histogram_bytes(&self) -> usize {
+        Observer::histogram_bytes(&self.interpreter)
     }
 
     fn observe(&mut self, group: &mut [Observed<'_>]) {

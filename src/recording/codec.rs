@@ -24,6 +24,14 @@ pub(super) struct HeaderFrame {
     pub header: Header,
 }
 
+/// The Header frame of a recording with histograms.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct CountedHeaderFrame {
+    pub header: Header,
+    /// The limit of the histograms.
+    pub bins: u32,
+}
+
 /// A Shard frame: from here on, the records are those of this shard.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct ShardFrame {
@@ -85,6 +93,39 @@ impl ColumnEntry {
         let counts = if self.counted { u64::from(observed) * size_of::<u32>() as u64 } else { 0 };
         counts + u64::from(self.observations) * 2 * size_of::<f32>() as u64
     }
+}
+
+/// The encoded part of a Histogram frame; the counts follow it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct HistogramFrame {
+    /// Position in the recording's list of shards.
+    pub shard: u32,
+    /// Number of the first record.
+    pub first_record: u64,
+    /// Number of the record behind the last one.
+    pub next_record: u64,
+    /// Those of them that were observed, at least one.
+    pub observed: u64,
+    /// One entry per tensor.
+    pub tensors: Vec<HistogramEntry>,
+}
+
+/// The bins of a tensor, and where their counts are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct HistogramEntry {
+    /// Bins are `2^exponent` wide.
+    pub exponent: i32,
+    /// Position of the first bin.
+    pub first: i32,
+    /// Number of bins.
+    pub bins: u32,
+    /// Elements that are `-inf`, and `inf`.
+    pub below: u64,
+    pub above: u64,
+    /// Length of the counts in bytes.
+    pub byte_len: u32,
+    /// CRC-32 of these bytes.
+    pub checksum: u32,
 }
 
 /// A Commit frame: everything before it is durable.

@@ -2,10 +2,13 @@
 
 use std::ops::Range;
 
-use super::codec::{self, CommitFrame, HeaderFrame, PreviousSegment, ShardFrame};
+use super::codec::{
+    self, CommitFrame, CountedHeaderFrame, HeaderFrame, PreviousSegment, ShardFrame,
+};
 use super::frame::{HEAD_LEN, Head, Kind, Log, PREAMBLE_LEN, TRAILER_LEN, TRAILER_MAGIC, trailer};
 use super::{Header, RecordedShard};
 use crate::error::{Error, ErrorKind, Result};
+use crate::histogram::BinLimit;
 use crate::shard::ShardIdentity;
 use crate::stats::{Accumulator, MovingAverageSettings};
 
@@ -60,8 +63,19 @@ fn read_header(log: &Log) -> Result<Option<(Header, u64)>> {
     if head.end() > log.end() {
         return Ok(None);
     }
-    let HeaderFrame { header } = log.decode(&head, Kind::Header)?;
-    Ok(Some((header, head.end())))
+    Ok(Some((decode_header(log, &head)?, head.end())))
+}
+
+/// Decodes the header, which in a recording with histograms says how many bins they have.
+pub(super) fn decode_header(log: &Log, head: &Head) -> Result<Header> {
+    if !log.has_histograms() {
+        return log.decode::<HeaderFrame>(head, Kind::Header).map(|it| it.header);
+    }
+    let CountedHeaderFrame { mut header, bins } = log.decode(head, Kind::Header)?;
+    let limit = BinLimit::new(bins);
+    header.histograms =
+        Some(limit.map_err(|why| log.damaged(head.offset, format!("the header: {why}")))?);
+    Ok(header)
 }
 
 /// Length of the first commit's frame.

@@ -15,8 +15,11 @@ use crate::error::{Error, ErrorKind, Result};
 /// ends or stop at a control character are found at once.
 const MAGIC: [u8; 8] = *b"\x89RMM\r\n\x1a\n";
 
-/// Version of the format.
-const VERSION: u32 = 1;
+/// Version of the format of a recording without histograms.
+pub(super) const VERSION: u32 = 1;
+
+/// Version of one with histograms: programs that know only the one above would lose them.
+pub(super) const HISTOGRAM_VERSION: u32 = 2;
 
 /// Magic, version, identity of the recording, CRC-32 of these.
 pub(super) const PREAMBLE_LEN: u64 = 24;
@@ -36,17 +39,19 @@ pub(super) enum Kind {
     Header,
     Shard,
     Block,
+    Histogram,
     Commit,
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Header, Self::Shard, Self::Block, Self::Commit];
+    const ALL: [Self; 5] = [Self::Header, Self::Shard, Self::Block, Self::Histogram, Self::Commit];
 
     fn tag(self) -> [u8; 4] {
         match self {
             Self::Header => *b"HEAD",
             Self::Shard => *b"SHRD",
             Self::Block => *b"BLCK",
+            Self::Histogram => *b"HIST",
             Self::Commit => *b"CMIT",
         }
     }
@@ -57,6 +62,7 @@ impl Kind {
             Self::Header => "header",
             Self::Shard => "shard",
             Self::Block => "block",
+            Self::Histogram => "histogram",
             Self::Commit => "commit",
         }
     }
@@ -86,8 +92,8 @@ impl Head {
 
 /// What stands where a recording should begin.
 pub(super) enum Preamble {
-    /// A recording with this identity.
-    Valid(u64),
+    /// A recording.
+    Valid { salt: u64, version: u32 },
     /// The beginning of a recording that was cut before it was complete, or nothing.
     Cut,
 }
@@ -100,24 +106,25 @@ pub(super) struct Log {
     /// that bytes which a crash brings back from another place or another file are not taken for
     /// frames.
     salt: u64,
+    version: u32,
     /// Frames end here; what is beyond does not count.
     end: u64,
 }
 
 impl Log {
-    /// Starts a recording in empty storage.
+    /// Starts a recording of a version in empty storage.
     ///
     /// # Errors
     /// [`Io`](crate::error::ErrorKind::Io) if it cannot be written.
-    pub fn create(mut storage: Box<dyn Storage>, name: &Path) -> Result<Self> {
+    pub fn create(mut storage: Box<dyn Storage>, name: &Path, version: u32) -> Result<Self> {
         let salt = RandomState::new().build_hasher().finish();
         let mut bytes = Vec::with_capacity(PREAMBLE_LEN as usize);
         bytes.extend_from_slice(&MAGIC);
-        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        bytes.extend_from_slice(&version.to_le_bytes());
         bytes.extend_from_slice(&salt.to_le_bytes());
         bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
         storage.write_at(&bytes, 0).map_err(|error| Error::io("write", name, error))?;
-        Ok(Self { storage, name: name.to_owned(), salt, end: PREAMBLE_LEN })
+        Ok(Self { storage, name: name.to_owned(), salt, version, end: PREAMBLE_LEN })
     }
 
     /// Opens a recording; frames end where the storage ends. `None` if its beginning was cut.
@@ -131,7 +138,9 @@ impl Log {
         let mut bytes = vec![0; end.min(PREAMBLE_LEN) as usize];
         storage.read_at(&mut bytes, 0).map_err(unreadable)?;
         match check_preamble(&bytes).map_err(|error| error.context(name.display()))? {
-            Preamble::Valid(salt) => Ok(Some(Self { storage, name: name.to_owned(), salt, end })),
+            Preamble::Valid { salt, version } => {
+                Ok(Some(Self { storage, name: name.to_owned(), salt, version, end }))
+            }
             Preamble::Cut => Ok(None),
         }
     }
@@ -139,6 +148,11 @@ impl Log {
     /// For messages.
     pub fn name(&self) -> &Path {
         &self.name
+    }
+
+    /// Whether its version is the one with histograms.
+    pub fn has_histograms(&self) -> bool {
+        self.version == HISTOGRAM_VERSION
     }
 
     /// Where the frames end.
@@ -319,11 +333,13 @@ fn check_preamble(bytes: &[u8]) -> Result<Preamble> {
         return Err(Error::recording("damaged at byte 0: wrong checksum of the first bytes")
             .with_hint("use a copy of it, or record again with --overwrite"));
     }
-    if version != VERSION {
+    if version != VERSION && version != HISTOGRAM_VERSION {
         return Err(Error::recording(format!(
-            "a recording of format version {version}, and this program knows version {VERSION}"
+            "a recording of format version {version}, and this program knows versions {VERSION} and \
+             {HISTOGRAM_VERSION}"
         ))
         .with_hint("use the version of record-minmax that made it, or a newer one"));
     }
-    Ok(Preamble::Valid(u64::from_le_bytes([s0, s1, s2, s3, s4, s5, s6, s7])))
+    let salt = u64::from_le_bytes([s0, s1, s2, s3, s4, s5, s6, s7]);
+    Ok(Preamble::Valid { salt, version })
 }

@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 
 use super::block::{Block, BlockRecord};
 use super::overlap::Catalogue;
+use super::reader::Part;
 use super::{Header, Reader, Writer, place};
 use crate::error::{Error, Result};
 use crate::shard::{ShardIdentity, ShardInfo};
@@ -114,6 +115,8 @@ pub(super) fn join(
             ))
             .with_hint("wait until its run has ended"));
         }
+        refuse_divided_histograms(&reader, &catalogue, input)
+            .map_err(|error| error.context(path.display()))?;
         doubles += Append::new(&mut writer, &reader, &catalogue, input).run()?;
     }
     let commit = writer.commit()?;
@@ -142,6 +145,25 @@ fn refuse_overlaps(catalogue: &Catalogue, on_overlap: OnOverlap) -> Result<()> {
     Err(Error::recording(format!("records are in two recordings: {listed}{more}")).with_hint(
         "leave one of them out, or take such records from the first one with --on-overlap skip",
     ))
+}
+
+/// Refuses an input of which some records are to be left out whose elements were counted together with those
+/// of others.
+fn refuse_divided_histograms(reader: &Reader, catalogue: &Catalogue, input: usize) -> Result<()> {
+    reader.for_each_counted(&mut |shard, records| {
+        let mut double = records.clone().map(|it| catalogue.is_double(input, shard, it));
+        let first = double.next();
+        if double.all(|it| Some(it) == first) {
+            return Ok(());
+        }
+        let name = reader.shards().get(shard).map_or("a shard", |it| &it.info.name);
+        let (from, to) = (records.start, records.end - 1);
+        Err(Error::recording(format!(
+            "elements of records {from} to {to} of {name} were counted together, and only some of \
+             these records are to be left out"
+        ))
+        .with_hint("record what overlaps again, or give this recording first"))
+    })
 }
 
 /// Adds one input to the output.
@@ -176,8 +198,18 @@ impl<'a> Append<'a> {
     fn run(mut self) -> Result<u64> {
         let mut doubles = 0;
         let mut blocks = self.reader.blocks();
-        while let Some(block) = blocks.next() {
-            let block = block?;
+        while let Some(part) = blocks.next_part() {
+            let block = match part? {
+                Part::Block(block) => block,
+                Part::Histograms(stored) => {
+                    let frame = &stored.frame;
+                    let (shard, first) = (frame.shard as usize, frame.first_record);
+                    if !self.catalogue.is_double(self.input, shard, first) {
+                        self.writer.add_histograms(frame.observed, &blocks.load(&stored)?);
+                    }
+                    continue;
+                }
+            };
             // Shards begin in the input's order, also those without records yet.
             for position in self.places.len()..blocks.shards().len() {
                 let shard = blocks.shards().get(position);
@@ -251,7 +283,7 @@ impl<'a> Append<'a> {
                 entered = true;
             }
             match record {
-                BlockRecord::Observed(observations) => self.writer.push(observations),
+                BlockRecord::Observed(observations) => self.writer.push_uncounted(observations),
                 BlockRecord::Skipped(reason) => self.writer.skip(reason),
             }
         })?;

@@ -10,6 +10,7 @@
 //! - `storage`, `place`: bytes that can be written, cut and synced; lock, creation and renaming;
 //! - `frame`, `codec`: checksummed frames and what they say;
 //! - `block`: observations of many records as columns;
+//! - `histograms`: elements of many records, if they are counted;
 //! - `contents`: the last commit, found from the end of the file;
 //! - `walk`: all frames in order, each checked against those before it;
 //! - `estimate`: ranges from the blocks;
@@ -21,6 +22,7 @@ mod codec;
 mod contents;
 mod estimate;
 mod frame;
+mod histograms;
 mod merge;
 mod overlap;
 mod place;
@@ -45,6 +47,7 @@ use serde::{Deserialize, Serialize};
 use crate::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
 use crate::fingerprint::ModelFingerprint;
+use crate::histogram::BinLimit;
 use crate::shard::ShardInfo;
 
 /// One observed tensor of the model.
@@ -76,6 +79,10 @@ pub struct Header {
     pub arithmetic: Arithmetic,
     /// Name and version of the program that started the recording; for messages only.
     pub tool: String,
+    /// Whether elements are counted, and in how many bins at most. Recordings with histograms have another
+    /// format version, whose header says it.
+    #[serde(skip)]
+    pub histograms: Option<BinLimit>,
 }
 
 impl Header {
@@ -103,6 +110,17 @@ impl Header {
                  last bits"
             ))
             .with_hint(format!("use --arithmetic {recorded}, or another recording")));
+        }
+        if self.histograms != other.histograms {
+            let words = |it: Option<BinLimit>| match it {
+                Some(limit) => format!("with --histogram={limit}"),
+                None => "without --histogram".to_owned(),
+            };
+            let (recorded, asked) = (words(self.histograms), words(other.histograms));
+            return Err(Error::recording(format!(
+                "made {recorded}, not {asked}: elements that were not counted cannot be added later"
+            ))
+            .with_hint(format!("go on {recorded}, or use another recording")));
         }
         let difference = if self.tensors.len() == other.tensors.len() {
             let mut pairs = self.tensors.iter().zip(&other.tensors).enumerate();

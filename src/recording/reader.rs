@@ -6,9 +6,11 @@ use super::block::{Block, BlockRecords, Column, ColumnBuffer};
 use super::codec;
 use super::contents::Contents;
 use super::frame::Log;
+use super::histograms::{self, StoredHistograms};
 use super::walk::{Depth, Step, Walk};
 use super::{Header, RecordedShard, SkippedRecord, Storage, estimate};
 use crate::error::{Error, Result};
+use crate::histogram::Histogram;
 use crate::observation::Observation;
 use crate::shard::ShardIdentity;
 use crate::stats::{Accumulator, Estimator, MovingAverageSettings};
@@ -36,6 +38,8 @@ pub struct Summary {
     pub commits: u64,
     /// Observations of all tensors.
     pub observations: u64,
+    /// Finite elements that were counted, of all tensors.
+    pub elements: u64,
 }
 
 impl Reader {
@@ -121,7 +125,18 @@ impl Reader {
         memory_budget: usize,
     ) -> Result<Vec<Option<Observation>>> {
         estimator.validate()?;
-        estimate::from_blocks(&self.log, &self.header().tensors, estimator, memory_budget)
+        estimate::from_blocks(&self.log, self.header(), estimator, memory_budget)
+    }
+
+    /// All elements of some tensors of the tensor table; `None` if elements were not counted. What is read is
+    /// checked.
+    ///
+    /// # Errors
+    /// [`Recording`](crate::error::ErrorKind::Recording) for damage,
+    /// [`Io`](crate::error::ErrorKind::Io) if the recording cannot be read.
+    pub fn histograms(&self, tensors: Range<usize>) -> Result<Option<Vec<Histogram>>> {
+        let Some(limit) = self.header().histograms else { return Ok(None) };
+        histograms::all(&self.log, self.header().tensors.len(), tensors, limit).map(Some)
     }
 
     /// The blocks in order, each checked as it is read.
@@ -189,14 +204,23 @@ impl Reader {
     /// [`Io`](crate::error::ErrorKind::Io) if the recording cannot be read.
     pub fn check(&self) -> Result<Summary> {
         let tensors = self.header().tensors.len();
-        let mut summary = Summary { blocks: 0, commits: 0, observations: 0 };
+        let mut summary = Summary { blocks: 0, commits: 0, observations: 0, elements: 0 };
         let mut state = Accumulator::new(tensors, self.settings());
         let mut buffer = ColumnBuffer::default();
         let mut walk = Walk::new(&self.log, tensors, Depth::All);
         while let Some(step) = walk.next()? {
-            let Step::Block(block) = step else {
-                summary.commits += 1;
-                continue;
+            let block = match step {
+                Step::Block(block) => block,
+                Step::Histograms(stored) => {
+                    stored.load(&self.log, 0..tensors, &mut |_, histogram| {
+                        summary.elements = summary.elements.saturating_add(histogram.finite());
+                    })?;
+                    continue;
+                }
+                Step::Commit => {
+                    summary.commits += 1;
+                    continue;
+                }
             };
             summary.blocks += 1;
             block.columns(&self.log, 0..tensors, &mut buffer, &mut |tensor, column| {
@@ -214,11 +238,34 @@ impl Reader {
         Ok(summary)
     }
 
+    /// Shows which records' elements were counted together: the shard's position, and numbers in it.
+    pub(super) fn for_each_counted(
+        &self,
+        visit: &mut dyn FnMut(usize, Range<u64>) -> Result<()>,
+    ) -> Result<()> {
+        if self.header().histograms.is_none() {
+            return Ok(());
+        }
+        let mut walk = Walk::new(&self.log, self.header().tensors.len(), Depth::Blocks);
+        while let Some(step) = walk.next()? {
+            if let Step::Histograms(StoredHistograms { frame, .. }) = step {
+                visit(frame.shard as usize, frame.first_record..frame.next_record)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Every identity that a shard has or had before it grew, with the shard's position.
     pub(super) fn identities(&self) -> impl Iterator<Item = (usize, &ShardIdentity)> {
         let now = self.shards().iter().map(|it| &it.info.identity).enumerate();
         now.chain(self.contents.former.iter().map(|(position, identity)| (*position, identity)))
     }
+}
+
+/// What the records of a recording consist of.
+pub(super) enum Part {
+    Block(Block),
+    Histograms(StoredHistograms),
 }
 
 /// Iterator over the blocks of a recording; ends after the first error.
@@ -229,6 +276,31 @@ pub struct Blocks<'a> {
 }
 
 impl Blocks<'_> {
+    /// The next block, or histograms of the blocks before.
+    pub(super) fn next_part(&mut self) -> Option<Result<Part>> {
+        if self.failed {
+            return None;
+        }
+        let part = loop {
+            match self.walk.next().transpose()? {
+                Ok(Step::Block(block)) => break block.load(self.log).map(Part::Block),
+                Ok(Step::Histograms(stored)) => break Ok(Part::Histograms(stored)),
+                Ok(Step::Commit) => {}
+                Err(error) => break Err(error),
+            }
+        };
+        self.failed = part.is_err();
+        Some(part)
+    }
+
+    /// Reads histograms, of all tensors.
+    pub(super) fn load(&self, stored: &StoredHistograms) -> Result<Vec<Histogram>> {
+        let tensors = stored.frame.tensors.len();
+        let mut histograms = Vec::with_capacity(tensors);
+        stored.load(self.log, 0..tensors, &mut |_, it| histograms.push(it.clone()))?;
+        Ok(histograms)
+    }
+
     /// The shards as they are where the last block was.
     pub(super) fn shards(&self) -> &[RecordedShard] {
         self.walk.shards()
@@ -239,11 +311,12 @@ impl Iterator for Blocks<'_> {
     type Item = Result<Block>;
 
     fn next(&mut self) -> Option<Result<Block>> {
-        if self.failed {
-            return None;
+        loop {
+            match self.next_part()? {
+                Ok(Part::Block(block)) => return Some(Ok(block)),
+                Ok(Part::Histograms(_)) => {}
+                Err(error) => return Some(Err(error)),
+            }
         }
-        let block = self.walk.next_block().transpose()?.and_then(|block| block.load(self.log));
-        self.failed = block.is_err();
-        Some(block)
     }
 }

@@ -2,15 +2,17 @@
 
 use super::RecordedShard;
 use super::block::StoredBlock;
-use super::codec::{CommitFrame, HeaderFrame, PreviousSegment, ShardFrame};
-use super::contents::{advance, read_commit, start_segment};
+use super::codec::{CommitFrame, PreviousSegment, ShardFrame};
+use super::contents::{advance, decode_header, read_commit, start_segment};
 use super::frame::{Kind, Log, PREAMBLE_LEN};
+use super::histograms::StoredHistograms;
 use crate::error::Result;
+use crate::histogram::BinLimit;
 
 /// How much of the frames is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Depth {
-    /// Everything but the columns of blocks, which are read on demand.
+    /// Everything but the columns of blocks and the counts of histograms, which are read on demand.
     All,
     /// Blocks only: commits were looked at by an earlier walk.
     Blocks,
@@ -19,6 +21,7 @@ pub(super) enum Depth {
 /// A frame that matters beyond the order of frames.
 pub(super) enum Step {
     Block(StoredBlock),
+    Histograms(StoredHistograms),
     Commit,
 }
 
@@ -35,6 +38,10 @@ pub(super) struct Walk<'a> {
     skipped: u64,
     blocks: u64,
     last_commit: Option<u64>,
+    /// Of the histograms, if there are any.
+    limit: Option<BinLimit>,
+    /// First record whose elements are in no histogram so far, and how many were observed from there on.
+    uncounted: (u64, u64),
 }
 
 impl<'a> Walk<'a> {
@@ -51,6 +58,8 @@ impl<'a> Walk<'a> {
             skipped: 0,
             blocks: 0,
             last_commit: None,
+            limit: None,
+            uncounted: (0, 0),
         }
     }
 
@@ -69,7 +78,7 @@ impl<'a> Walk<'a> {
             self.offset = head.end();
             match head.kind {
                 Kind::Header => {
-                    self.log.decode::<HeaderFrame>(&head, Kind::Header)?;
+                    self.limit = decode_header(self.log, &head)?.histograms;
                 }
                 Kind::Shard => {
                     let frame: ShardFrame = self.log.decode(&head, Kind::Shard)?;
@@ -77,6 +86,8 @@ impl<'a> Walk<'a> {
                     if frame.previous != self.segment() {
                         return Err(damaged("the shards are not in order"));
                     }
+                    self.begin_counting(head.offset, frame.first_record)?;
+                    let damaged = |problem| self.log.damaged(head.offset, problem);
                     start_segment(&mut self.shards, &frame).map_err(damaged)?;
                     self.segment = Some((head.offset, frame.shard));
                 }
@@ -85,13 +96,23 @@ impl<'a> Walk<'a> {
                     self.count(&block)?;
                     return Ok(Some(Step::Block(block)));
                 }
+                Kind::Histogram => {
+                    let Some(limit) = self.limit else {
+                        let problem = "histograms in a recording without";
+                        return Err(self.log.damaged(head.offset, problem));
+                    };
+                    let stored = StoredHistograms::read(self.log, head, self.tensors, limit)?;
+                    self.check_counted(&stored)?;
+                    return Ok(Some(Step::Histograms(stored)));
+                }
                 Kind::Commit if self.depth == Depth::All => {
                     let commit = read_commit(self.log, &head, self.tensors)?;
                     self.check(head.offset, &commit)?;
+                    self.begin_counting(head.offset, self.next_record())?;
                     self.last_commit = Some(head.offset);
                     return Ok(Some(Step::Commit));
                 }
-                Kind::Commit => {}
+                Kind::Commit => self.begin_counting(head.offset, self.next_record())?,
             }
         }
         Ok(None)
@@ -105,7 +126,7 @@ impl<'a> Walk<'a> {
         loop {
             match self.next()? {
                 Some(Step::Block(block)) => return Ok(Some(block)),
-                Some(Step::Commit) => {}
+                Some(Step::Histograms(_) | Step::Commit) => {}
                 None => return Ok(None),
             }
         }
@@ -123,6 +144,35 @@ impl<'a> Walk<'a> {
         Some(PreviousSegment { offset, next_record })
     }
 
+    /// The record that comes next in the current shard.
+    fn next_record(&self) -> u64 {
+        self.segment().map_or(0, |it| it.next_record)
+    }
+
+    /// Begins to count elements at a record, at a frame behind which other histograms follow.
+    fn begin_counting(&mut self, offset: u64, record: u64) -> Result<()> {
+        if self.limit.is_some() && self.uncounted.1 > 0 {
+            let problem = "elements of the records before it are in no histogram";
+            return Err(self.log.damaged(offset, problem));
+        }
+        self.uncounted = (record, 0);
+        Ok(())
+    }
+
+    fn check_counted(&mut self, stored: &StoredHistograms) -> Result<()> {
+        let frame = &stored.frame;
+        let same = self.segment.is_some_and(|(_, shard)| shard == frame.shard)
+            && (frame.first_record, frame.observed) == self.uncounted
+            && frame.next_record == self.next_record()
+            && frame.observed > 0;
+        if !same {
+            let problem = "the histograms do not count what is before them";
+            return Err(self.log.damaged(stored.offset(), problem));
+        }
+        self.uncounted = (frame.next_record, 0);
+        Ok(())
+    }
+
     fn count(&mut self, block: &StoredBlock) -> Result<()> {
         let frame = &block.frame;
         let damaged = |problem| self.log.damaged(block.offset(), problem);
@@ -136,6 +186,7 @@ impl<'a> Walk<'a> {
         }
         advance(shard, frame.first_record + block.records()).map_err(damaged)?;
         self.records += u64::from(frame.observed);
+        self.uncounted.1 += u64::from(frame.observed);
         self.skipped += frame.skipped.len() as u64;
         self.blocks += 1;
         Ok(())

@@ -123,10 +123,10 @@ impl Sides {
 }
 
 /// Which number of the minima and which of the maxima are the ends of a range; `None` for what a
-/// [`Tracker`] follows.
+/// [`Tracker`] follows, and for what elements give.
 fn ends(estimator: &Estimator) -> Option<(Number, Number)> {
     match *estimator {
-        Estimator::MovingAverage(_) | Estimator::MinMax => None,
+        Estimator::MovingAverage(_) | Estimator::MinMax | Estimator::OfElements(_) => None,
         Estimator::Percentile { min, max } => {
             Some((Number::Ranked(Ranked::Percentile(min)), Number::Ranked(Ranked::Percentile(max))))
         }

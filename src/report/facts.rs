@@ -6,13 +6,15 @@ use super::collect::{Collected, collect};
 use super::network::Network;
 use super::series::bucket_count;
 use super::statistics::{
-    Extreme, Flag, PERCENTILES, TensorReport, flags, outlier_limit, outlier_score, ranges, stretch,
+    Extreme, Flag, ModeRange, PERCENTILES, TensorReport, flags, outlier_limit, outlier_score,
+    ranges, stretch,
 };
 use super::tracker::Division;
-use super::{Options, Report};
+use super::{Mode, Options, Report};
 use crate::error::Result;
+use crate::histogram::BinLimit;
 use crate::recording::{BlockRecords, Reader, RecordedShard, TensorEntry};
-use crate::stats::MovingAverageSettings;
+use crate::stats::{Estimator, MovingAverageSettings};
 
 /// Segments that are kept at most.
 const MAX_SEGMENTS: usize = 4096;
@@ -194,16 +196,23 @@ pub(super) fn report(reader: &Reader, file: &str, options: Options<'_>) -> Resul
     let division = Division::new(records, buckets);
     let mut segments = Segments::default();
     let collected = collect(reader, options, division, &mut segments)?;
+    let of_elements = |mode: &Mode| match mode.estimator {
+        Estimator::OfElements(_) => reader.ranges(&mode.estimator, options.memory_budget),
+        _ => Ok(Vec::new()),
+    };
+    let elements = options.modes.iter().map(of_elements).collect::<Result<Vec<_>>>()?;
 
     let observed = |(tensor, it): (&TensorEntry, &Collected)| {
         (it.tracker.observations > 0).then_some(tensor.subgraph)
     };
     let run: HashSet<u32> = header.tensors.iter().zip(&collected).filter_map(observed).collect();
     let network = options.model.map(|(model, _)| Network::of(model)).unwrap_or_default();
-    let mut tensors: Vec<TensorReport> = (header.tensors.iter().zip(collected))
-        .map(|(entry, collected)| {
+    let mut tensors: Vec<TensorReport> = (header.tensors.iter().zip(collected).enumerate())
+        .map(|(position, (entry, collected))| {
+            let elements = |mode: usize| elements.get(mode)?.get(position).copied().flatten();
+            let ranges = ranges(&collected, options.modes, elements);
             let reason = unobserved_reason(entry, records, &run);
-            let mut tensor = tensor(entry, collected, options, reason);
+            let mut tensor = tensor(entry, (collected, ranges), options, reason);
             network.describe(&mut tensor);
             tensor
         })
@@ -223,6 +232,7 @@ pub(super) fn report(reader: &Reader, file: &str, options: Options<'_>) -> Resul
         },
         tool: header.tool.clone(),
         arithmetic: header.arithmetic,
+        histogram_bins: header.histograms.map(BinLimit::get),
         records,
         late_records: records - division.early,
         left_out: reader.skipped(),
@@ -247,11 +257,10 @@ pub(super) fn report(reader: &Reader, file: &str, options: Options<'_>) -> Resul
 
 fn tensor(
     entry: &TensorEntry,
-    mut collected: Collected,
+    (mut collected, ranges): (Collected, Vec<Option<ModeRange>>),
     options: Options<'_>,
     reason: &'static str,
 ) -> TensorReport {
-    let ranges = ranges(&collected, options.modes);
     let percentiles = |whole: &mut Vec<f32>| {
         whole.truncate(PERCENTILES.len());
         std::mem::take(whole)

@@ -85,6 +85,9 @@ pub struct Report {
     pub tool: String,
     /// How observations were computed.
     pub arithmetic: Arithmetic,
+    /// Most bins of a histogram, if elements are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub histogram_bins: Option<u32>,
     /// Records observed.
     pub records: u64,
     /// Of these, the last 10 %, by which convergence is judged.

@@ -143,8 +143,12 @@ impl TensorReport {
     }
 }
 
-/// The range of a tensor under each mode.
-pub(super) fn ranges(collected: &Collected, modes: &[Mode]) -> Vec<Option<ModeRange>> {
+/// The range of a tensor under each mode; `elements` has that under modes of elements, by position.
+pub(super) fn ranges(
+    collected: &Collected,
+    modes: &[Mode],
+    elements: impl Fn(usize) -> Option<Observation>,
+) -> Vec<Option<ModeRange>> {
     let Collected { tracker, minima, maxima } = collected;
     let mut numbers = 0;
     let ranges = modes.iter().enumerate().map(|(position, mode)| {
@@ -155,6 +159,8 @@ pub(super) fn ranges(collected: &Collected, modes: &[Mode]) -> Vec<Option<ModeRa
             Estimator::MinMax => {
                 (tracker.early.as_ref().and_then(|it| it.extremes), tracker.extremes())
             }
+            // Elements are counted between commits, and so those of the first records are not known.
+            Estimator::OfElements(_) => (None, elements(position)),
             // Numbers of all observations, which come in the order of the modes.
             _ => {
                 let place = numbers;

@@ -68,6 +68,7 @@ fn recording(change: impl Fn(u64, &mut Vec<Vec<Observation>>)) -> Reader {
         model: ModelFingerprint { hash: [7; 32], byte_len: 1000 },
         tensors: (0..TENSORS).map(entry).collect(),
         tool: "test".to_owned(),
+        histograms: None,
     };
     let name = Path::new("memory.rmm");
     let mut writer = Writer::create_in(Box::new(storage.clone()), name, header, SETTINGS).unwrap();
@@ -316,6 +317,7 @@ fn a_recording_without_records() {
         model: ModelFingerprint { hash: [7; 32], byte_len: 1000 },
         tensors: vec![entry],
         tool: "test".to_owned(),
+        histograms: None,
     };
     let name = Path::new("memory.rmm");
     drop(Writer::create_in(Box::new(storage.clone()), name, header, SETTINGS).unwrap());

@@ -8,6 +8,7 @@
 //! | [`Estimator::Mean`] | the mean of all minima, and that of all maxima |
 //! | [`Estimator::TrimmedMean`] | the same of what remains when a share is cut from both ends |
 //! | [`Estimator::MeanStd`] | some standard deviations below the one mean and above the other |
+//! | [`Estimator::OfElements`] | see [`ElementEstimator`] |
 //!
 //! Moving averages and extremes need a few numbers per tensor, which an [`Accumulator`] keeps; the others
 //! need every observation: [`Mean`] and [`Deviation`] once each, [`Ranked`] in memory or several times.
@@ -98,6 +99,8 @@ pub enum Estimator {
         /// The multiple; not negative.
         sigmas: f64,
     },
+    /// From the histogram of all elements.
+    OfElements(ElementEstimator),
 }
 
 impl Estimator {
@@ -123,6 +126,7 @@ impl Estimator {
                 }
                 Ok(())
             }
+            Self::OfElements(estimator) => estimator.validate(),
             Self::TrimmedMean { trim } if !(0.0..0.5).contains(&trim) => Err(Error::usage(format!(
                 "the share that a trimmed mean cuts from each end is {trim}, not in 0 to less than 0.5"
             ))

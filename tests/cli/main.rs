@@ -11,6 +11,7 @@ mod faults;
 mod formats;
 mod growth;
 mod help;
+mod histograms;
 mod interrupt;
 #[cfg(unix)]
 mod kills;

@@ -6,7 +6,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::examples;
 use super::images::ImageArgs;
 use super::record::{DataFormatArg, OnBadRecord, Progress};
-use super::value::{InputNumbers, InputShape, duration};
+use super::value::{self, InputNumbers, InputShape, duration};
+use crate::histogram::BinLimit;
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum DatasetCommand {
@@ -90,6 +91,16 @@ pub(in crate::cli) struct DatasetCheckArgs {
     /// Shape of an input whose shape the model leaves open; repeatable
     #[arg(long, value_name = "NAME=D,D,..", value_parser = InputShape::parse)]
     pub input_shape: Vec<InputShape>,
+    /// Estimate a recording that counts all elements in histograms of at most N bins [default: 2048]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = value::bins,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "2048"
+    )]
+    pub histogram: Option<BinLimit>,
     /// Look at headers only: types and shapes of all records, but not their values
     #[arg(long)]
     pub headers_only: bool,

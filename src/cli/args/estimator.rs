@@ -1,7 +1,7 @@
 use clap::{Args, ValueEnum};
 
 use crate::error::Result;
-use crate::stats::{Estimator, MovingAverageSettings};
+use crate::stats::{ElementEstimator, Estimator, MovingAverageSettings};
 
 /// How observations become one range per tensor.
 #[derive(Args, Clone, Copy, Debug)]
@@ -10,7 +10,8 @@ pub(in crate::cli) struct EstimatorArgs {
     #[arg(long, value_enum, value_name = "MODE", default_value_t, help_heading = "Ranges")]
     pub mode: Mode,
 
-    /// Percentile of the minima that becomes the range's minimum, in mode percentile [default: 1]
+    /// Percentile that becomes the range's minimum: of the minima in mode percentile [default: 1], of all
+    /// elements in mode `element_percentile` [default: 0.01]
     #[arg(
         long,
         alias = "min_percentile",
@@ -18,9 +19,10 @@ pub(in crate::cli) struct EstimatorArgs {
         allow_negative_numbers = true,
         help_heading = "Ranges"
     )]
-    pub min_percentile: Option<f32>,
+    pub min_percentile: Option<f64>,
 
-    /// Percentile of the maxima that becomes the range's maximum, in mode percentile [default: 99]
+    /// Percentile that becomes the range's maximum: of the maxima in mode percentile [default: 99], of all
+    /// elements in mode `element_percentile` [default: 99.99]
     #[arg(
         long,
         alias = "max_percentile",
@@ -28,7 +30,7 @@ pub(in crate::cli) struct EstimatorArgs {
         allow_negative_numbers = true,
         help_heading = "Ranges"
     )]
-    pub max_percentile: Option<f32>,
+    pub max_percentile: Option<f64>,
 
     /// Observations whose extremes enter a moving average together [default: 16]
     #[arg(long, alias = "moving_avg_batch", value_name = "N", help_heading = "Ranges")]
@@ -52,6 +54,10 @@ pub(in crate::cli) struct EstimatorArgs {
     /// Standard deviations between mean and bound, if they are taken [default: 3]
     #[arg(long, value_name = "K", allow_negative_numbers = true, help_heading = "Ranges")]
     pub sigmas: Option<f64>,
+
+    /// Bits of a quantized value, 2 to 16, in modes kl and mse [default: 8]
+    #[arg(long, value_name = "N", help_heading = "Ranges")]
+    pub bits: Option<u32>,
 }
 
 /// Name of an estimator.
@@ -74,6 +80,13 @@ pub(in crate::cli) enum Mode {
     /// Some standard deviations below the mean of the minima, and above that of the maxima
     #[value(name = "mean_std", alias = "mean-std")]
     MeanStd,
+    /// Percentiles of all elements; needs a recording with --histogram, as the next two do
+    #[value(name = "element_percentile", alias = "element-percentile")]
+    ElementPercentile,
+    /// Range that keeps most of the elements' distribution when they are quantized to --bits
+    Kl,
+    /// Range with the least squared error of the elements when they are quantized to --bits
+    Mse,
 }
 
 impl EstimatorArgs {
@@ -93,12 +106,22 @@ impl EstimatorArgs {
     pub fn estimator(&self) -> Result<Estimator> {
         let moving_average = Estimator::MovingAverage(self.moving_average());
         let percentile = Estimator::Percentile {
-            min: self.min_percentile.unwrap_or(1.0),
-            max: self.max_percentile.unwrap_or(99.0),
+            min: self.min_percentile.unwrap_or(1.0) as f32,
+            max: self.max_percentile.unwrap_or(99.0) as f32,
         };
+        let element_percentile = Estimator::OfElements(ElementEstimator::Percentile {
+            min: self.min_percentile.unwrap_or(0.01),
+            max: self.max_percentile.unwrap_or(99.99),
+        });
+        let bits = self.bits.unwrap_or(8);
+        let kl = Estimator::OfElements(ElementEstimator::Kl { bits });
+        let mse = Estimator::OfElements(ElementEstimator::Mse { bits });
         let trimmed_mean = Estimator::TrimmedMean { trim: self.trim.unwrap_or(0.1) };
         let mean_std = Estimator::MeanStd { sigmas: self.sigmas.unwrap_or(3.0) };
-        for estimator in [moving_average, percentile, trimmed_mean, mean_std] {
+        // Both have the same options, and other defaults.
+        let percentiles =
+            if self.mode == Mode::ElementPercentile { element_percentile } else { percentile };
+        for estimator in [moving_average, percentiles, trimmed_mean, mean_std, kl] {
             estimator.validate()?;
         }
         Ok(match self.mode {
@@ -108,6 +131,9 @@ impl EstimatorArgs {
             Mode::Mean => Estimator::Mean,
             Mode::TrimmedMean => trimmed_mean,
             Mode::MeanStd => mean_std,
+            Mode::ElementPercentile => element_percentile,
+            Mode::Kl => kl,
+            Mode::Mse => mse,
         })
     }
 
@@ -122,15 +148,18 @@ impl EstimatorArgs {
 
     /// Options that were given but that the mode does not use.
     pub fn unused(&self) -> Vec<&'static str> {
+        let percentiles = &[Mode::Percentile, Mode::ElementPercentile][..];
+        let averages = &[Mode::MovingAverage][..];
         let given = [
-            (Mode::Percentile, "--min-percentile", self.min_percentile.is_some()),
-            (Mode::Percentile, "--max-percentile", self.max_percentile.is_some()),
-            (Mode::MovingAverage, "--moving-avg-batch", self.moving_avg_batch.is_some()),
-            (Mode::MovingAverage, "--moving-avg-const", self.moving_avg_const.is_some()),
-            (Mode::TrimmedMean, "--trim", self.trim.is_some()),
-            (Mode::MeanStd, "--sigmas", self.sigmas.is_some()),
+            (percentiles, "--min-percentile", self.min_percentile.is_some()),
+            (percentiles, "--max-percentile", self.max_percentile.is_some()),
+            (averages, "--moving-avg-batch", self.moving_avg_batch.is_some()),
+            (averages, "--moving-avg-const", self.moving_avg_const.is_some()),
+            (&[Mode::TrimmedMean][..], "--trim", self.trim.is_some()),
+            (&[Mode::MeanStd][..], "--sigmas", self.sigmas.is_some()),
+            (&[Mode::Kl, Mode::Mse][..], "--bits", self.bits.is_some()),
         ];
-        let unused = given.into_iter().filter(|&(mode, _, given)| given && mode != self.mode);
+        let unused = given.into_iter().filter(|(of, _, given)| *given && !of.contains(&self.mode));
         unused.map(|(_, name, _)| name).collect()
     }
 }
@@ -145,6 +174,9 @@ impl Mode {
             Self::Mean => "mean",
             Self::TrimmedMean => "trimmed_mean",
             Self::MeanStd => "mean_std",
+            Self::ElementPercentile => "element_percentile",
+            Self::Kl => "kl",
+            Self::Mse => "mse",
         }
     }
 }
@@ -195,6 +227,16 @@ mod tests {
             ("--mode mean_std", Estimator::MeanStd { sigmas: 3.0 }),
             ("--mode mean-std --sigmas 2.5", Estimator::MeanStd { sigmas: 2.5 }),
             (
+                "--mode element_percentile",
+                Estimator::OfElements(ElementEstimator::Percentile { min: 0.01, max: 99.99 }),
+            ),
+            (
+                "--mode element-percentile --min-percentile 99.992 --max-percentile 99.999",
+                Estimator::OfElements(ElementEstimator::Percentile { min: 99.992, max: 99.999 }),
+            ),
+            ("--mode kl", Estimator::OfElements(ElementEstimator::Kl { bits: 8 })),
+            ("--mode mse --bits 4", Estimator::OfElements(ElementEstimator::Mse { bits: 4 })),
+            (
                 "--mode moving-average --moving_avg_batch 1 --moving-avg-const 0.01",
                 Estimator::MovingAverage(MovingAverageSettings { batch: 1, constant: 0.01 }),
             ),
@@ -221,8 +263,10 @@ mod tests {
             "--trim nan",
             "--sigmas -1",
             "--sigmas inf",
+            "--bits 1",
+            "--bits 17",
         ] {
-            for mode in ["moving_average", "percentile", "minmax", "trimmed_mean", "mean_std"] {
+            for mode in ["moving_average", "percentile", "mean_std", "element_percentile", "kl"] {
                 let line = format!("--mode {mode} {settings}");
                 let error = parse(&line).unwrap().estimator().unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::Usage, "{line}");
@@ -240,5 +284,8 @@ mod tests {
         assert_eq!(args.unused(), ["--max-percentile", "--moving-avg-const"]);
         let args = parse("--mode mean_std --trim 0.2 --sigmas 2").unwrap();
         assert_eq!(args.unused(), ["--trim"]);
+        let args = parse("--mode element_percentile --max-percentile 99 --bits 4").unwrap();
+        assert_eq!(args.unused(), ["--bits"]);
+        assert!(parse("--mode mse --bits 4").unwrap().unused().is_empty());
     }
 }

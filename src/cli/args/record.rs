@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use crate::arithmetic::Arithmetic;
 use crate::dataset::DataFormat;
 use crate::error::{Error, Result};
+use crate::histogram::BinLimit;
 use crate::interpreter::DEFAULT_ROUNDS;
 
 use super::estimator::EstimatorArgs;
@@ -90,6 +91,19 @@ pub(in crate::cli) struct RecordArgs {
         help_heading = "Recording"
     )]
     pub checkpoint_interval: Duration,
+
+    /// Count all elements too, in histograms of at most N bins, a power of two, for the modes that need
+    /// them (256 to 16384) [default: 2048]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = value::bins,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "2048",
+        help_heading = "Recording"
+    )]
+    pub histogram: Option<BinLimit>,
 
     /// What to do about a record that cannot be used
     #[arg(long, value_enum, value_name = "POLICY", default_value_t, help_heading = "Recording")]

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::histogram::BinLimit;
+
 /// Shape of one model input, given as `NAME=1,224,224,3` (`NAME=` for a scalar); a dimension `?` differs from
 /// record to record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +120,12 @@ pub(super) fn size(text: &str) -> Result<usize, String> {
     Ok(bytes as usize)
 }
 
+/// Parses a number of bins.
+pub(super) fn bins(text: &str) -> Result<BinLimit, String> {
+    let bins = text.parse().map_err(|_| format!("`{text}` is not a number"))?;
+    BinLimit::new(bins).map_err(|error| error.to_string())
+}
+
 /// Parses `500ms`, `10s`, `1.5m`, `2h`, or a number of seconds.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     const LONGEST: f64 = 24.0 * 3600.0;
@@ -164,6 +172,14 @@ mod tests {
         assert_eq!(size("2 MiB"), Ok(2 << 20));
         for bad in ["", "G", "-1M", "0", "1X", "nan", "1e30"] {
             assert!(size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_bins() {
+        assert_eq!(bins("2048"), Ok(BinLimit::default()));
+        for bad in ["", "2K", "-256", "100", "300", "65536"] {
+            assert!(bins(bad).is_err(), "{bad}");
         }
     }
 

@@ -36,6 +36,7 @@ pub(in crate::cli) fn run(args: &ImportMinmaxArgs, printer: &Printer) -> Result<
         tensors,
         arithmetic: Arithmetic::Device,
         tool: TOOL.to_owned(),
+        histograms: None,
     };
     let existing = existing(args.resume, args.overwrite);
     let mut writer = existing.open(&args.output, &header, MovingAverageSettings::default())?;

@@ -101,6 +101,7 @@ pub(in crate::cli) fn run(
 
 fn recorder(config: &RecordConfig, profile: Option<&Arc<Mutex<Profile>>>) -> Result<Recorder> {
     let plan = PlanOptions {
+        histograms: config.histograms,
         isa: config.isa,
         arithmetic: config.arithmetic,
         groups: config.groups,

@@ -4,6 +4,7 @@ use crate::circle::ModelFile;
 use crate::error::Result;
 use crate::recording::{MEMORY_BUDGET, Reader};
 use crate::report::{Mode, Options, Report};
+use crate::stats::Estimator;
 
 use super::super::ExitStatus;
 use super::super::args::{EstimatorArgs, ReportArgs};
@@ -17,8 +18,7 @@ const OBSERVATIONS: usize = MEMORY_BUDGET - (24 << 20);
 
 /// Writes what a recording says about each tensor, as a page and for other tools.
 pub(in crate::cli) fn run(args: &ReportArgs, printer: &Printer) -> Result<ExitStatus> {
-    let modes = modes(&args.estimator)?;
-    let chosen = modes.iter().position(|it| it.name == args.estimator.mode.name());
+    let mut modes = modes(&args.estimator)?;
     let outputs = outputs(args);
     let files: Vec<&Path> = outputs.iter().map(|(_, path)| path.as_path()).collect();
     let sources = [Some(&args.recording), args.input_model.as_ref()];
@@ -26,6 +26,10 @@ pub(in crate::cli) fn run(args: &ReportArgs, printer: &Printer) -> Result<ExitSt
     outputs::check(&files, &sources)?;
 
     let reader = Reader::open(&args.recording)?;
+    // What the recording cannot give is left out, unless it is asked for.
+    let name = args.estimator.mode.name();
+    modes.retain(|mode| mode.name == name || is_known(&mode.estimator, &reader));
+    let chosen = modes.iter().position(|it| it.name == name);
     let model = match &args.input_model {
         None => None,
         Some(path) => {
@@ -58,6 +62,15 @@ fn modes(args: &EstimatorArgs) -> Result<Vec<Mode>> {
         estimator,
     });
     Ok(modes.collect())
+}
+
+/// Whether a recording has what an estimator needs.
+fn is_known(estimator: &Estimator, reader: &Reader) -> bool {
+    match (estimator, reader.header().histograms) {
+        (Estimator::OfElements(estimator), Some(limit)) => estimator.check_bins(limit).is_ok(),
+        (Estimator::OfElements(_), None) => false,
+        _ => true,
+    }
 }
 
 /// What is written where.

@@ -1,15 +1,16 @@
 //! Ranges from the blocks of a recording, in bounded memory.
 
+mod elements;
 mod means;
 mod ranks;
 
 use std::ops::Range;
 
 use self::ranks::Ranks;
-use super::TensorEntry;
 use super::block::ColumnBuffer;
 use super::frame::Log;
 use super::walk::{Depth, Walk};
+use super::{Header, TensorEntry};
 use crate::error::{Error, Result};
 use crate::observation::Observation;
 use crate::stats::{Accumulator, Estimator, MovingAverageSettings, Ranked};
@@ -31,16 +32,19 @@ pub(super) fn from_state(
 }
 
 /// Ranges from all blocks, each checked: one entry per tensor. Percentiles and trimmed means
-/// take about `memory_budget` bytes.
+/// take about `memory_budget` bytes, and so do histograms.
 ///
 /// # Errors
-/// [`Recording`](crate::error::ErrorKind::Recording) for damage, and if a range is not a number.
+/// [`Recording`](crate::error::ErrorKind::Recording) for damage, if a range is not a number, and if elements
+/// are needed that were not counted; [`Usage`](crate::error::ErrorKind::Usage) if they were counted in too few
+/// bins.
 pub(super) fn from_blocks(
     log: &Log,
-    tensors: &[TensorEntry],
+    header: &Header,
     estimator: &Estimator,
     memory_budget: usize,
 ) -> Result<Vec<Option<Observation>>> {
+    let tensors = &header.tensors;
     let ranked = |min, max| Ranks { log, min, max, memory_budget }.ranges(tensors.len());
     let ranges = match *estimator {
         Estimator::MovingAverage(settings) => {
@@ -58,6 +62,7 @@ pub(super) fn from_blocks(
         }
         Estimator::Mean => means::means(log, tensors.len()),
         Estimator::MeanStd { sigmas } => means::means_and_deviations(log, tensors.len(), sigmas),
+        Estimator::OfElements(estimator) => elements::ranges(log, header, estimator, memory_budget),
     }?;
     checked(ranges, tensors)
 }

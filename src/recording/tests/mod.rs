@@ -2,6 +2,7 @@
 //! own.
 
 mod faults;
+mod histograms;
 mod merging;
 mod model;
 mod parts;

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::super::MemoryStorage;
 use super::support::*;
+use crate::histogram::{BinLimit, Histogram};
 use crate::observation::RecordObservations;
 use crate::stats::{Accumulator, Deviation, Estimator, Mean, Ranked};
 
@@ -79,10 +80,22 @@ impl Model {
                 Estimator::MeanStd { sigmas } => {
                     beside_mean(&minima, -sigmas).zip(beside_mean(&maxima, sigmas))
                 }
+                Estimator::OfElements(_) => unreachable!("elements are compared by themselves"),
             }?;
             Some((min.to_bits(), max.to_bits()))
         };
         (0..TENSORS).map(range).collect()
+    }
+
+    /// All elements of each tensor, if they are counted.
+    fn histograms(&self, limit: Option<BinLimit>) -> Option<Vec<Histogram>> {
+        let mut all = vec![Histogram::default(); TENSORS];
+        for record in &self.records {
+            for (own, added) in all.iter_mut().zip(&record.histograms) {
+                own.merge(added, limit?);
+            }
+        }
+        limit.map(|_| all)
     }
 }
 
@@ -102,9 +115,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_recording_holds_what_a_list_holds(steps in steps()) {
+    fn a_recording_holds_what_a_list_holds(steps in steps(), counts in any::<bool>()) {
+        let header = if counts { counting_header() } else { header() };
+        let limit = header.histograms;
         let mut storage = MemoryStorage::default();
-        let mut writer = create(&storage);
+        let mut writer = create_with(&storage, header);
         let mut model = Model::default();
         let mut committed = model.clone();
         for step in steps {
@@ -126,7 +141,8 @@ proptest! {
                     let Some(current) = model.current else { break };
                     let (seed, records, done) = &mut model.shards[current];
                     if done == records { break }
-                    let record = record(*seed, *done);
+                    let record =
+                        if counts { counted_record(*seed, *done) } else { record(*seed, *done) };
                     writer.push(&record).unwrap();
                     model.records.push(record);
                     *done += 1;
@@ -166,6 +182,7 @@ proptest! {
         writer.commit().unwrap();
         let reader = open(&storage).unwrap();
         reader.check().unwrap();
+        prop_assert_eq!(reader.histograms(0..TENSORS).unwrap(), model.histograms(limit));
         for estimator in &ESTIMATORS {
             let ranges = bits(&reader.ranges(estimator, 1000).unwrap());
             prop_assert_eq!(ranges, model.ranges(estimator));

@@ -6,9 +6,12 @@ use std::path::Path;
 use super::super::{Header, MemoryStorage, Reader, TensorEntry, Writer};
 use crate::arithmetic::Arithmetic;
 use crate::fingerprint::ModelFingerprint;
+use crate::histogram::{BinLimit, Histogram};
+use crate::kernel::Isa;
+use crate::kernel::histogram::Counter;
 use crate::observation::{Observation, RecordObservations};
 use crate::shard::{ShardIdentity, ShardInfo, sample_positions};
-use crate::stats::{Estimator, MovingAverageSettings};
+use crate::stats::{ElementEstimator, Estimator, MovingAverageSettings};
 use crate::tensor::DType;
 
 pub const SETTINGS: MovingAverageSettings = MovingAverageSettings { batch: 3, constant: 0.1 };
@@ -39,8 +42,26 @@ pub fn header() -> Header {
         model: ModelFingerprint { hash: [7; 32], byte_len: 1000 },
         tensors: (0..TENSORS).map(tensor).collect(),
         tool: "test".to_owned(),
+        histograms: None,
     }
 }
+
+/// For a recording with histograms.
+pub fn counting_header() -> Header {
+    Header { histograms: Some(BinLimit::new(256).unwrap()), ..header() }
+}
+
+/// Without histograms, and with them.
+pub fn headers() -> [Header; 2] {
+    [header(), counting_header()]
+}
+
+/// Modes that need histograms.
+pub const ELEMENT_ESTIMATORS: [ElementEstimator; 3] = [
+    ElementEstimator::Percentile { min: 0.5, max: 99.0 },
+    ElementEstimator::Kl { bits: 5 },
+    ElementEstimator::Mse { bits: 8 },
+];
 
 /// A shard whose content is `seed`, with some records.
 pub fn shard(seed: u8, records: u64) -> ShardInfo {
@@ -92,6 +113,34 @@ pub fn record(seed: u8, record: u64) -> RecordObservations {
     record
 }
 
+/// The same with the elements of each tensor: some for each observation, its extremes among them.
+pub fn counted_record(seed: u8, number: u64) -> RecordObservations {
+    let mut record = record(seed, number);
+    let mut counter = Counter::new(Isa::detect(), BinLimit::new(256).unwrap());
+    for (tensor, single) in record.single.iter().enumerate() {
+        let repeated = record.repeated.iter().filter(|it| it.0 as usize == tensor);
+        let single = Some(single).filter(|it| !it.is_empty());
+        let mut histogram = Histogram::default();
+        for &it in single.into_iter().chain(repeated.flat_map(|it| &it.1)) {
+            let between = |i: u8| it.min + (it.max - it.min) * f32::from(i) / 8.0;
+            let mut elements: Vec<f32> = (0..8).map(between).collect();
+            elements.push(it.max);
+            counter.count(&elements, Observation::scan(&elements), &mut histogram);
+        }
+        record.histograms.push(histogram);
+    }
+    record
+}
+
+/// Adds the next record of a shard.
+pub fn push(writer: &mut Writer, seed: u8, number: u64) -> crate::error::Result<()> {
+    if writer.header().histograms.is_some() {
+        writer.push(&counted_record(seed, number))
+    } else {
+        writer.push(&record(seed, number))
+    }
+}
+
 /// What is done to a writer.
 #[derive(Clone, Debug)]
 pub enum Op {
@@ -141,7 +190,7 @@ pub fn apply(writer: &mut Writer, ops: &[Op]) -> crate::error::Result<()> {
             Op::Push(records) => {
                 for _ in 0..records {
                     let (seed, next) = current(writer);
-                    writer.push(&record(seed, next))?;
+                    push(writer, seed, next)?;
                 }
             }
             Op::Skip(reason) => writer.skip(reason)?,
@@ -161,11 +210,17 @@ fn current(writer: &Writer) -> (u8, u64) {
 pub const NAME: &str = "memory.rmm";
 
 pub fn create(storage: &MemoryStorage) -> Writer {
-    Writer::create_in(Box::new(storage.clone()), Path::new(NAME), header(), SETTINGS).unwrap()
+    create_with(storage, header())
 }
 
+pub fn create_with(storage: &MemoryStorage, header: Header) -> Writer {
+    Writer::create_in(Box::new(storage.clone()), Path::new(NAME), header, SETTINGS).unwrap()
+}
+
+/// With the header that it has.
 pub fn resume(storage: &MemoryStorage) -> crate::error::Result<Option<Writer>> {
-    Writer::resume_in(Box::new(storage.clone()), Path::new(NAME), &header(), SETTINGS)
+    let header = if storage.live().get(8) == Some(&2) { counting_header() } else { header() };
+    Writer::resume_in(Box::new(storage.clone()), Path::new(NAME), &header, SETTINGS)
 }
 
 pub fn open(storage: &MemoryStorage) -> crate::error::Result<Reader> {
@@ -174,13 +229,20 @@ pub fn open(storage: &MemoryStorage) -> crate::error::Result<Reader> {
 
 /// The bits of a reader's ranges by all estimators.
 pub fn all_ranges(reader: &Reader) -> Vec<Vec<Option<(u32, u32)>>> {
-    let ranges = |estimator: &Estimator| bits(&reader.ranges(estimator, 1 << 20).unwrap());
-    ESTIMATORS.iter().map(ranges).collect()
+    let ranges = |estimator: Estimator| bits(&reader.ranges(&estimator, 1 << 20).unwrap());
+    estimators(reader.header()).map(ranges).collect()
 }
 
 /// The bits of a writer's ranges by all estimators.
 pub fn writer_ranges(writer: &mut Writer) -> Vec<Vec<Option<(u32, u32)>>> {
-    ESTIMATORS.iter().map(|estimator| bits(&writer.ranges(estimator).unwrap())).collect()
+    let estimators: Vec<Estimator> = estimators(writer.header()).collect();
+    estimators.iter().map(|estimator| bits(&writer.ranges(estimator).unwrap())).collect()
+}
+
+/// All estimators that a recording has the observations for.
+fn estimators(header: &Header) -> impl Iterator<Item = Estimator> + use<> {
+    let of_elements = header.histograms.map(|_| ELEMENT_ESTIMATORS.map(Estimator::OfElements));
+    ESTIMATORS.into_iter().chain(of_elements.into_iter().flatten())
 }
 
 pub fn bits(ranges: &[Option<Observation>]) -> Vec<Option<(u32, u32)>> {
@@ -194,5 +256,6 @@ pub fn everything(reader: &Reader) -> String {
     for block in reader.blocks() {
         writeln!(text, "{:?}", block.unwrap()).unwrap();
     }
-    text + &format!("{:?}", all_ranges(reader))
+    let histograms = reader.histograms(0..TENSORS).unwrap();
+    text + &format!("{histograms:?} {:?}", all_ranges(reader))
 }

@@ -5,11 +5,13 @@ use std::fs::File;
 use std::path::Path;
 
 use super::block::BlockBuilder;
-use super::codec::{CommitFrame, HeaderFrame};
+use super::codec::{CommitFrame, CountedHeaderFrame, HeaderFrame};
 use super::contents::Contents;
-use super::frame::{Kind, Log, trailer};
+use super::frame::{HISTOGRAM_VERSION, Kind, Log, VERSION, trailer};
+use super::histograms::HistogramBuilder;
 use super::{Commit, Header, RecordedShard, Storage, estimate, place};
 use crate::error::{Error, Result};
+use crate::histogram::Histogram;
 use crate::observation::{Observation, RecordObservations};
 use crate::shard::ShardIdentity;
 use crate::stats::{Accumulator, Estimator, MovingAverageSettings};
@@ -28,6 +30,8 @@ pub struct Writer {
     log: Log,
     header: Header,
     pending: BlockBuilder,
+    /// Elements of records since the last Histogram frame, if they are counted.
+    histograms: Option<HistogramBuilder>,
     state: Accumulator,
     shards: Vec<RecordedShard>,
     /// Every identity that a shard has or had before it grew, by its hash, and the shard's
@@ -116,15 +120,22 @@ impl Writer {
         settings: MovingAverageSettings,
     ) -> Result<Self> {
         settings.validate()?;
-        let mut log = Log::create(storage, name)?;
-        let content = HeaderFrame { header };
-        log.append(Kind::Header, &content, &[])?;
-        let HeaderFrame { header } = content;
+        let version = if header.histograms.is_some() { HISTOGRAM_VERSION } else { VERSION };
+        let mut log = Log::create(storage, name, version)?;
+        match header.histograms {
+            None => log.append(Kind::Header, &HeaderFrame { header: header.clone() }, &[])?,
+            Some(limit) => {
+                let content = CountedHeaderFrame { header: header.clone(), bins: limit.get() };
+                log.append(Kind::Header, &content, &[])?
+            }
+        };
         let tensors = header.tensors.len();
+        let histograms = header.histograms.map(|limit| HistogramBuilder::new(tensors, limit));
         let mut writer = Self {
             log,
             header,
             pending: BlockBuilder::new(tensors),
+            histograms,
             state: Accumulator::new(tensors, settings),
             shards: Vec::new(),
             known: HashMap::new(),
@@ -162,10 +173,12 @@ impl Writer {
         // From here on the file is changed.
         let recovered = log.cut(end)?;
         let tensors = recorded.tensors.len();
+        let histograms = recorded.histograms.map(|limit| HistogramBuilder::new(tensors, limit));
         let same = commit.state.settings() == settings;
         let state = if same { commit.state } else { estimate::replay(&log, tensors, settings)? };
         let mut writer = Self {
             log,
+            histograms,
             header: recorded,
             pending: BlockBuilder::new(tensors),
             state,
@@ -190,6 +203,7 @@ impl Writer {
         }
         writer.shards = shards;
         writer.limit = current.map_or(0, |shard| writer.limit_of(shard));
+        writer.begin_counting();
         Ok(Some(writer))
     }
 
@@ -240,6 +254,24 @@ impl Writer {
     /// table, or more records than the shard has; [`Io`](crate::error::ErrorKind::Io) if the
     /// recording cannot be written.
     pub fn push(&mut self, observations: &RecordObservations) -> Result<()> {
+        if self.histograms.is_some() && observations.histograms.len() != self.header.tensors.len() {
+            return Err(Error::internal("elements of a record were not counted"));
+        }
+        self.push_uncounted(observations)?;
+        self.add_histograms(1, &observations.histograms);
+        Ok(())
+    }
+
+    /// Adds the elements of so many of the records that were pushed without them.
+    pub(super) fn add_histograms(&mut self, observed: u64, counted: &[Histogram]) {
+        if let Some(histograms) = &mut self.histograms {
+            histograms.add(observed, counted);
+        }
+    }
+
+    /// Adds the next record of the current shard. Its elements, if elements are counted, have to be added
+    /// before another shard begins, and before a commit.
+    pub(super) fn push_uncounted(&mut self, observations: &RecordObservations) -> Result<()> {
         check_observations(observations, self.header.tensors.len())?;
         self.next_record()?;
         self.pending.push(observations);
@@ -294,6 +326,26 @@ impl Writer {
         Ok(())
     }
 
+    /// Writes the elements of the records since the last time.
+    fn write_histograms(&mut self) -> Result<()> {
+        self.write_block()?;
+        let end = self.previous_segment().map_or(0, |it| it.next_record);
+        let shard = self.current_shard().unwrap_or(0) as u32;
+        if let Some(histograms) = self.histograms.as_mut().filter(|it| it.observed() > 0) {
+            let (frame, body) = histograms.finish(shard, end);
+            self.append(Kind::Histogram, &frame, &body)?;
+        }
+        Ok(())
+    }
+
+    /// Says that the elements of the next record are the first of a Histogram frame.
+    fn begin_counting(&mut self) {
+        let next = self.previous_segment().map_or(0, |it| it.next_record);
+        if let Some(histograms) = &mut self.histograms {
+            histograms.start(next);
+        }
+    }
+
     /// Makes everything so far durable. Costs two syncs of the file: only when the blocks are
     /// durable is it written that they are.
     ///
@@ -302,7 +354,7 @@ impl Writer {
     pub fn commit(&mut self) -> Result<Commit> {
         self.check_usable()?;
         if self.uncommitted {
-            self.write_block()?;
+            self.write_histograms()?;
             self.sync()?;
             let frame = CommitFrame {
                 previous: self.last_commit,
@@ -318,6 +370,7 @@ impl Writer {
             self.last_commit = Some(offset);
             self.committed = self.records;
             self.uncommitted = false;
+            self.begin_counting();
         }
         Ok(Commit { records: self.records, byte_len: self.log.end() })
     }
@@ -338,9 +391,8 @@ impl Writer {
             }
             Estimator::MinMax => estimate::from_state(&self.state, false, tensors),
             _ => {
-                self.write_block()?;
-                let tensors = &self.header.tensors;
-                estimate::from_blocks(&self.log, tensors, estimator, MEMORY_BUDGET)
+                self.write_histograms()?;
+                estimate::from_blocks(&self.log, &self.header, estimator, MEMORY_BUDGET)
             }
         }
     }

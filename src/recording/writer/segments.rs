@@ -106,7 +106,7 @@ impl Writer {
 
     /// Writes a Shard frame. Records that wait belong to the shard before.
     fn start_segment(&mut self, shard: usize, first_record: u64, info: &ShardInfo) -> Result<()> {
-        self.write_block()?;
+        self.write_histograms()?;
         let frame = ShardFrame {
             shard: u32::try_from(shard).map_err(|_| Error::recording("too many shards"))?,
             first_record,
@@ -116,6 +116,9 @@ impl Writer {
         let offset = self.append(Kind::Shard, &frame, &[])?;
         self.segment = Some((offset, shard));
         self.uncommitted = true;
+        if let Some(histograms) = &mut self.histograms {
+            histograms.start(first_record);
+        }
         Ok(())
     }
 

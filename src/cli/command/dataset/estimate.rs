@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::circle::ModelFile;
 use crate::dataset::{self, BadRecords, OpenOptions, Record, RecordSource};
 use crate::error::Result;
+use crate::histogram::{BinLimit, Histogram};
 use crate::interpreter::{Interpreter, Plan, PlanOptions};
 use crate::observation::{Observation, RecordObservations};
 use crate::pipeline::{self, BadRecord, Cancel, Event, Job, Observer, Options, Sink};
@@ -70,7 +71,11 @@ pub(super) fn estimate(
     printer: &Printer,
     interrupt: &Cancel,
 ) -> Result<(Estimate, Vec<String>)> {
-    let options = PlanOptions { input_shapes: by_name(&args.input_shape), ..PlanOptions::new() };
+    let options = PlanOptions {
+        input_shapes: by_name(&args.input_shape),
+        histograms: args.histogram,
+        ..PlanOptions::new()
+    };
     let model = ModelFile::open(&args.input_model)?;
     let plan = Arc::new(Plan::new(&model.graph()?, &options)?);
     let inputs = pipeline::input_specs(plan.inputs());
@@ -93,7 +98,8 @@ pub(super) fn estimate(
     let enough = Cancel::new();
     let (start, mut done, mut last) = (Instant::now(), 0_u64, Duration::ZERO);
     let mut unusable = Vec::new();
-    pipeline::run(job, &mut Nowhere, &enough, &mut |event| {
+    let mut counted = Counting::new(&plan, args.histogram);
+    pipeline::run(job, &mut counted, &enough, &mut |event| {
         match event {
             Event::Recorded => done += 1,
             Event::Skipped { reason, .. } => {
@@ -116,7 +122,9 @@ pub(super) fn estimate(
         measured_records: done,
         records_per_second: rate,
         seconds,
-        recording_bytes: header_bytes(&plan) + recording_bytes(tensors, records, seconds),
+        recording_bytes: header_bytes(&plan)
+            + recording_bytes(tensors, records, seconds)
+            + counted.histogram_bytes(records, seconds),
         memory_bytes: memory_bytes(&plan, &Record::for_inputs(&inputs)?, threads),
     };
     Ok((estimate, unusable))
@@ -141,8 +149,12 @@ fn recording_bytes(tensors: usize, records: u64, seconds: f64) -> u64 {
 fn memory_bytes(plan: &Plan, record: &Record, threads: usize) -> u64 {
     let inputs: usize = record.inputs.iter().map(crate::tensor::AlignedBuffer::len).sum();
     let slot = inputs + plan.observed().len() * size_of::<Observation>();
-    let worker = plan.interpreter_bytes() + 3 * plan.group().max(1) * slot;
-    BASE_BYTES + (plan.shared_bytes() + threads * worker) as u64
+    let group = plan.group().max(1);
+    let worker = plan.interpreter_bytes() + 3 * group * slot;
+    // Those of the interpreters, of records in flight, and of the writer.
+    let in_flight = pipeline::histograms_in_flight(plan.histogram_bytes(), threads, group);
+    let histograms = (threads * group + in_flight + 1) * plan.histogram_bytes();
+    BASE_BYTES + (plan.shared_bytes() + threads * worker + histograms) as u64
 }
 
 /// Marks records that cannot be read, which is known before.
@@ -165,10 +177,36 @@ impl RecordSource for Reading {
     }
 }
 
-/// Takes observations and keeps nothing.
-struct Nowhere;
+/// Keeps nothing but the elements, to see how long their histograms are.
+struct Counting {
+    limit: Option<BinLimit>,
+    records: u64,
+    /// One a tensor.
+    histograms: Vec<Histogram>,
+}
 
-impl Sink for Nowhere {
+impl Counting {
+    fn new(plan: &Plan, limit: Option<BinLimit>) -> Self {
+        let histograms = vec![Histogram::default(); plan.observed().len()];
+        Self { limit, records: 0, histograms }
+    }
+
+    /// Length of all Histogram frames of a recording of so many records, with a commit every so often.
+    fn histogram_bytes(&self, records: u64, seconds: f64) -> u64 {
+        if self.limit.is_none() || self.records == 0 {
+            return 0;
+        }
+        let commits = (seconds / COMMIT_SECONDS).ceil().max(1.0);
+        let scale = records as f64 / commits / self.records as f64;
+        // Seven bits of a count are in a byte.
+        let bytes =
+            |&count: &u64| (count as f64 * scale).max(1.0).log2().div_euclid(7.0) as u64 + 1;
+        let tensor = |it: &Histogram| 40 + it.counts().iter().map(bytes).sum::<u64>();
+        commits as u64 * self.histograms.iter().map(tensor).sum::<u64>()
+    }
+}
+
+impl Sink for Counting {
     fn shards(&self) -> &[RecordedShard] {
         &[]
     }
@@ -185,7 +223,13 @@ impl Sink for Nowhere {
         Ok(())
     }
 
-    fn push(&mut self, _: &RecordObservations) -> Result<()> {
+    fn push(&mut self, observed: &RecordObservations) -> Result<()> {
+        self.records += 1;
+        if let Some(limit) = self.limit {
+            for (own, added) in self.histograms.iter_mut().zip(&observed.histograms) {
+                own.merge(added, limit);
+            }
+        }
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::arithmetic::Arithmetic;
 use crate::circle::Number;
 use crate::error::Result;
+use crate::histogram::BinLimit;
 use crate::recording::{MEMORY_BUDGET, Reader};
 use crate::report::{SettingsFacts, ShardFacts, unobserved_reason};
 use crate::stats::Estimator;
@@ -24,6 +25,9 @@ pub(super) struct RecordingListing {
     model: ModelListing,
     tool: String,
     arithmetic: Arithmetic,
+    /// Most bins of a histogram, if elements are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    histogram_bins: Option<u32>,
     records: u64,
     /// What it keeps up to date, whatever the mode asked for.
     moving_average: SettingsFacts,
@@ -82,6 +86,7 @@ impl RecordingListing {
             },
             tool: header.tool.clone(),
             arithmetic: header.arithmetic,
+            histogram_bins: header.histograms.map(BinLimit::get),
             records: reader.records(),
             moving_average: reader.settings().into(),
             skipped: reader
@@ -128,6 +133,9 @@ impl RecordingListing {
         writeln!(out, "model          BLAKE3 {}, {}", model.blake3, HumanBytes(model.byte_len))?;
         writeln!(out, "made by        {}", self.tool)?;
         writeln!(out, "arithmetic     {}", self.arithmetic)?;
+        if let Some(bins) = self.histogram_bins {
+            writeln!(out, "histograms     {bins} bins")?;
+        }
         let average = &self.moving_average;
         writeln!(out, "moving average batch {}, constant {}", average.batch, average.constant)?;
         writeln!(out, "records        {}", HumanCount(self.records))?;
