@@ -200,6 +200,20 @@ fn images_that_cannot_be_decoded() {
     assert_eq!(file.dataset("value/0").unwrap().shape(), [3, 1, 24, 24, 3]);
 }
 
+/// Lines as they are, but for sizes of whole datasets: those of HDF5 files depend on the library that wrote
+/// them.
+fn without_file_sizes(said: &str) -> String {
+    let mut lines = String::new();
+    for line in said.lines() {
+        match line.rsplit_once(", ") {
+            Some((rest, size)) if size.ends_with(" KiB") => writeln!(lines, "{rest}, SIZE KiB"),
+            _ => writeln!(lines, "{line}"),
+        }
+        .unwrap();
+    }
+    lines
+}
+
 #[test]
 fn info_says_what_a_dataset_contains() {
     let folder = Folder::new();
@@ -233,7 +247,7 @@ fn info_says_what_a_dataset_contains() {
         writeln!(said, "$ record-minmax dataset info {line}\n{}{}", run.stdout, run.stderr)
             .unwrap();
     }
-    insta::assert_snapshot!(said);
+    insta::assert_snapshot!(without_file_sizes(&said));
     let json = folder.run("dataset info shards --json --values").succeeds().stdout;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["records"], 6);
@@ -264,7 +278,7 @@ fn check_lists_all_problems() {
         let run = folder.run(&format!("{CHECK} {line} --estimate-for 0s")).exits_with(code);
         writeln!(said, "$ record-minmax {CHECK} {line}\n{}{}", run.stdout, run.stderr).unwrap();
     }
-    insta::assert_snapshot!(said);
+    insta::assert_snapshot!(without_file_sizes(&said));
     let raw = format!("{CHECK} --input-data raw --input-data-format directory --json");
     let stdout = folder.run(&format!("{raw} --estimate-for 0s")).exits_with(1).stdout;
     let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();
