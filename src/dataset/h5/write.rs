@@ -92,7 +92,11 @@ impl H5Writer {
         let writers: Vec<InputWriter> = writers.collect();
         let failed = |error: hdf5::Error| io_error(path, &error);
         let pending = Pending::create(path)?;
-        let file = File::create(pending.path()).map_err(failed)?;
+        // Without times, the same records make the same file: HDF5 2 would store some.
+        let file = File::with_options()
+            .with_fcpl(|properties| properties.obj_track_times(false))
+            .create(pending.path())
+            .map_err(failed)?;
         let value = create_group(&file, "value").map_err(failed)?;
         if raw {
             mark_raw(&value).map_err(failed)?;
