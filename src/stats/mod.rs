@@ -35,6 +35,7 @@ pub use ranked::{Ranked, RankedStream};
 
 use serde::{Deserialize, Serialize};
 
+use self::percentile::check_percentiles;
 use crate::error::{Error, Result};
 
 /// Settings of the moving average.
@@ -111,21 +112,7 @@ impl Estimator {
     pub fn validate(&self) -> Result<()> {
         match *self {
             Self::MovingAverage(settings) => settings.validate(),
-            Self::Percentile { min, max } => {
-                for (name, value) in [("minimum", min), ("maximum", max)] {
-                    if !(0.0..=100.0).contains(&value) {
-                        return Err(Error::usage(format!(
-                            "the percentile of the {name} is {value}, not in 0 to 100"
-                        )));
-                    }
-                }
-                if min > max {
-                    return Err(Error::usage(format!(
-                        "the percentile of the minimum, {min}, is above that of the maximum, {max}"
-                    )));
-                }
-                Ok(())
-            }
+            Self::Percentile { min, max } => check_percentiles(min, max),
             Self::OfElements(estimator) => estimator.validate(),
             Self::TrimmedMean { trim } if !(0.0..0.5).contains(&trim) => Err(Error::usage(format!(
                 "the share that a trimmed mean cuts from each end is {trim}, not in 0 to less than 0.5"

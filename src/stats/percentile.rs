@@ -1,5 +1,33 @@
 //! Percentiles of a tensor's minima or maxima, to the rounding step of the definition.
 
+use std::fmt::Display;
+
+use crate::error::{Error, Result};
+
+/// Checks the percentiles that become a range's minimum and maximum.
+///
+/// # Errors
+/// [`Usage`](crate::error::ErrorKind::Usage), naming the value.
+pub(super) fn check_percentiles<T>(min: T, max: T) -> Result<()>
+where
+    T: Copy + Display + From<f32> + PartialOrd,
+{
+    let all = T::from(0.0)..=T::from(100.0);
+    for (name, value) in [("minimum", min), ("maximum", max)] {
+        if !all.contains(&value) {
+            return Err(Error::usage(format!(
+                "the percentile of the {name} is {value}, not in 0 to 100"
+            )));
+        }
+    }
+    if min > max {
+        return Err(Error::usage(format!(
+            "the percentile of the minimum, {min}, is above that of the maximum, {max}"
+        )));
+    }
+    Ok(())
+}
+
 /// Where in the sorted values a percentile lies: `v[lower] + fraction * (v[lower + 1] - v[lower])`.
 ///
 /// With `n` values and the percentile `p`:

@@ -2,10 +2,10 @@
 
 use super::super::frame::Log;
 use super::super::{Header, histograms};
-use super::replay;
+use super::replay_extremes;
 use crate::error::{Error, Result};
 use crate::observation::Observation;
-use crate::stats::{ElementEstimator, MovingAverageSettings};
+use crate::stats::ElementEstimator;
 
 /// The range of each tensor; `None` for one that was never observed.
 pub(super) fn ranges(
@@ -22,8 +22,7 @@ pub(super) fn ranges(
     })?;
     estimator.check_bins(limit).map_err(named)?;
     let tensors = header.tensors.len();
-    let settings = MovingAverageSettings { batch: u32::MAX, constant: 0.0 };
-    let extremes = replay(log, tensors, settings)?;
+    let extremes = replay_extremes(log, tensors)?;
     let group = (memory_budget / (limit.get() as usize * size_of::<u64>())).max(1);
     let mut ranges = Vec::with_capacity(tensors);
     while ranges.len() < tensors {

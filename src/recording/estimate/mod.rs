@@ -51,8 +51,7 @@ pub(super) fn from_blocks(
             return from_state(&replay(log, tensors.len(), settings)?, true, tensors);
         }
         Estimator::MinMax => {
-            let settings = MovingAverageSettings { batch: u32::MAX, constant: 0.0 };
-            return from_state(&replay(log, tensors.len(), settings)?, false, tensors);
+            return from_state(&replay_extremes(log, tensors.len())?, false, tensors);
         }
         Estimator::Percentile { min, max } => {
             ranked(Ranked::Percentile(min), Ranked::Percentile(max))
@@ -78,6 +77,11 @@ pub(super) fn replay(
         state.observe_column(tensor, min, max);
     })?;
     Ok(state)
+}
+
+/// The state for extremes alone: with the longest batches, moving averages are least work.
+fn replay_extremes(log: &Log, tensors: usize) -> Result<Accumulator> {
+    replay(log, tensors, MovingAverageSettings { batch: u32::MAX, constant: 0.0 })
 }
 
 /// Takes a tensor's position and some of its minima and maxima.

@@ -17,6 +17,7 @@ mod tests;
 
 use std::ops::RangeInclusive;
 
+use super::percentile::check_percentiles;
 use crate::error::{Error, Result};
 use crate::histogram::{BinLimit, Histogram};
 use crate::observation::Observation;
@@ -63,21 +64,7 @@ impl ElementEstimator {
     /// [`Usage`](crate::error::ErrorKind::Usage), naming the value.
     pub fn validate(self) -> Result<()> {
         match self {
-            Self::Percentile { min, max } => {
-                for (name, value) in [("minimum", min), ("maximum", max)] {
-                    if !(0.0..=100.0).contains(&value) {
-                        return Err(Error::usage(format!(
-                            "the percentile of the {name} is {value}, not in 0 to 100"
-                        )));
-                    }
-                }
-                if min > max {
-                    return Err(Error::usage(format!(
-                        "the percentile of the minimum, {min}, is above that of the maximum, {max}"
-                    )));
-                }
-                Ok(())
-            }
+            Self::Percentile { min, max } => check_percentiles(min, max),
             Self::Kl { bits } | Self::Mse { bits } if BITS.contains(&bits) => Ok(()),
             Self::Kl { bits } | Self::Mse { bits } => {
                 let (least, most) = (BITS.start(), BITS.end());
