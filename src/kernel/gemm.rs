@@ -545,6 +545,7 @@ impl Product<'_> {
         let panel_width = tile_vectors * LANES;
         let k = layout.k();
         let tiles = self.rows.len().div_ceil(tile_rows);
+        let rows_ahead = self.rows_ahead();
         for column in (0..n).step_by(panel_width) {
             let used = (n - column).min(panel_width);
             let panel = panels[column * k..].as_ptr();
@@ -552,7 +553,7 @@ impl Product<'_> {
                 Some(next @ [_, ..]) => &next[..next.len().min(panel_width * k)],
                 _ => self.next,
             };
-            let next = match self.rows_ahead() {
+            let next = match rows_ahead {
                 // The first panel meets rows that are not yet in the cache.
                 Some(rows) if column == 0 => Next::shares(rows, tile_rows * k, k),
                 // A single tile reads its own panel as fast as it comes.
