@@ -107,6 +107,7 @@ fn products(isa: Isa, limit: f64) {
                 &packed,
                 Rows {
                     images: &[&input],
+                    edges: &[],
                     lines: (1, m),
                     row_bytes,
                     offsets: |(_, row): (usize, usize), offsets: &mut [usize]| {

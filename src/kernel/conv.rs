@@ -2,13 +2,14 @@
 //! reads its input in place.
 //!
 //! A left row of the product is one output position. Its segments are the filter taps, each a run of
-//! input channels; taps that lie side by side in memory are one segment. Images with few channels
-//! are first copied between horizontal borders of zeros, so that a whole filter row is one segment.
+//! input channels; taps that lie side by side in memory are one segment. In images with few channels
+//! that is a whole filter row; what those windows read that reach into the horizontal padding is copied
+//! first, with zeros beside it.
 
 use std::sync::Arc;
 
 use super::gemm::{
-    After, Clamp, PackedWeights, Rows, Target, WeightLayout, ZEROS, after_part, multiply,
+    After, Clamp, EDGES, PackedWeights, Rows, Target, WeightLayout, ZEROS, after_part, multiply,
 };
 use super::isa::Isa;
 use super::window::{Axis, Ring, Window};
@@ -16,7 +17,7 @@ use crate::arithmetic::Arithmetic;
 use crate::observation::Observation;
 use crate::tensor::AlignedBuffer;
 
-/// Below this many channels an image is copied between zeros rather than read tap by tap.
+/// Below this many channels an image is read by whole filter rows, not tap by tap.
 const FEW_CHANNELS: usize = 16;
 
 /// What a convolution's memory depends on: everything but its weights.
@@ -52,14 +53,13 @@ pub struct Input<'a> {
     pub ring: Ring,
 }
 
-/// The same for products: images of `width` columns, after `before` columns of padding that are not
-/// there.
+/// The same for products.
 #[derive(Clone, Copy)]
 struct Lines<'a> {
     images: &'a [&'a [f32]],
+    /// See [`Geometry::copy_edges`].
+    edges: &'a [f32],
     geometry: Geometry,
-    width: usize,
-    before: usize,
     ring: Ring,
 }
 
@@ -70,9 +70,8 @@ enum Layout {
     Taps,
     /// A segment is one filter row; no output position needs horizontal padding.
     Rows,
-    /// A segment is one filter row of an image copied between this many zero columns before and in
-    /// all.
-    BorderedRows { width: usize },
+    /// A segment is one filter row; where a position needs horizontal padding it is that of a copy.
+    EdgedRows,
 }
 
 impl Geometry {
@@ -102,8 +101,7 @@ impl Geometry {
         } else if x.interior() == (0..x.output) {
             Layout::Rows
         } else if channels < FEW_CHANNELS {
-            let reach = (x.output - 1) * x.stride + x.taps;
-            Layout::BorderedRows { width: reach.max(x.before + x.input) }
+            Layout::EdgedRows
         } else {
             Layout::Taps
         };
@@ -117,7 +115,7 @@ impl Geometry {
         let lines = self.depth.taps * y.taps;
         let (segments, segment_len) = match self.layout {
             Layout::Taps => (lines * x.taps, self.channels / self.groups),
-            Layout::Rows | Layout::BorderedRows { .. } => (lines, x.taps * self.channels),
+            Layout::Rows | Layout::EdgedRows => (lines, x.taps * self.channels),
         };
         WeightLayout {
             n: self.output_channels / self.groups,
@@ -145,27 +143,49 @@ impl Geometry {
         new * self.channels * size_of::<f32>()
     }
 
-    fn bordered_len(&self) -> usize {
-        match self.layout {
-            Layout::BorderedRows { width } => {
-                let lines = self.depth.input * self.window.y.input;
-                let bytes = lines * width * self.channels * size_of::<f32>();
-                bytes.next_multiple_of(64)
-            }
-            Layout::Taps | Layout::Rows => 0,
-        }
+    /// Output columns that need horizontal padding.
+    fn edge_columns(&self) -> impl Iterator<Item = usize> {
+        let (x, interior) = (self.window.x, self.window.x.interior());
+        (0..interior.start).chain(interior.end..x.output)
     }
 
-    fn copy_between_zeros(&self, input: &[f32], ring: Ring, width: usize, to: &mut [f32]) {
-        let x = self.window.x;
-        let (row, before) = (x.input * self.channels, x.before * self.channels);
-        let (to, lines) = (to.chunks_exact_mut(width * self.channels), self.window.y.input);
-        for (line, to) in to.enumerate().take(self.depth.input * lines) {
-            let (plane, iy) = (line / lines, line % lines);
-            let from = &input[(plane * ring.places + ring.place(iy)) * row..][..row];
-            to[..before].fill(0.0);
-            to[before..before + row].copy_from_slice(from);
-            to[before + row..].fill(0.0);
+    /// Floats that a filter row reads.
+    fn filter_row(&self) -> usize {
+        self.window.x.taps * self.channels
+    }
+
+    /// Where in [copies](Self::copy_edges) the filter row is that is read at a line of the input for output
+    /// column `ox`, which needs padding.
+    fn edge(&self, ox: usize, line: usize) -> usize {
+        let interior = self.window.x.interior();
+        let column = if ox < interior.start { ox } else { ox - interior.len() };
+        (column * self.depth.input * self.window.y.input + line) * self.filter_row()
+    }
+
+    fn edges_len(&self) -> usize {
+        if self.layout != Layout::EdgedRows {
+            return 0;
+        }
+        let lines = self.depth.input * self.window.y.input;
+        let rows = self.edge_columns().count() * lines;
+        (rows * self.filter_row() * size_of::<f32>()).next_multiple_of(64)
+    }
+
+    /// Copies what windows read that need horizontal padding: for each of their columns, a filter row at
+    /// every line of the input, with zeros for the padding.
+    fn copy_edges(&self, input: &[f32], ring: Ring, to: &mut [f32]) {
+        let (x, lines) = (self.window.x, self.window.y.input);
+        let mut to = to.chunks_exact_mut(self.filter_row());
+        for ox in self.edge_columns() {
+            let taps = x.valid_taps(ox);
+            let (first, len) = (taps.start * self.channels, taps.len() * self.channels);
+            let ix = (ox * x.stride + taps.start).saturating_sub(x.before);
+            for (line, to) in (0..self.depth.input * lines).zip(&mut to) {
+                let place = line / lines * ring.places + ring.place(line % lines);
+                to.fill(0.0);
+                to[first..first + len]
+                    .copy_from_slice(&input[(place * x.input + ix) * self.channels..][..len]);
+            }
         }
     }
 
@@ -182,16 +202,16 @@ impl Geometry {
     /// Bytes of results that [`Convolution::run`] needs at least when something follows, for `images`
     /// images; `None` if that is all of them.
     pub fn block_len(&self, isa: Isa, images: usize) -> Option<usize> {
-        let is_bordered = matches!(self.layout, Layout::BorderedRows { .. });
+        let has_edges = self.layout == Layout::EdgedRows;
         let block = || self.weight_layout().block_len(isa, images * self.rows(), self.row_bytes());
-        (self.groups == 1 && !is_bordered).then(block)
+        (self.groups == 1 && !has_edges).then(block)
     }
 
     /// Bytes of scratch memory that [`Convolution::run`] needs for `images` images with weights packed
     /// for `isa`.
     pub fn scratch_len(&self, isa: Isa, images: usize) -> usize {
         let rows = images * self.rows();
-        self.bordered_len() + self.weight_layout().scratch_len(isa, rows, self.row_bytes())
+        self.edges_len() + self.weight_layout().scratch_len(isa, rows, self.row_bytes())
     }
 }
 
@@ -261,30 +281,29 @@ impl Convolution {
         let output_len = geometry.rows() * output_channels;
         assert!(ring.places >= y.input, "places for all rows");
         assert!(images.iter().all(|image| image.len() == input_len), "input lengths");
-        let is_block = after.is_some() && !matches!(layout, Layout::BorderedRows { .. });
+        let is_block = after.is_some() && layout != Layout::EdgedRows;
         assert!(is_block || output.len() == images.len() * output_len, "output length");
         assert_eq!(observed.len(), images.len(), "one observation an image");
-        let (bordered, pointers) = scratch.split_at_mut(geometry.bordered_len());
-        let Layout::BorderedRows { width } = layout else {
-            let lines = Lines { images, geometry, width: x.input, before: x.before, ring };
+        let (edges, pointers) = scratch.split_at_mut(geometry.edges_len());
+        if layout != Layout::EdgedRows {
+            let lines = Lines { images, edges: &[], geometry, ring };
             return self.multiply(lines, clamp, output, observed, after, pointers);
-        };
-        let bordered: &mut [f32] = bytemuck::cast_slice_mut(bordered);
-        for (i, image) in images.iter().enumerate() {
-            geometry.copy_between_zeros(image, ring, width, bordered);
+        }
+        let edges: &mut [f32] = bytemuck::cast_slice_mut(edges);
+        for (i, &image) in images.iter().enumerate() {
+            geometry.copy_edges(image, ring, edges);
             let output = &mut output[i * output_len..][..output_len];
             let observed = &mut observed[i..=i];
             let mut part = after_part(&mut after, i * output_len);
             let after = part.as_mut().map(|part| part as After<'_>);
-            let ring = Ring::whole(y.input);
-            let lines = Lines { images: &[bordered], geometry, width, before: 0, ring };
+            let lines = Lines { images: &[image], edges, geometry, ring };
             self.multiply(lines, clamp, output, observed, after, pointers);
         }
     }
 
     fn multiply(
         &self,
-        Lines { images, geometry, width, before, ring }: Lines<'_>,
+        Lines { images, edges, geometry, ring }: Lines<'_>,
         clamp: Clamp,
         output: &mut [f32],
         observed: &mut [Observation],
@@ -295,14 +314,15 @@ impl Convolution {
             geometry;
         let group_channels = channels / geometry.groups;
         // Rows that need no horizontal padding lie evenly.
-        let even = if layout == Layout::Taps { x.interior() } else { 0..x.output };
+        let even = x.interior();
         for (group, weights) in self.groups.iter().enumerate() {
             let channel = group * group_channels;
             let offsets = |(line, ox): (usize, usize), offsets: &mut [usize]| {
                 let (oz, oy) = (line / y.output, line % y.output);
+                let source = |tz, ty| Some((depth.source(oz, tz)?, y.source(oy, ty)?));
                 let row = |tz, ty| {
-                    let plane = depth.source(oz, tz)? * ring.places;
-                    Some((plane + ring.place(y.source(oy, ty)?)) * width)
+                    let (iz, iy) = source(tz, ty)?;
+                    Some((iz * ring.places + ring.place(iy)) * x.input)
                 };
                 let per_plane = offsets.len() / depth.taps;
                 for (tz, offsets) in offsets.chunks_exact_mut(per_plane).enumerate() {
@@ -315,10 +335,16 @@ impl Convolution {
                                     .map_or(ZEROS, |(row, ix)| (row + ix) * channels + channel);
                             }
                         }
-                    } else {
-                        let ix = ox * x.stride - before;
+                    } else if even.contains(&ox) {
+                        let ix = ox * x.stride - x.before;
                         for (ty, offset) in offsets.iter_mut().enumerate() {
                             *offset = row(tz, ty).map_or(ZEROS, |row| (row + ix) * channels);
+                        }
+                    } else {
+                        for (ty, offset) in offsets.iter_mut().enumerate() {
+                            *offset = source(tz, ty).map_or(ZEROS, |(iz, iy)| {
+                                EDGES + geometry.edge(ox, iz * y.input + iy)
+                            });
                         }
                     }
                 }
@@ -331,7 +357,8 @@ impl Convolution {
             };
             let lines = (depth.output * y.output, x.output);
             let row_bytes = geometry.row_bytes();
-            let rows = Rows { images, lines, row_bytes, offsets, step: x.stride * channels };
+            let step = x.stride * channels;
+            let rows = Rows { images, edges, lines, row_bytes, offsets, step };
             multiply(weights, rows, clamp, target, observed, after.take(), pointers);
         }
     }

@@ -10,6 +10,7 @@
 //! Summing by blocks keeps the rounding error of long sums down (Higham, "The Accuracy of Floating
 //! Point Summation", 1993).
 
+use std::array;
 use std::ops::Range;
 
 use smallvec::SmallVec;
@@ -31,6 +32,9 @@ pub const SUM_BLOCK: usize = 320;
 
 /// A row offset that stands for a segment of zeros.
 pub const ZEROS: usize = usize::MAX;
+
+/// Added to an offset in [`Rows::edges`].
+pub const EDGES: usize = 1 << (usize::BITS - 1);
 
 /// Lower and upper bound of a fused activation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -293,12 +297,14 @@ pub struct Target<'a> {
 pub struct Rows<'a, F> {
     /// What the segments lie in.
     pub images: &'a [&'a [f32]],
+    /// What further segments lie in.
+    pub edges: &'a [f32],
     /// Number of rows of an image: so many lines, each of so many.
     pub lines: (usize, usize),
     /// How many bytes a further row brings into the cache: a hint for blocking.
     pub row_bytes: usize,
     /// `offsets((y, x), segments)` stores where each segment of row `x` of line `y` starts, or
-    /// [`ZEROS`], and returns for how many rows of the line, this one included, [`step`](Self::step)
+    /// [`ZEROS`], or [`EDGES`] and an offset in the edges, and returns for how many rows of the line, this one included, [`step`](Self::step)
     /// holds; more than there are is the line's end.
     pub offsets: F,
     /// By how much every offset but [`ZEROS`] grows from one row of a line to the next; only the first
@@ -316,7 +322,8 @@ pub fn matrix_rows<'a>(
         offsets[0] = row * k;
         usize::MAX
     };
-    Rows { images, lines: (1, rows), row_bytes: k * size_of::<f32>(), offsets, step: k }
+    let row_bytes = k * size_of::<f32>();
+    Rows { images, edges: &[], lines: (1, rows), row_bytes, offsets, step: k }
 }
 
 impl<F> Rows<'_, F> {
@@ -327,6 +334,11 @@ impl<F> Rows<'_, F> {
 
     fn total(&self) -> usize {
         self.images.len() * self.count()
+    }
+
+    /// What an offset that is not [`ZEROS`] counts in, and from where.
+    fn source(&self, image: usize, offset: usize) -> (&[f32], usize) {
+        if offset >= EDGES { (self.edges, offset - EDGES) } else { (self.images[image], offset) }
     }
 }
 
@@ -453,40 +465,37 @@ fn fill_pointers<F: Fn((usize, usize), &mut [usize]) -> usize>(
     let (mut tile, mut filled, mut tile_rows) = (pointers, 0, full_tile.min(block.len()));
     let mut left = block.len();
     while left > 0 {
-        let input = rows.images[image];
         // Rows that lie evenly are asked for and checked together: for short rows this is a good part
         // of the work.
         let count = (rows.offsets)((y, x), offsets).clamp(1, width - x).min(left);
         let step = rows.step;
         for &offset in offsets.iter().filter(|offset| **offset != ZEROS) {
+            let (input, offset) = rows.source(image, offset);
             let last = step.saturating_mul(count - 1).saturating_add(offset);
             assert!(last <= input.len() && len <= input.len() - last, "segments inside the image");
         }
-        let has_zeros = offsets.contains(&ZEROS);
         let mut done = 0;
         while done < count {
             let some = (tile_rows - filled).min(count - done);
             // SAFETY: the scratch memory has room for the block's rows, whole tiles, times segments;
             // all rows that are counted are inside the image, as was just checked.
             unsafe {
-                if some == full_tile && done >= full_tile && !has_zeros {
-                    // Behind a whole tile of the same rows: all its pointers, further on.
-                    let len = segments * full_tile;
-                    let from = std::slice::from_raw_parts(tile.sub(len), len);
-                    let to = std::slice::from_raw_parts_mut(tile, len);
-                    for (to, from) in to.iter_mut().zip(from) {
-                        *to = from.add(full_tile * step);
-                    }
-                } else {
-                    for (segment, &offset) in offsets.iter().enumerate() {
-                        let to = tile.add(segment * tile_rows + filled);
-                        let (first, step) = if offset == ZEROS {
-                            (zeros.as_ptr(), 0)
-                        } else {
-                            (input.as_ptr().add(offset + done * step), step)
-                        };
-                        for i in 0..some {
-                            to.add(i).write(first.add(i * step));
+                for (segment, &offset) in offsets.iter().enumerate() {
+                    let to = tile.add(segment * tile_rows + filled);
+                    let (first, step) = if offset == ZEROS {
+                        (zeros.as_ptr(), 0)
+                    } else {
+                        let (input, offset) = rows.source(image, offset);
+                        (input.as_ptr().add(offset + done * step), step)
+                    };
+                    match some {
+                        7 => write_rows::<7>(to, first, step),
+                        6 => write_rows::<6>(to, first, step),
+                        4 => write_rows::<4>(to, first, step),
+                        _ => {
+                            for i in 0..some {
+                                to.add(i).write(first.add(i * step));
+                            }
                         }
                     }
                 }
@@ -505,6 +514,16 @@ fn fill_pointers<F: Fn((usize, usize), &mut [usize]) -> usize>(
             (y, image) = (0, image + 1);
         }
     }
+}
+
+/// Writes the pointers of so many rows, a step apart: those of a tile, without a loop.
+///
+/// # Safety
+/// `to` must be writable for them, and all must be inside what `first` points into.
+#[inline(always)]
+unsafe fn write_rows<const ROWS: usize>(to: *mut *const f32, first: *const f32, step: usize) {
+    // SAFETY: as for this function.
+    unsafe { to.cast::<[*const f32; ROWS]>().write(array::from_fn(|i| first.add(i * step))) };
 }
 
 /// A block of rows against all columns.

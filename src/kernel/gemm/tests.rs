@@ -81,6 +81,7 @@ impl Case {
             &packed,
             Rows {
                 images: &[&input],
+                edges: &[],
                 lines: (1, m),
                 row_bytes,
                 offsets: |(_, row): (usize, usize), offsets: &mut [usize]| {
@@ -205,7 +206,7 @@ fn images_together_are_as_images_alone() {
                     offsets[0] = (y * lines.1 + x) * k;
                     usize::MAX
                 };
-                let rows = Rows { images, lines, row_bytes, offsets, step: k };
+                let rows = Rows { images, edges: &[], lines, row_bytes, offsets, step: k };
                 let target = Target { values: &mut out, row_stride: n, column: 0 };
                 let scratch = scratch.bytes_mut();
                 let after = after.then_some(&mut double as After<'_>);
@@ -243,7 +244,8 @@ fn the_lowest_float_is_ignored_before_what_follows() {
             offsets[0] = x;
             1
         };
-        let rows = Rows { images: &[&image], lines: (1, image.len()), row_bytes, offsets, step: 0 };
+        let lines = (1, image.len());
+        let rows = Rows { images: &[&image], edges: &[], lines, row_bytes, offsets, step: 0 };
         let target = Target { values: &mut out, row_stride: 1, column: 0 };
         let mut zero = |_: usize, values: &mut [f32]| values.fill(0.0);
         let (after, scratch) = (Some(&mut zero as After<'_>), scratch.bytes_mut());

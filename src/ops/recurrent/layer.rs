@@ -275,7 +275,8 @@ fn inputs(
         offsets[0] = (first + y * line + x) * k;
         usize::MAX
     };
-    let rows = Rows { images, lines, row_bytes: k * size_of::<f32>(), offsets, step: k };
+    let row_bytes = k * size_of::<f32>();
+    let rows = Rows { images, edges: &[], lines, row_bytes, offsets, step: k };
     let target = Target { values: products, row_stride: weights.columns(), column: 0 };
     let mut observed = SmallVec::<[_; 64]>::from_elem(Observation::EMPTY, images.len());
     multiply(weights, rows, Clamp::NONE, target, &mut observed, None, scratch);
