@@ -605,6 +605,7 @@ impl Product<'_> {
     }
 }
 
+mod few;
 mod pair;
 mod strip;
 #[cfg(test)]

@@ -45,6 +45,18 @@ impl<S: Simd> Fold<S> {
         self.max = s.max(other.max, self.max);
     }
 
+    /// The least and the largest value of each lane.
+    #[inline(always)]
+    pub(crate) fn extremes(self) -> [S::V; 2] {
+        [self.min, self.max]
+    }
+
+    /// Has seen these.
+    #[inline(always)]
+    pub(crate) fn of_extremes([min, max]: [S::V; 2]) -> Self {
+        Self { min, max }
+    }
+
     /// What the upper eight lanes have seen, in the lower ones.
     #[inline(always)]
     pub(crate) fn upper_to_lower(self, s: S) -> Self {

@@ -2,14 +2,15 @@
 //!
 //! Where registers suffice for both, half as many weights are loaded: their panel is larger than the
 //! first-level cache in most products. Where a tile has too few columns to keep all registers busy, two do:
-//! with up to 16 columns, two tiles of seven rows have as many sums as one tile of 32 columns. With eight
-//! columns in the last vector, a register holds those of a row of the first tile and, in its upper half,
-//! those of the same row of the second.
+//! with up to 24 columns, two tiles of seven rows have as many sums as one tile of 32 columns. Where the last
+//! vector has eight, sums of a row of the first tile and of the same row of the second share a register when
+//! they are finished.
 
-use super::strip::{Ending, Strip, Tile, add_to, last};
+use super::strip::{Strip, Tile, add_to, last};
 use super::{Clamp, SUM_BLOCK};
 use crate::kernel::minmax::Fold;
 use crate::kernel::simd::pair::{Fetch, NarrowSums, PAIR_ROWS, PairRun, PairSums, RESULT_TERMS};
+use crate::kernel::simd::tiles::Ending;
 use crate::kernel::simd::{LANES, Simd};
 
 /// Rows of a tile.
@@ -58,7 +59,7 @@ fn add_narrow_to<S: Simd>(s: S, totals: &mut NarrowSums<S::V>, sums: &NarrowSums
 /// Sums that are all `x`.
 #[inline(always)]
 fn narrow_splat<S: Simd>(s: S, x: f32) -> NarrowSums<S::V> {
-    NarrowSums { rows: [s.splat(x); 2 * ROWS], halves: [s.splat(x); ROWS] }
+    NarrowSums { rows: [s.splat(x); 2 * ROWS], halves: [s.splat(x); 2 * ROWS] }
 }
 
 /// Adds the terms of a run to the sums.
@@ -325,7 +326,8 @@ impl Strip<'_> {
             if LAST == last::HALF {
                 let bias = s.load_twice(self.bias.add((NV - 1) * LANES));
                 for r in 0..ROWS {
-                    let result = s.add(sums.halves[r], bias);
+                    let sums = s.join_halves(sums.halves[r], sums.halves[ROWS + r]);
+                    let result = s.add(sums, bias);
                     folds.halves.push(s, result);
                     let result = if CLAMP { self.clamp.apply(s, result) } else { result };
                     let to = to.add((NV - 1) * LANES);

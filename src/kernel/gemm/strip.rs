@@ -8,6 +8,7 @@ use crate::arithmetic::Arithmetic;
 use crate::kernel::isa::{Isa, Task};
 use crate::kernel::minmax::Fold;
 use crate::kernel::simd::pair::RESULT_TERMS;
+use crate::kernel::simd::tiles::Ending;
 use crate::kernel::simd::{LANES, Simd};
 use crate::observation::Observation;
 
@@ -67,19 +68,6 @@ pub(super) mod last {
     pub(in crate::kernel::gemm) const HALF: u8 = 1;
     /// More than half.
     pub(in crate::kernel::gemm) const PART: u8 = 2;
-}
-
-/// What becomes of sums: all of it takes the ports that multiply.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// They are folded.
-    Plain,
-    /// They are folded and clamped.
-    Clamped,
-    /// The least of them is known to be the lower bound: only the largest is folded.
-    LowKnown,
-    /// The same without an upper bound.
-    LowKnownOnly,
 }
 
 impl Ending {
@@ -178,6 +166,14 @@ impl Strip<'_> {
                         row += 2 * S::TILE_ROWS;
                     }
                     pairs.unite(s, &mut folds);
+                } else if self.few_terms::<S, NV, LAST, MANY>() {
+                    let tiles = (end - row) / S::TILE_ROWS;
+                    if tiles > 0 {
+                        [folds[0], folds[NV - 1]] =
+                            self.tiles(s, tile, (tiles, ending), [folds[0], folds[NV - 1]]);
+                        tile = self.advance::<S>(tile, tiles * S::TILE_ROWS);
+                        row += tiles * S::TILE_ROWS;
+                    }
                 } else if LAST != last::HALF
                     && wide_pairs::<S>(NV, self.segments * self.segment_len)
                 {

@@ -1,19 +1,19 @@
 //! AVX-512: one register a vector.
 
-use std::arch::asm;
 use std::arch::x86_64::{
     __m512, __mmask16, _CMP_EQ_OQ, _CMP_LT_OQ, _MM_HINT_T0, _mm_prefetch, _mm256_fmadd_ps,
     _mm256_loadu_ps, _mm256_storeu_ps, _mm512_add_epi32, _mm512_add_ps, _mm512_and_ps,
     _mm512_broadcast_f32x8, _mm512_castps_si512, _mm512_castps512_ps256, _mm512_castsi512_ps,
-    _mm512_cmp_ps_mask, _mm512_div_ps, _mm512_extractf32x8_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
-    _mm512_mask_blend_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps,
-    _mm512_min_ps, _mm512_mul_ps, _mm512_or_ps, _mm512_scalef_ps, _mm512_set1_ps,
+    _mm512_cmp_ps_mask, _mm512_div_ps, _mm512_extractf32x8_ps, _mm512_fmadd_ps, _mm512_insertf32x8,
+    _mm512_loadu_ps, _mm512_mask_blend_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
+    _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_or_ps, _mm512_scalef_ps, _mm512_set1_ps,
     _mm512_slli_epi32, _mm512_sqrt_ps, _mm512_srli_epi32, _mm512_storeu_ps, _mm512_sub_ps,
     _mm512_zextps256_ps512,
 };
 
 use super::pair::{NarrowSums, PairRun, PairSums};
-use super::{LANES, Simd, avx2, avx512_pair, pair};
+use super::tiles::{Extremes, Tiles};
+use super::{LANES, Simd, avx2, avx512_pair, avx512_tiles};
 
 /// The CPU has AVX-512 F, VL, BW and DQ, AVX2 and FMA.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +54,7 @@ impl Simd for Avx512 {
     const TILE_ROWS: usize = 7;
     const TILE_VECTORS: usize = 2;
     const PAIRS: bool = true;
+    const TILES: bool = true;
     const REGISTER_LANES: usize = LANES;
 
     #[inline(always)]
@@ -96,12 +97,8 @@ impl Simd for Avx512 {
         unsafe { _mm256_storeu_ps(to, _mm512_castps512_ps256(v)) }
     }
     #[inline(always)]
-    fn opaque(self, mut x: usize) -> usize {
-        // SAFETY: no instruction at all.
-        unsafe {
-            asm!("/* {0} */", inout(reg) x, options(pure, nomem, nostack, preserves_flags));
-        }
-        x
+    fn join_halves(self, a: Self::V, b: Self::V) -> Self::V {
+        v!(_mm512_insertf32x8::<1>(a, _mm512_castps512_ps256(b)))
     }
     #[inline(always)]
     unsafe fn add_pair(self, sums: PairSums<Self::V>, run: PairRun) -> PairSums<Self::V> {
@@ -115,13 +112,16 @@ impl Simd for Avx512 {
         run: PairRun,
     ) -> NarrowSums<Self::V> {
         // SAFETY: the caller's promise is the same; AVX-512 was detected.
-        unsafe {
-            if HALVES {
-                avx512_pair::add_narrow::<ROWS>(sums, run)
-            } else {
-                pair::add_narrow_plainly::<Self, ROWS, HALVES>(self, sums, run)
-            }
-        }
+        unsafe { avx512_pair::add_narrow::<ROWS, HALVES>(sums, run) }
+    }
+    #[inline(always)]
+    unsafe fn tiles<const ENDING: u8>(
+        self,
+        tiles: Tiles,
+        folds: Extremes<Self::V>,
+    ) -> Extremes<Self::V> {
+        // SAFETY: the caller's promise is the same; AVX-512 was detected.
+        unsafe { avx512_tiles::tiles::<ENDING>(tiles, folds) }
     }
     #[inline(always)]
     unsafe fn store_upper_half(self, v: Self::V, to: *mut f32) {
@@ -132,10 +132,6 @@ impl Simd for Avx512 {
     unsafe fn load_twice(self, from: *const f32) -> Self::V {
         // SAFETY: the caller vouches for 8 readable values; AVX-512 was detected.
         unsafe { _mm512_broadcast_f32x8(_mm256_loadu_ps(from)) }
-    }
-    #[inline(always)]
-    fn halves(self, a: Self::V, b: Self::V) -> Self::V {
-        v!(_mm512_mask_blend_ps(0xff00, a, b))
     }
     #[inline(always)]
     fn register_splat(self, x: f32) -> Self::R {

@@ -1,7 +1,7 @@
 //! Two GEMM tiles at once, in up to 28 of the 32 registers.
 //!
-//! In assembly, since the compiler would load all elements of a term before it uses the first, has no
-//! registers left for them, and makes shuffles of loads into half a register.
+//! In assembly, since the compiler would load all elements of a term before it uses the first, and has no
+//! registers left for them.
 
 use std::arch::asm;
 use std::arch::x86_64::__m512;
@@ -100,6 +100,7 @@ pub(super) unsafe fn add(mut sums: PairSums<__m512>, run: PairRun) -> PairSums<_
         asm!(
             "test {rounds}, {rounds}",
             "jz 5f",
+            ".p2align 6",
             "2:",
             term!(0), term!(1), term!(2), term!(3),
             advance!(4, 128),
@@ -108,6 +109,7 @@ pub(super) unsafe fn add(mut sums: PairSums<__m512>, run: PairRun) -> PairSums<_
             "jb 2b",
             "kmovq {next}, {later}",
             "kmovq {step}, {later_step}",
+            ".p2align 6",
             "3:",
             term!(0), term!(1), term!(2), term!(3),
             advance!(4, 128),
@@ -175,27 +177,82 @@ pub(super) unsafe fn add(mut sums: PairSums<__m512>, run: PairRun) -> PairSums<_
     sums
 }
 
-/// The multiply-adds of one row of both tiles with up to 24 weights, those of whole vectors and those of
-/// halves: its element of the first tile is broadcast, and that of the second to the upper half.
+/// The multiply-adds of one row of both tiles with 16 weights (`@whole`), eight (`@half`), or both.
+///
+/// Elements are broadcast by the multiply-adds themselves where they can be: Zen 4 writes to few registers at a
+/// time. Of rows with 24 weights every other is loaded once for both, for machines that load as slowly. Halves
+/// take half the time on one, and the same elsewhere as shuffling two into one would.
 macro_rules! narrow_row {
-    ($row:literal, $at:literal, $x:literal, $left:literal, $right:literal, $half:literal) => {
+    (@whole $row:literal, $at:literal, $first:literal, $second:literal) => {
         concat!(
-            narrow_row!(@load $row, $at, $x),
-            concat!("vfmadd231ps zmm", $left, ", zmm", $x, ", zmm0\n"),
-            narrow_row!(@half $row, $at, $x, $half),
-            concat!("vfmadd231ps zmm", $right, ", zmm0, dword ptr [", $row, " + {second} + 4 * ", $at, "]{{1to16}}\n"),
+            concat!(
+                "vfmadd231ps zmm",
+                $first,
+                ", zmm0, dword ptr [",
+                $row,
+                " + {first} + 4 * ",
+                $at,
+                "]{{1to16}}\n"
+            ),
+            concat!(
+                "vfmadd231ps zmm",
+                $second,
+                ", zmm0, dword ptr [",
+                $row,
+                " + {second} + 4 * ",
+                $at,
+                "]{{1to16}}\n"
+            ),
         )
     };
-    ($row:literal, $at:literal, $x:literal, $half:literal) => {
-        concat!(narrow_row!(@load $row, $at, $x), narrow_row!(@half $row, $at, $x, $half))
-    };
-    (@load $row:literal, $at:literal, $x:literal) => {
-        concat!("vbroadcastss zmm", $x, ", [", $row, " + {first} + 4 * ", $at, "]\n")
-    };
-    (@half $row:literal, $at:literal, $x:literal, $half:literal) => {
+    (@half $row:literal, $at:literal, $first:literal, $second:literal) => {
         concat!(
-            concat!("vbroadcastss zmm", $x, "{{{upper}}}, [", $row, " + {second} + 4 * ", $at, "]\n"),
-            concat!("vfmadd231ps zmm", $half, ", zmm", $x, ", zmm1\n"),
+            concat!(
+                "vfmadd231ps ymm",
+                $first,
+                ", ymm1, dword ptr [",
+                $row,
+                " + {first} + 4 * ",
+                $at,
+                "]{{1to8}}\n"
+            ),
+            concat!(
+                "vfmadd231ps ymm",
+                $second,
+                ", ymm1, dword ptr [",
+                $row,
+                " + {second} + 4 * ",
+                $at,
+                "]{{1to8}}\n"
+            ),
+        )
+    };
+    (
+        $row:literal, $at:literal, $x:literal, $first:literal, $second:literal,
+        $first_half:literal, $second_half:literal
+    ) => {
+        concat!(
+            concat!("vbroadcastss zmm", $x, ", [", $row, " + {first} + 4 * ", $at, "]\n"),
+            concat!("vfmadd231ps zmm", $first, ", zmm", $x, ", zmm0\n"),
+            concat!("vfmadd231ps ymm", $first_half, ", ymm", $x, ", ymm1\n"),
+            concat!(
+                "vfmadd231ps zmm",
+                $second,
+                ", zmm0, dword ptr [",
+                $row,
+                " + {second} + 4 * ",
+                $at,
+                "]{{1to16}}\n"
+            ),
+            concat!(
+                "vfmadd231ps ymm",
+                $second_half,
+                ", ymm1, dword ptr [",
+                $row,
+                " + {second} + 4 * ",
+                $at,
+                "]{{1to8}}\n"
+            ),
         )
     };
 }
@@ -205,17 +262,36 @@ macro_rules! narrow_term {
     ($at:literal) => {
         concat!(
             concat!("vmovups zmm0, [{panel} + 128 * ", $at, "]\n"),
-            concat!("vbroadcastf64x4 zmm1, [{panel} + 128 * ", $at, " + 64]\n"),
+            concat!("vmovups ymm1, [{panel} + 128 * ", $at, " + 64]\n"),
             "prefetcht0 [{next}]\n",
             "prefetcht0 [{next} + 64]\n",
             "add {next}, {step}\n",
-            narrow_row!("{r0}", $at, 2, 4, 11, 18),
-            narrow_row!("{r1}", $at, 3, 5, 12, 19),
-            narrow_row!("{r2}", $at, 25, 6, 13, 20),
-            narrow_row!("{r3}", $at, 26, 7, 14, 21),
-            narrow_row!("{r4}", $at, 27, 8, 15, 22),
-            narrow_row!("{r5}", $at, 28, 9, 16, 23),
-            narrow_row!("{r6}", $at, 29, 10, 17, 24),
+            narrow_row!("{r0}", $at, 2, 4, 11, 18, 25),
+            narrow_row!("{r1}", $at, 3, 5, 12, 19, 26),
+            narrow_row!("{r2}", $at, 2, 6, 13, 20, 27),
+            narrow_row!("{r3}", $at, 3, 7, 14, 21, 28),
+            narrow_row!("{r4}", $at, 2, 8, 15, 22, 29),
+            narrow_row!("{r5}", $at, 3, 9, 16, 23, 30),
+            narrow_row!("{r6}", $at, 2, 10, 17, 24, 31),
+        )
+    };
+}
+
+/// With 16.
+macro_rules! whole_term {
+    ($at:literal) => {
+        concat!(
+            concat!("vmovups zmm0, [{panel} + 64 * ", $at, "]\n"),
+            "prefetcht0 [{next}]\n",
+            "prefetcht0 [{next} + 64]\n",
+            "add {next}, {step}\n",
+            narrow_row!(@whole "{r0}", $at, 4, 11),
+            narrow_row!(@whole "{r1}", $at, 5, 12),
+            narrow_row!(@whole "{r2}", $at, 6, 13),
+            narrow_row!(@whole "{r3}", $at, 7, 14),
+            narrow_row!(@whole "{r4}", $at, 8, 15),
+            narrow_row!(@whole "{r5}", $at, 9, 16),
+            narrow_row!(@whole "{r6}", $at, 10, 17),
         )
     };
 }
@@ -224,27 +300,28 @@ macro_rules! narrow_term {
 macro_rules! half_term {
     ($at:literal) => {
         concat!(
-            concat!("vbroadcastf64x4 zmm1, [{panel} + 64 * ", $at, "]\n"),
+            concat!("vmovups ymm1, [{panel} + 64 * ", $at, "]\n"),
             "prefetcht0 [{next}]\n",
             "prefetcht0 [{next} + 64]\n",
             "add {next}, {step}\n",
-            narrow_row!("{r0}", $at, 2, 18),
-            narrow_row!("{r1}", $at, 3, 19),
-            narrow_row!("{r2}", $at, 25, 20),
-            narrow_row!("{r3}", $at, 26, 21),
-            narrow_row!("{r4}", $at, 27, 22),
-            narrow_row!("{r5}", $at, 28, 23),
-            narrow_row!("{r6}", $at, 29, 24),
+            narrow_row!(@half "{r0}", $at, 18, 25),
+            narrow_row!(@half "{r1}", $at, 19, 26),
+            narrow_row!(@half "{r2}", $at, 20, 27),
+            narrow_row!(@half "{r3}", $at, 21, 28),
+            narrow_row!(@half "{r4}", $at, 22, 29),
+            narrow_row!(@half "{r5}", $at, 23, 30),
+            narrow_row!(@half "{r6}", $at, 24, 31),
         )
     };
 }
 
 /// All terms of a run; `$sums` are operands.
 macro_rules! narrow {
-    ($run:ident, $halves:expr, $term:ident, $bytes:literal, $($sums:tt)*) => {
+    ($run:ident, $term:ident, $bytes:literal, $($sums:tt)*) => {
         asm!(
             "test {rounds}, {rounds}",
             "jz 5f",
+            ".p2align 6",
             "2:",
             $term!(0), $term!(1), $term!(2), $term!(3),
             advance!(4, $bytes),
@@ -258,7 +335,6 @@ macro_rules! narrow {
             advance!(1, $bytes),
             "jnz 6b",
             "7:",
-            upper = in(kreg) 0xff00_u64,
             rounds = inout(reg) $run.len / UNROLL => _,
             rest = in(kreg) ($run.len % UNROLL) as u64,
             panel = inout(reg) $run.panel => _,
@@ -277,11 +353,34 @@ macro_rules! narrow {
             out("zmm1") _,
             out("zmm2") _,
             out("zmm3") _,
-            out("zmm25") _,
-            out("zmm26") _,
-            out("zmm27") _,
-            out("zmm28") _,
-            out("zmm29") _,
+            $($sums)*
+            options(nostack, readonly),
+        )
+    };
+    // With the operands of all sums before `$sums`.
+    (@rows $rows:ident, $run:ident, $term:ident, $bytes:literal, $($sums:tt)*) => {
+        narrow!(
+            $run, $term, $bytes,
+            inout("zmm4") $rows[0],
+            inout("zmm5") $rows[1],
+            inout("zmm6") $rows[2],
+            inout("zmm7") $rows[3],
+            inout("zmm8") $rows[4],
+            inout("zmm9") $rows[5],
+            inout("zmm10") $rows[6],
+            inout("zmm11") $rows[7],
+            inout("zmm12") $rows[8],
+            inout("zmm13") $rows[9],
+            inout("zmm14") $rows[10],
+            inout("zmm15") $rows[11],
+            inout("zmm16") $rows[12],
+            inout("zmm17") $rows[13],
+            $($sums)*
+        )
+    };
+    (@halves $halves:ident, $($before:tt)*) => {
+        narrow!(
+            $($before)*
             inout("zmm18") $halves[0],
             inout("zmm19") $halves[1],
             inout("zmm20") $halves[2],
@@ -289,20 +388,24 @@ macro_rules! narrow {
             inout("zmm22") $halves[4],
             inout("zmm23") $halves[5],
             inout("zmm24") $halves[6],
-            $($sums)*
-            options(nostack, readonly),
+            inout("zmm25") $halves[7],
+            inout("zmm26") $halves[8],
+            inout("zmm27") $halves[9],
+            inout("zmm28") $halves[10],
+            inout("zmm29") $halves[11],
+            inout("zmm30") $halves[12],
+            inout("zmm31") $halves[13],
         )
     };
 }
 
-/// [`Simd::add_narrow_pair`](super::Simd::add_narrow_pair) where the last eight columns are halves; `ROWS`
-/// says whether there are sixteen before them.
+/// [`Simd::add_narrow_pair`](super::Simd::add_narrow_pair).
 ///
 /// # Safety
 /// As for that.
 #[inline]
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-pub(super) unsafe fn add_narrow<const ROWS: bool>(
+pub(super) unsafe fn add_narrow<const ROWS: bool, const HALVES: bool>(
     mut sums: NarrowSums<__m512>,
     run: PairRun,
 ) -> NarrowSums<__m512> {
@@ -310,26 +413,11 @@ pub(super) unsafe fn add_narrow<const ROWS: bool>(
     // SAFETY: reads `len` elements of every row, and as many times the vectors of the panel, for which the
     // caller vouches; fetching is a hint, and no address faults.
     unsafe {
-        if ROWS {
-            narrow!(
-                run, halves, narrow_term, 128,
-                inout("zmm4") rows[0],
-                inout("zmm5") rows[1],
-                inout("zmm6") rows[2],
-                inout("zmm7") rows[3],
-                inout("zmm8") rows[4],
-                inout("zmm9") rows[5],
-                inout("zmm10") rows[6],
-                inout("zmm11") rows[7],
-                inout("zmm12") rows[8],
-                inout("zmm13") rows[9],
-                inout("zmm14") rows[10],
-                inout("zmm15") rows[11],
-                inout("zmm16") rows[12],
-                inout("zmm17") rows[13],
-            );
-        } else {
-            narrow!(run, halves, half_term, 64,);
+        match (ROWS, HALVES) {
+            (true, true) => narrow!(@halves halves, @rows rows, run, narrow_term, 128,),
+            (true, false) => narrow!(@rows rows, run, whole_term, 64,),
+            (false, true) => narrow!(@halves halves, run, half_term, 64,),
+            (false, false) => {}
         }
     }
     sums

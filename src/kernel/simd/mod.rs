@@ -5,6 +5,7 @@
 //! second operand when either is NaN or both are zeros (as x86 does).
 
 use self::pair::{NarrowSums, PairRun, PairSums};
+use self::tiles::{Extremes, Tiles};
 use super::transpose::turn_plainly;
 
 #[cfg(target_arch = "x86_64")]
@@ -13,11 +14,14 @@ pub(crate) mod avx2;
 pub(crate) mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod avx512_pair;
+#[cfg(target_arch = "x86_64")]
+mod avx512_tiles;
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod neon;
 pub(crate) mod pair;
 pub(crate) mod portable;
 pub(crate) mod separate;
+pub(crate) mod tiles;
 
 /// Number of lanes of every vector.
 pub(crate) const LANES: usize = 16;
@@ -48,6 +52,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     const TILE_VECTORS: usize;
     /// Whether [`Simd::add_pair`] is faster than one tile after the other.
     const PAIRS: bool = false;
+    /// Whether there is [`Simd::tiles`].
+    const TILES: bool = false;
     /// Lanes of a register; they divide 16.
     const REGISTER_LANES: usize;
 
@@ -67,12 +73,6 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// # Safety
     /// `to` must be valid for writes of 16 `f32`; any alignment.
     unsafe fn store_ptr(self, v: Self::V, to: *mut f32);
-
-    /// A number of which the compiler forgets where it comes from.
-    #[inline(always)]
-    fn opaque(self, x: usize) -> usize {
-        x
-    }
 
     /// Brings what is behind the pointer into the first-level cache, where there is an instruction for
     /// that. Any pointer will do.
@@ -105,6 +105,24 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     ) -> NarrowSums<Self::V> {
         // SAFETY: the caller's promise is the same.
         unsafe { pair::add_narrow_plainly::<Self, ROWS, HALVES>(self, sums, run) }
+    }
+
+    /// Computes tiles, where [`Simd::TILES`] says so: sums from zero, term by term, by [`Simd::fma`] of a row's
+    /// element, a vector of weights and the sum; then the bias is added, and `ENDING`, an
+    /// [`Ending`](tiles::Ending), done. Folds as [`Fold`](super::minmax::Fold).
+    ///
+    /// # Safety
+    /// `tiles.pointers` must be valid for reads of [`tiles::ROWS`] pointers a segment and tile, each of which
+    /// for `tiles.segment_len` `f32`; `tiles.panel` for reads of 32 `f32` for each of these, `tiles.bias` of
+    /// 32; `tiles.to` for writes of 32 in every row.
+    #[inline(always)]
+    unsafe fn tiles<const ENDING: u8>(
+        self,
+        tiles: Tiles,
+        folds: Extremes<Self::V>,
+    ) -> Extremes<Self::V> {
+        let _ = (tiles, folds);
+        unreachable!("asked for where there is none")
     }
 
     /// [`Simd::fma`] of the first 8 lanes; the others are any numbers. Half the work where a machine does
@@ -145,10 +163,12 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
         lanes[LANES / 2..].copy_from_slice(&half);
         self.load(&lanes)
     }
-    /// The first 8 lanes of `a` and the last of `b`.
+    /// The first 8 lanes of `a` and, behind them, the first of `b`.
     #[inline(always)]
-    fn halves(self, a: Self::V, b: Self::V) -> Self::V {
-        self.select(self.first(LANES / 2), a, b)
+    fn join_halves(self, a: Self::V, b: Self::V) -> Self::V {
+        let mut lanes = self.to_array(a);
+        lanes[LANES / 2..].copy_from_slice(&self.to_array(b)[..LANES / 2]);
+        self.load(&lanes)
     }
 
     /// All lanes of a register `x`.

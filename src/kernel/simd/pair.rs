@@ -13,8 +13,8 @@ pub(crate) type PairSums<V> = [[V; 2]; 2 * PAIR_ROWS];
 pub(crate) struct NarrowSums<V> {
     /// Sixteen columns of a row, those of the second tile behind those of the first.
     pub(crate) rows: [V; 2 * PAIR_ROWS],
-    /// Eight columns of a row of the first tile and, in the upper half, of the same row of the second.
-    pub(crate) halves: [V; PAIR_ROWS],
+    /// Eight columns of a row, in the lower half; the same order. What is in the upper half does not matter.
+    pub(crate) halves: [V; 2 * PAIR_ROWS],
 }
 
 /// Terms during which lines of results are fetched: a row of both tiles with each, in whole rounds.
@@ -107,17 +107,14 @@ pub(super) unsafe fn add_narrow_plainly<S: Simd, const ROWS: bool, const HALVES:
             if HALVES {
                 eight = s.load_twice(panel.add((vectors - 1) * LANES));
             }
-            // Seven more pointers would not fit into registers: one index has to do.
-            let behind = s.opaque(run.apart.wrapping_add(k * size_of::<f32>()));
-            for (r, row) in run.rows.iter().enumerate() {
-                let x = s.splat(*row.add(k));
-                let y = s.splat(*row.wrapping_byte_add(behind));
+            for r in 0..2 * PAIR_ROWS {
+                let apart = r / PAIR_ROWS * run.apart;
+                let x = s.splat(*run.rows[r % PAIR_ROWS].wrapping_byte_add(apart).add(k));
                 if ROWS {
                     sums.rows[r] = s.fma(x, columns, sums.rows[r]);
-                    sums.rows[PAIR_ROWS + r] = s.fma(y, columns, sums.rows[PAIR_ROWS + r]);
                 }
                 if HALVES {
-                    sums.halves[r] = s.fma(s.halves(x, y), eight, sums.halves[r]);
+                    sums.halves[r] = s.fma(x, eight, sums.halves[r]);
                 }
             }
         }

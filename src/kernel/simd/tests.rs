@@ -150,7 +150,7 @@ fn two_tiles_are_summed_alike() {
             };
             assert!(elements.len() >= 200 + 6 * 13 + len && panel.len() >= 32 * len);
             let wide = [[s.splat(0.5), s.splat(-2.0)]; 14];
-            let narrow = NarrowSums { rows: [s.splat(0.5); 14], halves: [s.splat(-2.0); 7] };
+            let narrow = NarrowSums { rows: [s.splat(0.5); 14], halves: [s.splat(-2.0); 14] };
             // SAFETY: as many elements and weights were just found.
             let narrow = unsafe {
                 match columns {
@@ -163,7 +163,9 @@ fn two_tiles_are_summed_alike() {
                     Eight => s.add_narrow_pair::<false, true>(narrow, run),
                 }
             };
-            narrow.rows.iter().chain(&narrow.halves).flat_map(|&v| s.to_array(v)).collect()
+            let rows = narrow.rows.iter().flat_map(|&v| s.to_array(v));
+            let halves = narrow.halves.iter().flat_map(|&v| s.to_array(v).into_iter().take(8));
+            rows.chain(halves).collect()
         }
     }
     let elements: Vec<f32> = (0..320).map(|i| (i * 37 % 101) as f32 / 7.0 - 6.0).collect();

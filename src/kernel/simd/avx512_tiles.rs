@@ -1,0 +1,312 @@
+//! GEMM tiles of few terms, in one loop.
+//!
+//! In assembly, since the compiler reloads what it has no registers left for with every tile, which takes as
+//! long as the ends of the sums.
+
+use std::arch::asm;
+use std::arch::x86_64::__m512;
+use std::mem::offset_of;
+
+use super::tiles::{Ending, Extremes, ROWS, Tiles};
+
+/// What has no registers of its own; lengths in bytes.
+#[repr(C)]
+struct Memory {
+    panel: *const f32,
+    segments: usize,
+    segments_left: usize,
+    segment: usize,
+    row: usize,
+    tile: usize,
+    tiles_left: usize,
+    fetch: usize,
+    fetched: usize,
+}
+
+/// The multiply-adds of one term: `$at` terms behind the panel's place, its elements `$index` bytes behind
+/// the rows' pointers.
+macro_rules! term {
+    ($at:literal, $index:literal) => {
+        concat!(
+            concat!("vmovups zmm0, [{panel} + 128 * ", $at, "]\n"),
+            concat!("vmovups zmm1, [{panel} + 128 * ", $at, " + 64]\n"),
+            multiply!("{r0}", $at, $index, 2, 4, 5),
+            multiply!("{r1}", $at, $index, 3, 6, 7),
+            multiply!("{r2}", $at, $index, 2, 8, 9),
+            multiply!("{r3}", $at, $index, 3, 10, 11),
+            multiply!("{r4}", $at, $index, 2, 12, 13),
+            multiply!("{r5}", $at, $index, 3, 14, 15),
+            multiply!("{r6}", $at, $index, 2, 16, 17),
+        )
+    };
+}
+
+/// Those of one row.
+macro_rules! multiply {
+    ($row:literal, $at:literal, $index:literal, $x:literal, $left:literal, $right:literal) => {
+        concat!(
+            concat!(
+                "vbroadcastss zmm",
+                $x,
+                ", [",
+                $row,
+                " + {index} + 4 * ",
+                $at,
+                " - ",
+                $index,
+                "]\n"
+            ),
+            concat!("vfmadd231ps zmm", $left, ", zmm", $x, ", zmm0\n"),
+            concat!("vfmadd231ps zmm", $right, ", zmm", $x, ", zmm1\n"),
+        )
+    };
+}
+
+/// The end of a row's sums; lines of the next tile's results, and of what comes next, are fetched.
+macro_rules! end {
+    ($left:literal, $right:literal, $end:ident) => {
+        concat!(
+            concat!("vaddps zmm", $left, ", zmm", $left, ", zmm18\n"),
+            concat!("vaddps zmm", $right, ", zmm", $right, ", zmm19\n"),
+            $end!($left, 22, 20),
+            $end!($right, 23, 21),
+            concat!("vmovups [{to}], zmm", $left, "\n"),
+            concat!("vmovups [{to} + 64], zmm", $right, "\n"),
+            "prefetcht0 [{to} + {r1}]\n",
+            "prefetcht0 [{to} + {r1} + 64]\n",
+            "prefetcht0 [{next}]\n",
+            "prefetcht0 [{next} + 64]\n",
+            "add {to}, {r0}\n",
+            "add {next}, {r2}\n",
+        )
+    };
+}
+
+// The second operand wins when either is NaN.
+macro_rules! fold_min {
+    ($sum:literal, $min:literal) => {
+        concat!("vminps zmm", $min, ", zmm", $sum, ", zmm", $min, "\n")
+    };
+}
+macro_rules! fold_max {
+    ($sum:literal, $max:literal) => {
+        concat!("vmaxps zmm", $max, ", zmm", $sum, ", zmm", $max, "\n")
+    };
+}
+macro_rules! raise {
+    ($sum:literal) => {
+        concat!("vmaxps zmm", $sum, ", zmm24, zmm", $sum, "\n")
+    };
+}
+macro_rules! lower {
+    ($sum:literal) => {
+        concat!("vminps zmm", $sum, ", zmm25, zmm", $sum, "\n")
+    };
+}
+
+/// [`Ending::Plain`].
+macro_rules! plain {
+    ($sum:literal, $min:literal, $max:literal) => {
+        concat!(fold_min!($sum, $min), fold_max!($sum, $max))
+    };
+}
+/// [`Ending::Clamped`].
+macro_rules! clamped {
+    ($sum:literal, $min:literal, $max:literal) => {
+        concat!(fold_min!($sum, $min), fold_max!($sum, $max), raise!($sum), lower!($sum))
+    };
+}
+/// [`Ending::LowKnown`].
+macro_rules! low_known {
+    ($sum:literal, $min:literal, $max:literal) => {
+        concat!(fold_max!($sum, $max), raise!($sum), lower!($sum))
+    };
+}
+/// [`Ending::LowKnownOnly`].
+macro_rules! low_known_only {
+    ($sum:literal, $min:literal, $max:literal) => {
+        concat!(fold_max!($sum, $max), raise!($sum))
+    };
+}
+
+/// The same without observations, to measure what these cost.
+macro_rules! unseen {
+    ($sum:literal, $min:literal, $max:literal) => {
+        ""
+    };
+}
+macro_rules! unseen_clamped {
+    ($sum:literal, $min:literal, $max:literal) => {
+        concat!(raise!($sum), lower!($sum))
+    };
+}
+macro_rules! unseen_raised {
+    ($sum:literal, $min:literal, $max:literal) => {
+        raise!($sum)
+    };
+}
+
+/// All tiles.
+macro_rules! tiles {
+    ($end:ident, $tiles:ident, $memory:ident, $folds:ident, $bias:ident, $bounds:ident) => {
+        asm!(
+            "20:",
+            "vpxord zmm4, zmm4, zmm4",
+            "vpxord zmm5, zmm5, zmm5",
+            "vpxord zmm6, zmm6, zmm6",
+            "vpxord zmm7, zmm7, zmm7",
+            "vpxord zmm8, zmm8, zmm8",
+            "vpxord zmm9, zmm9, zmm9",
+            "vpxord zmm10, zmm10, zmm10",
+            "vpxord zmm11, zmm11, zmm11",
+            "vpxord zmm12, zmm12, zmm12",
+            "vpxord zmm13, zmm13, zmm13",
+            "vpxord zmm14, zmm14, zmm14",
+            "vpxord zmm15, zmm15, zmm15",
+            "vpxord zmm16, zmm16, zmm16",
+            "vpxord zmm17, zmm17, zmm17",
+            "mov {panel}, [{memory} + {PANEL}]",
+            "mov {index}, [{memory} + {SEGMENTS}]",
+            "mov [{memory} + {SEGMENTS_LEFT}], {index}",
+            "30:",
+            // Rows are counted from their ends: one register is index and count.
+            "mov {index}, [{memory} + {SEGMENT}]",
+            "mov {r0}, [{pointers}]",
+            "mov {r1}, [{pointers} + 8]",
+            "mov {r2}, [{pointers} + 16]",
+            "mov {r3}, [{pointers} + 24]",
+            "mov {r4}, [{pointers} + 32]",
+            "mov {r5}, [{pointers} + 40]",
+            "mov {r6}, [{pointers} + 48]",
+            "add {pointers}, 56",
+            "add {r0}, {index}",
+            "add {r1}, {index}",
+            "add {r2}, {index}",
+            "add {r3}, {index}",
+            "add {r4}, {index}",
+            "add {r5}, {index}",
+            "add {r6}, {index}",
+            "neg {index}",
+            // Counting takes ports that multiply: four terms a round.
+            "add {index}, 16",
+            "jg 50f",
+            ".p2align 6",
+            "40:",
+            term!(0, 16), term!(1, 16), term!(2, 16), term!(3, 16),
+            "add {panel}, 4 * 128",
+            "add {index}, 16",
+            "jle 40b",
+            "50:",
+            "sub {index}, 16",
+            "jz 70f",
+            "60:",
+            term!(0, 0),
+            "add {panel}, 128",
+            "add {index}, 4",
+            "jnz 60b",
+            "70:",
+            "dec qword ptr [{memory} + {SEGMENTS_LEFT}]",
+            "jnz 30b",
+            "mov {r0}, [{memory} + {ROW}]",
+            "mov {r1}, [{memory} + {TILE}]",
+            "mov {r2}, [{memory} + {FETCH}]",
+            end!(4, 5, $end),
+            end!(6, 7, $end),
+            end!(8, 9, $end),
+            end!(10, 11, $end),
+            end!(12, 13, $end),
+            end!(14, 15, $end),
+            end!(16, 17, $end),
+            "add {next}, [{memory} + {FETCHED}]",
+            "dec qword ptr [{memory} + {TILES_LEFT}]",
+            "jnz 20b",
+            memory = in(reg) &raw mut $memory,
+            PANEL = const offset_of!(Memory, panel),
+            SEGMENTS = const offset_of!(Memory, segments),
+            SEGMENTS_LEFT = const offset_of!(Memory, segments_left),
+            SEGMENT = const offset_of!(Memory, segment),
+            ROW = const offset_of!(Memory, row),
+            TILE = const offset_of!(Memory, tile),
+            TILES_LEFT = const offset_of!(Memory, tiles_left),
+            FETCH = const offset_of!(Memory, fetch),
+            FETCHED = const offset_of!(Memory, fetched),
+            pointers = inout(reg) $tiles.pointers => _,
+            to = inout(reg) $tiles.to => _,
+            next = inout(reg) $tiles.next => _,
+            panel = out(reg) _,
+            index = out(reg) _,
+            r0 = out(reg) _,
+            r1 = out(reg) _,
+            r2 = out(reg) _,
+            r3 = out(reg) _,
+            r4 = out(reg) _,
+            r5 = out(reg) _,
+            r6 = out(reg) _,
+            out("zmm0") _, out("zmm1") _, out("zmm2") _, out("zmm3") _, out("zmm4") _, out("zmm5") _,
+            out("zmm6") _, out("zmm7") _, out("zmm8") _, out("zmm9") _, out("zmm10") _, out("zmm11") _,
+            out("zmm12") _, out("zmm13") _, out("zmm14") _, out("zmm15") _, out("zmm16") _, out("zmm17") _,
+            in("zmm18") $bias[0],
+            in("zmm19") $bias[1],
+            inout("zmm20") $folds.max[0],
+            inout("zmm21") $folds.max[1],
+            inout("zmm22") $folds.min[0],
+            inout("zmm23") $folds.min[1],
+            in("zmm24") $bounds[0],
+            in("zmm25") $bounds[1],
+            options(nostack),
+        )
+    };
+}
+
+/// [`Simd::tiles`](super::Simd::tiles).
+///
+/// # Safety
+/// As for that.
+#[inline]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+pub(super) unsafe fn tiles<const ENDING: u8>(
+    tiles: Tiles,
+    mut folds: Extremes<__m512>,
+) -> Extremes<__m512> {
+    use std::arch::x86_64::{_mm512_loadu_ps, _mm512_set1_ps};
+    let bytes = |elements: usize| elements * size_of::<f32>();
+    // Two lines side by side with each row.
+    let fetch = bytes(tiles.share.div_ceil(ROWS));
+    let mut memory = Memory {
+        panel: tiles.panel,
+        segments: tiles.segments,
+        segments_left: 0,
+        segment: bytes(tiles.segment_len),
+        row: bytes(tiles.row_stride),
+        tile: bytes(tiles.row_stride * ROWS),
+        tiles_left: tiles.count,
+        fetch,
+        fetched: bytes(tiles.share).wrapping_sub(ROWS * fetch),
+    };
+    let bounds = tiles.bounds.map(|bound| _mm512_set1_ps(bound));
+    // SAFETY: reads the elements of all segments of all rows, as many times two vectors of the panel, and
+    // two of the bias, and writes two vectors of results a row, for all of which the caller vouches; fetching
+    // is a hint, and no address faults. `memory` is only used here.
+    unsafe {
+        let bias = [_mm512_loadu_ps(tiles.bias), _mm512_loadu_ps(tiles.bias.add(16))];
+        let is = |ending: Ending| ENDING == ending as u8;
+        if cfg!(feature = "unobserved") {
+            if is(Ending::Plain) {
+                tiles!(unseen, tiles, memory, folds, bias, bounds);
+            } else if is(Ending::LowKnownOnly) {
+                tiles!(unseen_raised, tiles, memory, folds, bias, bounds);
+            } else {
+                tiles!(unseen_clamped, tiles, memory, folds, bias, bounds);
+            }
+        } else if is(Ending::Plain) {
+            tiles!(plain, tiles, memory, folds, bias, bounds);
+        } else if is(Ending::Clamped) {
+            tiles!(clamped, tiles, memory, folds, bias, bounds);
+        } else if is(Ending::LowKnown) {
+            tiles!(low_known, tiles, memory, folds, bias, bounds);
+        } else {
+            tiles!(low_known_only, tiles, memory, folds, bias, bounds);
+        }
+    }
+    folds
+}
