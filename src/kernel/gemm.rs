@@ -15,6 +15,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
+use self::pack::Pack;
 use self::strip::{Next, Strip};
 use super::isa::Isa;
 use super::minmax;
@@ -210,7 +211,7 @@ impl<'a> Packed<'a> {
     ) -> Self {
         let memory = bytemuck::cast_slice_mut(&mut memory[..layout.byte_len()]);
         let (panels, rest) = memory.split_at_mut(layout.parts()[0]);
-        pack_panels(isa.tile().1 * LANES, layout, weights, panels);
+        isa.dispatch(Pack { panel_width: isa.tile().1 * LANES, layout, weights, panels });
         rest.fill(0.0);
         if let Some(bias) = bias {
             rest[..layout.n].copy_from_slice(&bias[..layout.n]);
@@ -240,43 +241,6 @@ impl<'a> Packed<'a> {
         let (panels, rest) = memory.split_at(panels);
         let (bias, rest) = rest.split_at(bias);
         Self { isa, arithmetic, layout, panels, bias, zeros: &rest[..zeros], next: &[] }
-    }
-}
-
-/// Packs panels of `panel_width` columns.
-fn pack_panels(panel_width: usize, layout: WeightLayout, weights: &[f32], mut packed: &mut [f32]) {
-    /// Rows of a panel that stay in the first-level cache while its columns are filled.
-    const BLOCK: usize = 64;
-    let WeightLayout { n, column_stride, k_stride, .. } = layout;
-    let k = layout.k();
-    if k == 0 || n == 0 {
-        return;
-    }
-    let weights = &weights[..=(n - 1) * column_stride + (k - 1) * k_stride];
-    for first in (0..n).step_by(panel_width) {
-        let used = (n - first).min(panel_width);
-        let width = used.next_multiple_of(LANES);
-        let (panel, rest) = packed.split_at_mut(width * k);
-        packed = rest;
-        for (block, to) in panel.chunks_mut(BLOCK * width).enumerate() {
-            let from = &weights[first * column_stride + block * BLOCK * k_stride..];
-            if column_stride == 1 {
-                for (kk, to) in to.chunks_exact_mut(width).enumerate() {
-                    to[..used].copy_from_slice(&from[kk * k_stride..][..used]);
-                    to[used..].fill(0.0);
-                }
-                continue;
-            }
-            if used < width {
-                to.fill(0.0);
-            }
-            for column in 0..used {
-                let from = from[column * column_stride..].iter().step_by(k_stride);
-                for (to, &weight) in to[column..].iter_mut().step_by(width).zip(from) {
-                    *to = weight;
-                }
-            }
-        }
     }
 }
 
@@ -606,6 +570,7 @@ impl Product<'_> {
 }
 
 mod few;
+mod pack;
 mod pair;
 mod strip;
 #[cfg(test)]
