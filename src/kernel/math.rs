@@ -29,9 +29,6 @@ const LOGISTIC_LOW: f32 = -40.0;
 /// Largest error of [`tanh`], in units in the last place.
 #[cfg(test)]
 const TANH_ULP: f64 = 2.5;
-/// Largest error of [`erf`], in units in the last place, where the result is normal.
-#[cfg(test)]
-const ERF_ULP: f64 = 1.0;
 /// Largest error of [`gelu`] and [`gelu_approximate`], as a share of the argument.
 #[cfg(test)]
 const GELU_ERROR: f64 = 1.3e-7;
@@ -158,40 +155,6 @@ pub(crate) fn tanh<S: Simd>(s: S, x: S::V) -> S::V {
     let one = s.splat(1.0);
     let large = s.sub(one, s.div(s.splat(2.0), s.add(e, one)));
     let result = s.select(s.lt(magnitude, s.splat(0.625)), small, large);
-    s.or(result, s.and(x, s.splat(-0.0)))
-}
-
-/// The error function, `2 / sqrt(pi)` times the integral of `e^(-t^2)` from 0 to `x`.
-///
-/// Below 0.9375 `x + x p(x^2)`, above it `1 - e^-(x + x q(x))`, with the sign put back; both polynomials
-/// are weighted minimax fits of degree 6, with remainders of 6e-10. From 3.92 on the result is 1.
-#[inline(always)]
-pub(crate) fn erf<S: Simd>(s: S, x: S::V) -> S::V {
-    const SMALL: [f32; 7] = [
-        8.261_295e-5,
-        -0.000_811_657_05,
-        0.005_198_693,
-        -0.026_858_44,
-        0.112_836_78,
-        -0.376_126_32,
-        0.128_379_17,
-    ];
-    const LARGE: [f32; 7] = [
-        1.215_001_3e-5,
-        -0.000_331_983_3,
-        0.003_679_711_1,
-        -0.023_840_69,
-        0.106_327_966,
-        0.635_096_4,
-        0.128_661_99,
-    ];
-    let magnitude = s.abs(x);
-    let small = s.fma(x, polynomial(s, SMALL, s.mul(x, x)), x);
-    // The fit ends at 4. NaN passes: it is the second operand.
-    let t = s.min(s.splat(4.0), magnitude);
-    let exponent = s.fma(t, polynomial(s, LARGE, t), t);
-    let large = s.sub(s.splat(1.0), exp(s, s.neg(exponent)));
-    let result = s.select(s.lt(magnitude, s.splat(0.9375)), small, large);
     s.or(result, s.and(x, s.splat(-0.0)))
 }
 
