@@ -19,6 +19,7 @@ use self::pack::Pack;
 use self::strip::{Next, Strip};
 use super::isa::Isa;
 use super::minmax;
+use super::simd::tiles::Piece;
 use super::simd::{LANES, Simd};
 use crate::arithmetic::Arithmetic;
 use crate::observation::Observation;
@@ -125,10 +126,10 @@ impl WeightLayout {
 
     /// Bytes of scratch memory that [`multiply`] needs for `rows` rows with weights packed so.
     pub fn scratch_len(&self, isa: Isa, rows: usize, row_bytes: usize) -> usize {
-        // Room for the row pointers of a block.
+        // Room for the row pointers of a block, and the pieces of a row.
         let (tile_rows, _) = isa.tile();
         let rows = PackedWeights::block_rows(tile_rows, rows, row_bytes);
-        rows * self.segments * size_of::<*const f32>()
+        rows * self.segments * size_of::<*const f32>() + self.most_pieces() * size_of::<Piece>()
     }
 
     /// Bytes of results of a block when [`multiply`] is called with something that follows.
@@ -348,9 +349,12 @@ pub fn multiply<'w, F: Fn((usize, usize), &mut [usize]) -> usize>(
     assert!(is_apart, "rows do not overlap");
     let needed = weights.layout.scratch_len(weights.isa, total, rows.row_bytes);
     assert!(scratch.len() >= needed, "scratch memory suffices");
+    let (pieces, pointers) =
+        scratch.split_at_mut(weights.layout.most_pieces() * size_of::<Piece>());
     #[expect(clippy::cast_ptr_alignment, reason = "checked in the next line")]
-    let pointers = scratch.as_mut_ptr().cast::<*const f32>();
+    let pointers = pointers.as_mut_ptr().cast::<*const f32>();
     assert!(pointers.is_aligned(), "scratch memory is aligned");
+    let pieces = collect_pieces(weights.layout, bytemuck::cast_slice_mut(pieces));
     let (tile_rows, _) = weights.isa.tile();
     let mut row_bytes = rows.row_bytes;
     if after.is_some() {
@@ -385,6 +389,7 @@ pub fn multiply<'w, F: Fn((usize, usize), &mut [usize]) -> usize>(
             clamp,
             target: to,
             observed,
+            pieces,
             pointers,
         };
         product.run();
@@ -490,6 +495,16 @@ unsafe fn write_rows<const ROWS: usize>(to: *mut *const f32, first: *const f32, 
     unsafe { to.cast::<[*const f32; ROWS]>().write(array::from_fn(|i| first.add(i * step))) };
 }
 
+/// Writes the pieces of a row.
+fn collect_pieces(layout: WeightLayout, to: &mut [Piece]) -> &[Piece] {
+    let mut count = 0;
+    for (piece, to) in layout.pieces().zip(&mut *to) {
+        *to = piece;
+        count += 1;
+    }
+    &to[..count]
+}
+
 /// A block of rows against all columns.
 struct Product<'a> {
     weights: Packed<'a>,
@@ -503,6 +518,7 @@ struct Product<'a> {
     clamp: Clamp,
     target: Target<'a>,
     observed: &'a mut [Observation],
+    pieces: &'a [Piece],
     /// Those of the block's rows, as [`fill_pointers`] writes them.
     pointers: *const *const f32,
 }
@@ -529,6 +545,7 @@ impl Product<'_> {
         let k = layout.k();
         let tiles = self.rows.len().div_ceil(tile_rows);
         let rows_ahead = self.rows_ahead();
+        let may_overlap = few::may_overlap(self.pieces);
         for column in (0..n).step_by(panel_width) {
             let used = (n - column).min(panel_width);
             let panel = panels[column * k..].as_ptr();
@@ -552,6 +569,8 @@ impl Product<'_> {
                 used,
                 segments,
                 segment_len,
+                pieces: self.pieces,
+                may_overlap,
                 clamp: self.clamp,
                 row_stride: self.target.row_stride,
                 image_rows: self.image_rows,

@@ -1,25 +1,76 @@
-//! Tiles of two whole vectors of columns whose sums have few terms, all in one loop.
+//! Tiles of two whole vectors of columns, all in one loop.
 
 use super::pair::wide_pairs;
 use super::strip::{Strip, Tile, last};
+use super::{SUM_BLOCK, WeightLayout};
 use crate::kernel::minmax::Fold;
-use crate::kernel::simd::tiles::{Ending, Extremes, ROWS, Tiles};
+use crate::kernel::simd::tiles::{Ending, Extremes, Piece, ROWS, Tiles};
 use crate::kernel::simd::{LANES, Simd};
 
+impl WeightLayout {
+    /// The terms of a row, cut where a segment ends or a block of [`SUM_BLOCK`].
+    pub(super) fn pieces(&self) -> impl Iterator<Item = Piece> {
+        let len = self.segment_len;
+        (0..self.segments).flat_map(move |segment| {
+            let first = segment * len;
+            let mut at = first;
+            std::iter::from_fn(move || {
+                let end = (at / SUM_BLOCK + 1) * SUM_BLOCK;
+                let end = end.min(first + len);
+                let piece = (at < end).then(|| Piece::new(segment, at - first, end - at));
+                at = end;
+                piece
+            })
+        })
+    }
+
+    /// At least as many as there are [pieces](Self::pieces).
+    pub(super) fn most_pieces(&self) -> usize {
+        self.segments + self.k() / SUM_BLOCK
+    }
+}
+
+/// The pieces of the first block, and those of all others.
+fn first_block(pieces: &[Piece]) -> (&[Piece], &[Piece]) {
+    let mut terms = 0;
+    let end = pieces.iter().position(|piece| {
+        let is_behind = terms == SUM_BLOCK;
+        terms += piece.len();
+        is_behind
+    });
+    pieces.split_at(end.unwrap_or(pieces.len()))
+}
+
+/// Whether every block begins with a piece that is long enough for [`Simd::overlapped`].
+pub(super) fn may_overlap(mut pieces: &[Piece]) -> bool {
+    while let Some(piece) = pieces.first() {
+        if piece.len() < ROWS {
+            return false;
+        }
+        pieces = first_block(pieces).1;
+    }
+    true
+}
+
 impl Strip<'_> {
+    fn is_whole<S: Simd, const NV: usize, const LAST: u8>(&self) -> bool {
+        let is_whole = NV == 2 && LAST == last::WHOLE && self.used == 2 * LANES;
+        is_whole && S::TILES && S::TILE_ROWS == ROWS && !self.pieces.is_empty()
+    }
+
     /// Whether [`Strip::tiles`] can be asked for, and nothing is better.
     #[inline(always)]
     pub(super) fn few_terms<S: Simd, const NV: usize, const LAST: u8, const MANY: bool>(
         &self,
     ) -> bool {
-        let is_whole = NV == 2 && LAST == last::WHOLE && self.used == 2 * LANES;
         let terms = self.segments * self.segment_len;
-        S::TILES
-            && S::TILE_ROWS == ROWS
-            && is_whole
-            && !MANY
-            && terms > 0
-            && !wide_pairs::<S>(NV, terms)
+        self.is_whole::<S, NV, LAST>() && !MANY && !wide_pairs::<S>(NV, terms)
+    }
+
+    /// Whether [`Strip::overlapped`] can be asked for, and nothing is better.
+    #[inline(always)]
+    pub(super) fn overlaps<S: Simd, const NV: usize, const LAST: u8>(&self, s: S) -> bool {
+        self.is_whole::<S, NV, LAST>() && self.may_overlap && s.overlaps()
     }
 
     /// So many whole tiles; as [`Strip::tile`].
@@ -30,14 +81,83 @@ impl Strip<'_> {
     pub(super) unsafe fn tiles<S: Simd>(
         &self,
         s: S,
-        Tile { pointers, next, to }: Tile,
+        tile: Tile,
         (count, ending): (usize, Ending),
-        [left, right]: [Fold<S>; 2],
+        folds: [Fold<S>; 2],
     ) -> [Fold<S>; 2] {
-        let tiles = Tiles {
+        let (tiles, folds) = (self.all(tile, count), extremes(folds));
+        macro_rules! end {
+            ($($ending:ident),*) => {
+                match ending {
+                    $(Ending::$ending => s.tiles::<{ Ending::$ending as u8 }>(tiles, folds),)*
+                    Ending::Partial => unreachable!("all terms are here"),
+                }
+            };
+        }
+        // SAFETY: as for this function.
+        unsafe { united(end!(Plain, Clamped, LowKnown, LowKnownOnly)) }
+    }
+
+    /// The same, block by block, with any ending but [`Ending::Clamped`].
+    ///
+    /// # Safety
+    /// As for [`Strip::tiles`].
+    #[inline(always)]
+    pub(super) unsafe fn overlapped<S: Simd>(
+        &self,
+        s: S,
+        tile: Tile,
+        (count, ending): (usize, Ending),
+        folds: [Fold<S>; 2],
+    ) -> [Fold<S>; 2] {
+        let mut folds = extremes(folds);
+        let (mut tiles, mut pieces, all) = (self.all(tile, count), self.pieces, self.pieces.len());
+        let share = tiles.share;
+        macro_rules! end {
+            ($ending:expr, $add:expr, $(($name:ident, $is_added:literal)),*) => {
+                match ($ending, $add) {
+                    $((Ending::$name, $is_added) => {
+                        s.overlapped::<{ Ending::$name as u8 }, $is_added>(tiles, folds)
+                    })*
+                    (Ending::Clamped, _) => unreachable!("has another loop"),
+                }
+            };
+        }
+        while !pieces.is_empty() {
+            let is_first = pieces.len() == all;
+            let (block, behind) = first_block(pieces);
+            let terms: usize = block.iter().map(Piece::len).sum();
+            tiles.pieces = block;
+            // Every block fetches its part.
+            tiles.share = (share * terms).div_ceil(self.segments * self.segment_len);
+            let ending = if behind.is_empty() { ending } else { Ending::Partial };
+            // SAFETY: as for this function.
+            folds = unsafe {
+                end!(
+                    ending,
+                    !is_first,
+                    (Partial, false),
+                    (Plain, false),
+                    (LowKnown, false),
+                    (LowKnownOnly, false),
+                    (Partial, true),
+                    (Plain, true),
+                    (LowKnown, true),
+                    (LowKnownOnly, true)
+                )
+            };
+            tiles.panel = tiles.panel.wrapping_add(terms * 2 * LANES);
+            tiles.next = tiles.next.wrapping_add(tiles.share * count);
+            pieces = behind;
+        }
+        united(folds)
+    }
+
+    fn all(&self, Tile { pointers, next, to }: Tile, count: usize) -> Tiles<'_> {
+        Tiles {
             pointers,
             segments: self.segments,
-            segment_len: self.segment_len,
+            pieces: self.pieces,
             panel: self.panel,
             bias: self.bias,
             bounds: [self.clamp.low, self.clamp.high],
@@ -46,18 +166,50 @@ impl Strip<'_> {
             count,
             next,
             share: self.next.share,
-        };
-        let ([left_min, left_max], [right_min, right_max]) = (left.extremes(), right.extremes());
-        let folds = Extremes { min: [left_min, right_min], max: [left_max, right_max] };
-        macro_rules! end {
-            ($($ending:ident),*) => {
-                match ending {
-                    $(Ending::$ending => s.tiles::<{ Ending::$ending as u8 }>(tiles, folds),)*
-                }
-            };
         }
-        // SAFETY: as for this function.
-        let Extremes { min, max } = unsafe { end!(Plain, Clamped, LowKnown, LowKnownOnly) };
-        [Fold::of_extremes([min[0], max[0]]), Fold::of_extremes([min[1], max[1]])]
+    }
+}
+
+#[inline(always)]
+fn extremes<S: Simd>([left, right]: [Fold<S>; 2]) -> Extremes<S::V> {
+    let ([left_min, left_max], [right_min, right_max]) = (left.extremes(), right.extremes());
+    Extremes { min: [left_min, right_min], max: [left_max, right_max] }
+}
+
+#[inline(always)]
+fn united<S: Simd>(Extremes { min, max }: Extremes<S::V>) -> [Fold<S>; 2] {
+    [Fold::of_extremes([min[0], max[0]]), Fold::of_extremes([min[1], max[1]])]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_end_with_segments_and_blocks() {
+        let layout = |segments, segment_len| WeightLayout {
+            n: 1,
+            segments,
+            segment_len,
+            column_stride: 1,
+            k_stride: 1,
+        };
+        let lens = |segments, segment_len| {
+            let pieces: Vec<_> = layout(segments, segment_len).pieces().collect();
+            assert!(pieces.len() <= layout(segments, segment_len).most_pieces().max(1));
+            pieces.iter().map(Piece::len).collect::<Vec<_>>()
+        };
+        assert_eq!(lens(1, 16), [16]);
+        assert_eq!(lens(3, 9), [9; 3]);
+        assert_eq!(lens(1, 700), [320, 320, 60]);
+        assert_eq!(lens(1, 640), [320, 320]);
+        assert_eq!(lens(4, 100), [100, 100, 100, 20, 80]);
+        assert!(lens(2, 0).is_empty());
+        let may = |segments, segment_len| {
+            may_overlap(&layout(segments, segment_len).pieces().collect::<Vec<_>>())
+        };
+        assert!(may(1, 700) && may(3, 9) && may(4, 100) && may(9, 64));
+        // The second block begins with the last of a segment's terms.
+        assert!(!may(3, 3) && !may(4, 107) && may(4, 113));
     }
 }

@@ -8,7 +8,7 @@ use crate::arithmetic::Arithmetic;
 use crate::kernel::isa::{Isa, Task};
 use crate::kernel::minmax::Fold;
 use crate::kernel::simd::pair::RESULT_TERMS;
-use crate::kernel::simd::tiles::Ending;
+use crate::kernel::simd::tiles::{Ending, Piece, ROWS};
 use crate::kernel::simd::{LANES, Simd};
 use crate::observation::Observation;
 
@@ -22,6 +22,10 @@ pub(super) struct Strip<'a> {
     pub(super) used: usize,
     pub(super) segments: usize,
     pub(super) segment_len: usize,
+    /// The terms of a row.
+    pub(super) pieces: &'a [Piece],
+    /// See [`may_overlap`](super::few::may_overlap).
+    pub(super) may_overlap: bool,
     pub(super) clamp: Clamp,
     pub(super) row_stride: usize,
     /// Rows of an image.
@@ -154,9 +158,26 @@ impl Strip<'_> {
             let image = row / self.image_rows;
             let end = block.end.min((image + 1) * self.image_rows);
             let mut folds = [Fold::new(s); NV];
-            let ending = Ending::new(self.clamp, self.observed[image]);
+            let mut ending = Ending::new(self.clamp, self.observed[image]);
             // SAFETY: as for this function; all tiles are inside the block.
             unsafe {
+                if self.overlaps::<S, NV, LAST>(s) {
+                    if ending == Ending::Clamped && end - row > S::TILE_ROWS {
+                        // Most often the lower bound is known after a tile.
+                        folds = self.tile::<S, ROWS, NV, LAST, MANY>(s, tile, ending, folds);
+                        tile = self.advance::<S>(tile, ROWS);
+                        row += ROWS;
+                        let observed = self.observed[image].union(self.finish(s, ending, folds));
+                        ending = Ending::new(self.clamp, observed);
+                    }
+                    let tiles = (end - row) / ROWS;
+                    if tiles > 0 && ending != Ending::Clamped {
+                        [folds[0], folds[NV - 1]] =
+                            self.overlapped(s, tile, (tiles, ending), [folds[0], folds[NV - 1]]);
+                        tile = self.advance::<S>(tile, tiles * ROWS);
+                        row += tiles * ROWS;
+                    }
+                }
                 if self.narrow_pairs::<S, NV, LAST>() {
                     let mut pairs = pair::Folds::<S>::new(s);
                     while end - row >= 2 * S::TILE_ROWS {
@@ -356,6 +377,7 @@ impl Strip<'_> {
                     $(Ending::$ending => {
                         self.store::<S, MR, NV, LAST, { Ending::$ending as u8 }>(s, sums, to, folds)
                     })*
+                    Ending::Partial => unreachable!("all terms are here"),
                 }
             };
         }

@@ -13,7 +13,7 @@ use std::arch::x86_64::{
 
 use super::pair::{NarrowSums, PairRun, PairSums};
 use super::tiles::{Extremes, Tiles};
-use super::{LANES, Simd, avx2, avx512_pair, avx512_tiles};
+use super::{LANES, Simd, avx2, avx512_overlap, avx512_pair, avx512_tiles};
 
 /// The CPU has AVX-512 F, VL, BW and DQ, AVX2 and FMA.
 #[derive(Clone, Copy, Debug)]
@@ -117,11 +117,24 @@ impl Simd for Avx512 {
     #[inline(always)]
     unsafe fn tiles<const ENDING: u8>(
         self,
-        tiles: Tiles,
+        tiles: Tiles<'_>,
         folds: Extremes<Self::V>,
     ) -> Extremes<Self::V> {
         // SAFETY: the caller's promise is the same; AVX-512 was detected.
         unsafe { avx512_tiles::tiles::<ENDING>(tiles, folds) }
+    }
+    #[inline(always)]
+    fn overlaps(self) -> bool {
+        avx512_overlap::is_zen_4()
+    }
+    #[inline(always)]
+    unsafe fn overlapped<const ENDING: u8, const ADD: bool>(
+        self,
+        tiles: Tiles<'_>,
+        folds: Extremes<Self::V>,
+    ) -> Extremes<Self::V> {
+        // SAFETY: the caller's promise is the same; AVX-512 was detected.
+        unsafe { avx512_overlap::tiles::<ENDING, ADD>(tiles, folds) }
     }
     #[inline(always)]
     unsafe fn store_upper_half(self, v: Self::V, to: *mut f32) {

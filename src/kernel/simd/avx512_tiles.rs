@@ -6,22 +6,75 @@
 use std::arch::asm;
 use std::arch::x86_64::__m512;
 use std::mem::offset_of;
+use std::ptr;
 
-use super::tiles::{Ending, Extremes, ROWS, Tiles};
+use super::tiles::{Ending, Extremes, Piece, ROWS, Tiles};
 
 /// What has no registers of its own; lengths in bytes.
 #[repr(C)]
 struct Memory {
     panel: *const f32,
-    segments: usize,
-    segments_left: usize,
-    segment: usize,
+    pointers: *const *const f32,
+    tile_pointers: usize,
+    pieces: *const Piece,
+    piece: *const Piece,
+    piece_count: usize,
+    pieces_left: usize,
     row: usize,
     tile: usize,
     tiles_left: usize,
     fetch: usize,
     fetched: usize,
 }
+
+/// The rows of the next piece. They are counted from their ends: one register is index and count.
+macro_rules! piece {
+    () => {
+        "mov {r6}, [{memory} + {PIECE}]
+         mov {r5}, [{memory} + {POINTERS}]
+         add {r5}, [{r6}]
+         mov {index}, [{r6} + 8]
+         add {r6}, 24
+         mov [{memory} + {PIECE}], {r6}
+         mov {r0}, [{r5}]
+         mov {r1}, [{r5} + 8]
+         mov {r2}, [{r5} + 16]
+         mov {r3}, [{r5} + 24]
+         mov {r4}, [{r5} + 32]
+         mov {r6}, [{r5} + 48]
+         mov {r5}, [{r5} + 40]
+         add {r0}, {index}
+         add {r1}, {index}
+         add {r2}, {index}
+         add {r3}, {index}
+         add {r4}, {index}
+         add {r5}, {index}
+         add {r6}, {index}
+         mov {index}, [{memory} + {PIECE}]
+         mov {index}, [{index} - 8]\n"
+    };
+}
+
+/// The first piece of a tile comes next.
+macro_rules! first_piece {
+    () => {
+        "mov {panel}, [{memory} + {PANEL}]
+         mov {index}, [{memory} + {PIECES}]
+         mov [{memory} + {PIECE}], {index}
+         mov {index}, [{memory} + {PIECE_COUNT}]
+         mov [{memory} + {PIECES_LEFT}], {index}\n"
+    };
+}
+
+/// The first piece of the next tile comes next.
+macro_rules! next_tile {
+    () => {
+        "mov {index}, [{memory} + {TILE_POINTERS}]
+         add [{memory} + {POINTERS}], {index}\n"
+    };
+}
+
+const _: () = assert!(size_of::<Piece>() == 24 && size_of::<usize>() == 8, "as in the loop");
 
 /// The multiply-adds of one term: `$at` terms behind the panel's place, its elements `$index` bytes behind
 /// the rows' pointers.
@@ -82,17 +135,30 @@ macro_rules! end {
     };
 }
 
-// The second operand wins when either is NaN.
+// The second operand wins when either is NaN. Without observations, to measure what these cost, nothing is folded.
 macro_rules! fold_min {
     ($sum:literal, $min:literal) => {
-        concat!("vminps zmm", $min, ", zmm", $sum, ", zmm", $min, "\n")
+        fold!("vminps", $sum, $min)
     };
 }
 macro_rules! fold_max {
     ($sum:literal, $max:literal) => {
-        concat!("vmaxps zmm", $max, ", zmm", $sum, ", zmm", $max, "\n")
+        fold!("vmaxps", $sum, $max)
     };
 }
+#[cfg(not(feature = "unobserved"))]
+macro_rules! fold {
+    ($instruction:literal, $sum:literal, $fold:literal) => {
+        concat!($instruction, " zmm", $fold, ", zmm", $sum, ", zmm", $fold, "\n")
+    };
+}
+#[cfg(feature = "unobserved")]
+macro_rules! fold {
+    ($instruction:literal, $sum:literal, $fold:literal) => {
+        ""
+    };
+}
+pub(super) use {first_piece, fold, fold_max, fold_min, next_tile, piece};
 macro_rules! raise {
     ($sum:literal) => {
         concat!("vmaxps zmm", $sum, ", zmm24, zmm", $sum, "\n")
@@ -129,23 +195,6 @@ macro_rules! low_known_only {
     };
 }
 
-/// The same without observations, to measure what these cost.
-macro_rules! unseen {
-    ($sum:literal, $min:literal, $max:literal) => {
-        ""
-    };
-}
-macro_rules! unseen_clamped {
-    ($sum:literal, $min:literal, $max:literal) => {
-        concat!(raise!($sum), lower!($sum))
-    };
-}
-macro_rules! unseen_raised {
-    ($sum:literal, $min:literal, $max:literal) => {
-        raise!($sum)
-    };
-}
-
 /// All tiles.
 macro_rules! tiles {
     ($end:ident, $tiles:ident, $memory:ident, $folds:ident, $bias:ident, $bounds:ident) => {
@@ -165,28 +214,9 @@ macro_rules! tiles {
             "vpxord zmm15, zmm15, zmm15",
             "vpxord zmm16, zmm16, zmm16",
             "vpxord zmm17, zmm17, zmm17",
-            "mov {panel}, [{memory} + {PANEL}]",
-            "mov {index}, [{memory} + {SEGMENTS}]",
-            "mov [{memory} + {SEGMENTS_LEFT}], {index}",
+            first_piece!(),
             "30:",
-            // Rows are counted from their ends: one register is index and count.
-            "mov {index}, [{memory} + {SEGMENT}]",
-            "mov {r0}, [{pointers}]",
-            "mov {r1}, [{pointers} + 8]",
-            "mov {r2}, [{pointers} + 16]",
-            "mov {r3}, [{pointers} + 24]",
-            "mov {r4}, [{pointers} + 32]",
-            "mov {r5}, [{pointers} + 40]",
-            "mov {r6}, [{pointers} + 48]",
-            "add {pointers}, 56",
-            "add {r0}, {index}",
-            "add {r1}, {index}",
-            "add {r2}, {index}",
-            "add {r3}, {index}",
-            "add {r4}, {index}",
-            "add {r5}, {index}",
-            "add {r6}, {index}",
-            "neg {index}",
+            piece!(),
             // Counting takes ports that multiply: four terms a round.
             "add {index}, 16",
             "jg 50f",
@@ -205,8 +235,9 @@ macro_rules! tiles {
             "add {index}, 4",
             "jnz 60b",
             "70:",
-            "dec qword ptr [{memory} + {SEGMENTS_LEFT}]",
+            "dec qword ptr [{memory} + {PIECES_LEFT}]",
             "jnz 30b",
+            next_tile!(),
             "mov {r0}, [{memory} + {ROW}]",
             "mov {r1}, [{memory} + {TILE}]",
             "mov {r2}, [{memory} + {FETCH}]",
@@ -222,15 +253,17 @@ macro_rules! tiles {
             "jnz 20b",
             memory = in(reg) &raw mut $memory,
             PANEL = const offset_of!(Memory, panel),
-            SEGMENTS = const offset_of!(Memory, segments),
-            SEGMENTS_LEFT = const offset_of!(Memory, segments_left),
-            SEGMENT = const offset_of!(Memory, segment),
+            POINTERS = const offset_of!(Memory, pointers),
+            TILE_POINTERS = const offset_of!(Memory, tile_pointers),
+            PIECES = const offset_of!(Memory, pieces),
+            PIECE = const offset_of!(Memory, piece),
+            PIECE_COUNT = const offset_of!(Memory, piece_count),
+            PIECES_LEFT = const offset_of!(Memory, pieces_left),
             ROW = const offset_of!(Memory, row),
             TILE = const offset_of!(Memory, tile),
             TILES_LEFT = const offset_of!(Memory, tiles_left),
             FETCH = const offset_of!(Memory, fetch),
             FETCHED = const offset_of!(Memory, fetched),
-            pointers = inout(reg) $tiles.pointers => _,
             to = inout(reg) $tiles.to => _,
             next = inout(reg) $tiles.next => _,
             panel = out(reg) _,
@@ -265,7 +298,7 @@ macro_rules! tiles {
 #[inline]
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
 pub(super) unsafe fn tiles<const ENDING: u8>(
-    tiles: Tiles,
+    tiles: Tiles<'_>,
     mut folds: Extremes<__m512>,
 ) -> Extremes<__m512> {
     use std::arch::x86_64::{_mm512_loadu_ps, _mm512_set1_ps};
@@ -274,9 +307,12 @@ pub(super) unsafe fn tiles<const ENDING: u8>(
     let fetch = bytes(tiles.share.div_ceil(ROWS));
     let mut memory = Memory {
         panel: tiles.panel,
-        segments: tiles.segments,
-        segments_left: 0,
-        segment: bytes(tiles.segment_len),
+        pointers: tiles.pointers,
+        tile_pointers: tiles.segments * ROWS * size_of::<*const f32>(),
+        pieces: tiles.pieces.as_ptr(),
+        piece: ptr::null(),
+        piece_count: tiles.pieces.len(),
+        pieces_left: 0,
         row: bytes(tiles.row_stride),
         tile: bytes(tiles.row_stride * ROWS),
         tiles_left: tiles.count,
@@ -290,15 +326,7 @@ pub(super) unsafe fn tiles<const ENDING: u8>(
     unsafe {
         let bias = [_mm512_loadu_ps(tiles.bias), _mm512_loadu_ps(tiles.bias.add(16))];
         let is = |ending: Ending| ENDING == ending as u8;
-        if cfg!(feature = "unobserved") {
-            if is(Ending::Plain) {
-                tiles!(unseen, tiles, memory, folds, bias, bounds);
-            } else if is(Ending::LowKnownOnly) {
-                tiles!(unseen_raised, tiles, memory, folds, bias, bounds);
-            } else {
-                tiles!(unseen_clamped, tiles, memory, folds, bias, bounds);
-            }
-        } else if is(Ending::Plain) {
+        if is(Ending::Plain) {
             tiles!(plain, tiles, memory, folds, bias, bounds);
         } else if is(Ending::Clamped) {
             tiles!(clamped, tiles, memory, folds, bias, bounds);

@@ -13,6 +13,8 @@ pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
 #[cfg(target_arch = "x86_64")]
+mod avx512_overlap;
+#[cfg(target_arch = "x86_64")]
 mod avx512_pair;
 #[cfg(target_arch = "x86_64")]
 mod avx512_tiles;
@@ -109,16 +111,38 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
 
     /// Computes tiles, where [`Simd::TILES`] says so: sums from zero, term by term, by [`Simd::fma`] of a row's
     /// element, a vector of weights and the sum; then the bias is added, and `ENDING`, an
-    /// [`Ending`](tiles::Ending), done. Folds as [`Fold`](super::minmax::Fold).
+    /// [`Ending`](tiles::Ending) but `Partial`, done. Folds as [`Fold`](super::minmax::Fold).
     ///
     /// # Safety
-    /// `tiles.pointers` must be valid for reads of [`tiles::ROWS`] pointers a segment and tile, each of which
-    /// for `tiles.segment_len` `f32`; `tiles.panel` for reads of 32 `f32` for each of these, `tiles.bias` of
-    /// 32; `tiles.to` for writes of 32 in every row.
+    /// `tiles.pointers` must be valid for reads of [`tiles::ROWS`] pointers for each of `tiles.segments` and each
+    /// tile, and each of these for the terms of the pieces that are of its segment; `tiles.panel` for reads of 32
+    /// `f32` for each term, `tiles.bias` of 32; `tiles.to` for reads and writes of 32 in every row.
     #[inline(always)]
     unsafe fn tiles<const ENDING: u8>(
         self,
-        tiles: Tiles,
+        tiles: Tiles<'_>,
+        folds: Extremes<Self::V>,
+    ) -> Extremes<Self::V> {
+        let _ = (tiles, folds);
+        unreachable!("asked for where there is none")
+    }
+
+    /// Whether [`Simd::overlapped`] is there, and faster than anything else.
+    #[inline(always)]
+    fn overlaps(self) -> bool {
+        false
+    }
+
+    /// [`Simd::tiles`], where [`Simd::overlaps`] says so, with any `ENDING` but `Clamped`; the first piece has at
+    /// least [`tiles::ROWS`] terms. With `ADD`, sums are added to what is in their place first. Everything is
+    /// folded into the extremes of the first vector.
+    ///
+    /// # Safety
+    /// As for [`Simd::tiles`].
+    #[inline(always)]
+    unsafe fn overlapped<const ENDING: u8, const ADD: bool>(
+        self,
+        tiles: Tiles<'_>,
         folds: Extremes<Self::V>,
     ) -> Extremes<Self::V> {
         let _ = (tiles, folds);

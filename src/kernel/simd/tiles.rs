@@ -1,18 +1,48 @@
-//! GEMM tiles of few terms, one after the other.
+//! GEMM tiles of two whole vectors of columns, many in one loop.
+
+use bytemuck::{Pod, Zeroable};
 
 /// Rows of a tile.
 pub(crate) const ROWS: usize = 7;
 
-/// Whole tiles of [`ROWS`] rows and two vectors of columns, sums and ends in one loop. Where sums have few
-/// terms, everything that is done once a tile shows.
+/// Terms that lie side by side in every row of a tile.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub(crate) struct Piece {
+    /// Bytes from a tile's pointers to those of the rows.
+    pointers: usize,
+    /// Bytes from what these point to, to behind the last term.
+    end: usize,
+    /// Bytes of all terms, below zero.
+    negative_len: usize,
+}
+
+impl Piece {
+    /// `len` terms from `start` on of segment `segment` of each row.
+    pub(crate) fn new(segment: usize, start: usize, len: usize) -> Self {
+        let bytes = |elements: usize| elements * size_of::<f32>();
+        Self {
+            pointers: segment * ROWS * size_of::<*const f32>(),
+            end: bytes(start + len),
+            negative_len: bytes(len).wrapping_neg(),
+        }
+    }
+
+    /// Number of terms.
+    pub(crate) fn len(&self) -> usize {
+        self.negative_len.wrapping_neg() / size_of::<f32>()
+    }
+}
+
+/// Whole tiles of [`ROWS`] rows: sums of the same terms, and what becomes of them.
 #[derive(Clone, Copy)]
-pub(crate) struct Tiles {
+pub(crate) struct Tiles<'a> {
     /// Per tile and segment, the rows' first elements.
     pub(crate) pointers: *const *const f32,
-    /// Segments of a row, at least one.
+    /// Segments of a row.
     pub(crate) segments: usize,
-    /// Elements of a segment.
-    pub(crate) segment_len: usize,
+    /// The terms, at least one piece.
+    pub(crate) pieces: &'a [Piece],
     /// The two vectors of weights of each term.
     pub(crate) panel: *const f32,
     /// Two vectors, added to the sums.
@@ -49,4 +79,6 @@ pub(crate) enum Ending {
     LowKnown,
     /// The same without an upper bound.
     LowKnownOnly,
+    /// They are stored as they are, without the bias: more terms follow.
+    Partial,
 }
