@@ -545,7 +545,7 @@ impl Product<'_> {
         let k = layout.k();
         let tiles = self.rows.len().div_ceil(tile_rows);
         let rows_ahead = self.rows_ahead();
-        let may_overlap = few::may_overlap(self.pieces);
+        let may_overlap = tiles::may_overlap(self.pieces);
         for column in (0..n).step_by(panel_width) {
             let used = (n - column).min(panel_width);
             let panel = panels[column * k..].as_ptr();
@@ -588,9 +588,9 @@ impl Product<'_> {
     }
 }
 
-mod few;
 mod pack;
 mod pair;
 mod strip;
 #[cfg(test)]
 mod tests;
+mod tiles;

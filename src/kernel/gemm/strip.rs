@@ -24,7 +24,7 @@ pub(super) struct Strip<'a> {
     pub(super) segment_len: usize,
     /// The terms of a row.
     pub(super) pieces: &'a [Piece],
-    /// See [`may_overlap`](super::few::may_overlap).
+    /// See [`may_overlap`](super::tiles::may_overlap).
     pub(super) may_overlap: bool,
     pub(super) clamp: Clamp,
     pub(super) row_stride: usize,
@@ -100,6 +100,14 @@ pub(super) struct Tile {
     pub(super) to: *mut f32,
 }
 
+/// Where a strip is, and what it has seen of an image.
+struct Place<S: Simd, const NV: usize> {
+    tile: Tile,
+    row: usize,
+    ending: Ending,
+    folds: [Fold<S>; NV],
+}
+
 /// A strip whose panel has `NV` vectors, of which `LAST`, one of [`last`], exists of the last one, and whose
 /// results are of many terms, which are summed block by block, or of few.
 ///
@@ -157,59 +165,18 @@ impl Strip<'_> {
         while row < block.end {
             let image = row / self.image_rows;
             let end = block.end.min((image + 1) * self.image_rows);
-            let mut folds = [Fold::new(s); NV];
-            let mut ending = Ending::new(self.clamp, self.observed[image]);
+            let start = Place {
+                tile,
+                row,
+                ending: Ending::new(self.clamp, self.observed[image]),
+                folds: [Fold::new(s); NV],
+            };
+            let ending;
+            let mut folds;
             // SAFETY: as for this function; all tiles are inside the block.
             unsafe {
-                if self.overlaps::<S, NV, LAST>(s) {
-                    if ending == Ending::Clamped && end - row > S::TILE_ROWS {
-                        // Most often the lower bound is known after a tile.
-                        folds = self.tile::<S, ROWS, NV, LAST, MANY>(s, tile, ending, folds);
-                        tile = self.advance::<S>(tile, ROWS);
-                        row += ROWS;
-                        let observed = self.observed[image].union(self.finish(s, ending, folds));
-                        ending = Ending::new(self.clamp, observed);
-                    }
-                    let tiles = (end - row) / ROWS;
-                    if tiles > 0 && ending != Ending::Clamped {
-                        [folds[0], folds[NV - 1]] =
-                            self.overlapped(s, tile, (tiles, ending), [folds[0], folds[NV - 1]]);
-                        tile = self.advance::<S>(tile, tiles * ROWS);
-                        row += tiles * ROWS;
-                    }
-                }
-                if self.narrow_pairs::<S, NV, LAST>() {
-                    let mut pairs = pair::Folds::<S>::new(s);
-                    while end - row >= 2 * S::TILE_ROWS {
-                        let Some(apart) = self.apart(tile.pointers) else { break };
-                        pairs = self.pair::<S, NV, LAST, MANY>(s, tile, apart, pairs);
-                        tile = self.advance::<S>(tile, 2 * S::TILE_ROWS);
-                        row += 2 * S::TILE_ROWS;
-                    }
-                    pairs.unite(s, &mut folds);
-                } else if self.few_terms::<S, NV, LAST, MANY>() {
-                    let tiles = (end - row) / S::TILE_ROWS;
-                    if tiles > 0 {
-                        [folds[0], folds[NV - 1]] =
-                            self.tiles(s, tile, (tiles, ending), [folds[0], folds[NV - 1]]);
-                        tile = self.advance::<S>(tile, tiles * S::TILE_ROWS);
-                        row += tiles * S::TILE_ROWS;
-                    }
-                } else if LAST != last::HALF
-                    && wide_pairs::<S>(NV, self.segments * self.segment_len)
-                {
-                    while end - row >= 2 * S::TILE_ROWS {
-                        let Some(apart) = self.apart(tile.pointers) else { break };
-                        [folds[0], folds[NV - 1]] = self.wide_pair::<S, LAST, MANY>(
-                            s,
-                            tile,
-                            (apart, ending),
-                            [folds[0], folds[NV - 1]],
-                        );
-                        tile = self.advance::<S>(tile, 2 * S::TILE_ROWS);
-                        row += 2 * S::TILE_ROWS;
-                    }
-                }
+                Place { tile, row, ending, folds } =
+                    self.many_tiles::<S, NV, LAST, MANY>(s, start, (image, end));
                 while end - row >= S::TILE_ROWS {
                     match S::TILE_ROWS {
                         4 => folds = self.tile::<S, 4, NV, LAST, MANY>(s, tile, ending, folds),
@@ -240,6 +207,71 @@ impl Strip<'_> {
             }
             self.observed[image] = self.observed[image].union(self.finish(s, ending, folds));
         }
+    }
+
+    /// As many of an image's tiles as there is a loop of several for.
+    ///
+    /// # Safety
+    /// As for [`Strip::run`], for all rows up to `end`.
+    #[inline(always)]
+    unsafe fn many_tiles<S: Simd, const NV: usize, const LAST: u8, const MANY: bool>(
+        &self,
+        s: S,
+        mut at: Place<S, NV>,
+        (image, end): (usize, usize),
+    ) -> Place<S, NV> {
+        // SAFETY: as for this function.
+        unsafe {
+            if self.overlaps::<S, NV, LAST>(s) {
+                if at.ending == Ending::Clamped && end - at.row > ROWS {
+                    // Most often the lower bound is known after a tile.
+                    at.folds =
+                        self.tile::<S, ROWS, NV, LAST, MANY>(s, at.tile, at.ending, at.folds);
+                    self.advance_place(&mut at, 1);
+                    let found = self.finish(s, at.ending, at.folds);
+                    at.ending = Ending::new(self.clamp, self.observed[image].union(found));
+                }
+                let tiles = (end - at.row) / ROWS;
+                if tiles > 0 && at.ending != Ending::Clamped {
+                    let folds = [at.folds[0], at.folds[NV - 1]];
+                    [at.folds[0], at.folds[NV - 1]] =
+                        self.overlapped(s, at.tile, (tiles, at.ending), folds);
+                    self.advance_place(&mut at, tiles);
+                }
+            }
+            if self.narrow_pairs::<S, NV, LAST>() {
+                let mut pairs = pair::Folds::<S>::new(s);
+                while end - at.row >= 2 * S::TILE_ROWS {
+                    let Some(apart) = self.apart(at.tile.pointers) else { break };
+                    pairs = self.pair::<S, NV, LAST, MANY>(s, at.tile, apart, pairs);
+                    self.advance_place(&mut at, 2);
+                }
+                pairs.unite(s, &mut at.folds);
+            } else if self.few_terms::<S, NV, LAST, MANY>() {
+                let tiles = (end - at.row) / S::TILE_ROWS;
+                if tiles > 0 {
+                    let folds = [at.folds[0], at.folds[NV - 1]];
+                    [at.folds[0], at.folds[NV - 1]] =
+                        self.tiles(s, at.tile, (tiles, at.ending), folds);
+                    self.advance_place(&mut at, tiles);
+                }
+            } else if LAST != last::HALF && wide_pairs::<S>(NV, self.segments * self.segment_len) {
+                while end - at.row >= 2 * S::TILE_ROWS {
+                    let Some(apart) = self.apart(at.tile.pointers) else { break };
+                    let (how, folds) = ((apart, at.ending), [at.folds[0], at.folds[NV - 1]]);
+                    [at.folds[0], at.folds[NV - 1]] =
+                        self.wide_pair::<S, LAST, MANY>(s, at.tile, how, folds);
+                    self.advance_place(&mut at, 2);
+                }
+            }
+            at
+        }
+    }
+
+    #[inline(always)]
+    fn advance_place<S: Simd, const NV: usize>(&self, at: &mut Place<S, NV>, tiles: usize) {
+        at.tile = self.advance::<S>(at.tile, tiles * S::TILE_ROWS);
+        at.row += tiles * S::TILE_ROWS;
     }
 
     /// The tile behind one of `rows` rows.

@@ -134,7 +134,7 @@ fn every_tile_shape_on_every_instruction_set() {
 }
 
 #[test]
-fn two_tiles_at_once_with_every_activation() {
+fn many_tiles_with_every_activation() {
     let clamps = [
         Clamp::NONE,
         Clamp { low: 0.0, high: f32::INFINITY },
@@ -144,8 +144,11 @@ fn two_tiles_at_once_with_every_activation() {
         Clamp { low: f32::NEG_INFINITY, high: 1.0 },
     ];
     for kind in kinds() {
-        for (m, n) in [(14, 32), (29, 40)] {
-            for (segments, segment_len) in [(2, 35), (1, 64), (1, 323)] {
+        for (m, n) in [(14, 32), (29, 40), (36, 32)] {
+            // Of few terms, of one block, of several, and of some that begin with few terms of a segment.
+            for (segments, segment_len) in
+                [(1, 16), (3, 9), (2, 35), (1, 64), (1, 330), (3, 250), (1, 323)]
+            {
                 for clamp in clamps {
                     Case { m, n, segments, segment_len }.check(kind, clamp, None);
                 }

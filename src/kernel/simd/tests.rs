@@ -1,5 +1,6 @@
 use super::super::isa::{Isa, Task};
 use super::pair::Fetch;
+use super::tiles::{Ending, Piece};
 use super::*;
 
 /// Every operation on every pair of special values, as bits.
@@ -218,6 +219,101 @@ fn words_keep_their_bits_when_they_are_turned() {
         assert_eq!(expected[2 * strides[1] + 5], from[5 * strides[0] + 2]);
         for isa in Isa::supported() {
             assert_eq!(isa.dispatch(Turn(&from, strides)), expected, "{isa}");
+        }
+    }
+}
+
+#[test]
+fn tiles_are_the_same_one_after_the_other_and_overlapped() {
+    /// Terms of the two segments; the second begins a block of sums.
+    const LENS: [usize; 2] = [11, 14];
+    const STRIDE: usize = 45;
+    const BOUNDS: [f32; 2] = [-40.0, 55.0];
+    /// `ENDING` of three tiles: their results, and the folds in the first lane.
+    struct All<'a, const ENDING: u8>(&'a [f32], &'a [f32], bool);
+    impl<const ENDING: u8> Task for All<'_, ENDING> {
+        type Output = Option<(Vec<f32>, [f32; 2])>;
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> Self::Output {
+            let Self(elements, panel, overlapped) = self;
+            if !S::TILES {
+                return None;
+            }
+            let rows = |segment: usize, tile: usize| {
+                (0..tiles::ROWS)
+                    .map(move |r| elements[segment * 9 + (tile * tiles::ROWS + r) * 17..].as_ptr())
+            };
+            let pointers: Vec<_> =
+                (0..3).flat_map(|tile| rows(0, tile).chain(rows(1, tile))).collect();
+            let pieces = [Piece::new(0, 0, LENS[0]), Piece::new(1, 2, LENS[1])];
+            assert!(elements.len() >= 9 + 20 * 17 + 2 + LENS[1] && panel.len() >= 32 * 26);
+            let mut to = vec![7.0; 21 * STRIDE];
+            let all = Tiles {
+                pointers: pointers.as_ptr(),
+                segments: 2,
+                pieces: &pieces,
+                panel: panel.as_ptr(),
+                bias: panel[32 * 25..].as_ptr(),
+                bounds: BOUNDS,
+                to: to.as_mut_ptr(),
+                row_stride: STRIDE,
+                count: 3,
+                next: panel.as_ptr(),
+                share: 100,
+            };
+            let (least, most) = (s.splat(f32::INFINITY), s.splat(f32::NEG_INFINITY));
+            let folds = Extremes { min: [least; 2], max: [most; 2] };
+            // SAFETY: as many elements and weights were just found, and there is room for the results.
+            let folds = unsafe {
+                if overlapped {
+                    let first = Tiles { pieces: &pieces[..1], ..all };
+                    let panel = all.panel.add(32 * LENS[0]);
+                    let second = Tiles { pieces: &pieces[1..], panel, ..all };
+                    let folds = s.overlapped::<{ Ending::Partial as u8 }, false>(first, folds);
+                    s.overlapped::<ENDING, true>(second, folds)
+                } else {
+                    s.tiles::<ENDING>(all, folds)
+                }
+            };
+            let both = |[left, right]: [S::V; 2], of: fn(f32, f32) -> f32| {
+                of(s.to_array(left)[0], s.to_array(right)[0])
+            };
+            Some((to, [both(folds.min, f32::min), both(folds.max, f32::max)]))
+        }
+    }
+    let elements: Vec<f32> = (0..380).map(|i| (i * 37 % 101) as f32 - 50.0).collect();
+    let panel: Vec<f32> = (0..32 * 26).map(|i| (i * 53 % 97) as f32 / 8.0 - 6.0).collect();
+    fn both_ways<const ENDING: u8>(isa: Isa, (elements, panel): (&[f32], &[f32])) {
+        let run = |overlapped| isa.dispatch(All::<ENDING>(elements, panel, overlapped));
+        // All are whole numbers of eighths: the order of sums does not show.
+        assert_eq!(run(true), run(false), "{isa} {ENDING}");
+    }
+    let numbers = (elements.as_slice(), panel.as_slice());
+    for isa in Isa::supported() {
+        both_ways::<{ Ending::Plain as u8 }>(isa, numbers);
+        both_ways::<{ Ending::LowKnown as u8 }>(isa, numbers);
+        both_ways::<{ Ending::LowKnownOnly as u8 }>(isa, numbers);
+        let Some((results, _)) =
+            isa.dispatch(All::<{ Ending::Clamped as u8 }>(&elements, &panel, false))
+        else {
+            continue;
+        };
+        for row in 0..21 {
+            let terms = |column: usize| {
+                (0..LENS[0] + LENS[1])
+                    .map(|k| {
+                        let from = if k < LENS[0] { k } else { 9 + 2 + k - LENS[0] };
+                        elements[row * 17 + from] * panel[k * 32 + column]
+                    })
+                    .sum::<f32>()
+            };
+            for column in 0..STRIDE {
+                let expected = match column {
+                    0..32 => (terms(column) + panel[32 * 25 + column]).clamp(BOUNDS[0], BOUNDS[1]),
+                    _ => 7.0,
+                };
+                assert_eq!(results[row * STRIDE + column], expected, "{row} {column}");
+            }
         }
     }
 }
