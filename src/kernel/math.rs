@@ -197,7 +197,7 @@ pub(crate) fn gelu<S: Simd>(s: S, x: S::V) -> S::V {
 /// `x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`, which is `x` times a logistic function.
 #[inline(always)]
 pub(crate) fn gelu_approximate<S: Simd>(s: S, x: S::V) -> S::V {
-    const TWICE_SQRT_2_PI: f32 = 1.595_769_1;
+    const TWICE_SQRT_2_PI: f32 = 1.595_769_2;
     let factor = s.fma(s.mul(x, x), s.splat(TWICE_SQRT_2_PI * 0.044_715), s.splat(TWICE_SQRT_2_PI));
     s.mul(x, logistic(s, s.mul(x, factor)))
 }

@@ -429,34 +429,30 @@ pub(super) unsafe fn tiles<const ENDING: u8, const ADD: bool>(
         fetch_of_round: 4 * fetch,
     };
     let [low, high] = tiles.bounds.map(|bound| _mm512_set1_ps(bound));
-    let Extremes { min: [min, _], max: [max, _] } = &mut folds;
+    let (mut min, mut max) = (folds.min[0], folds.max[0]);
     let is = |ending: Ending| ENDING == ending as u8;
     // SAFETY: reads the elements of all pieces of all rows and as many times two vectors of the panel, and writes
     // two vectors of results a row, for all of which the caller vouches; fetching is a hint, and no address
     // faults. `memory` is only used here.
     unsafe {
-        match ADD {
-            false if is(Ending::Partial) => {
-                tiles!(partial, tiles, memory, *max, (inout("zmm2") * min), high)
-            }
-            false if is(Ending::Plain) => {
-                tiles!(plain, tiles, memory, *max, (inout("zmm2") * min), high)
-            }
-            false if is(Ending::LowKnown) => {
-                tiles!(low_known, tiles, memory, *max, (in("zmm2") low), high)
-            }
-            false => tiles!(low_known_only, tiles, memory, *max, (in("zmm2") low), high),
-            true if is(Ending::Partial) => {
-                tiles!(added_partial, tiles, memory, *max, (inout("zmm2") * min), high)
-            }
-            true if is(Ending::Plain) => {
-                tiles!(added_plain, tiles, memory, *max, (inout("zmm2") * min), high)
-            }
-            true if is(Ending::LowKnown) => {
-                tiles!(added_low_known, tiles, memory, *max, (in("zmm2") low), high)
-            }
-            true => tiles!(added_low_known_only, tiles, memory, *max, (in("zmm2") low), high),
+        if is(Ending::Partial) && ADD {
+            tiles!(added_partial, tiles, memory, max, (inout("zmm2") min), high);
+        } else if is(Ending::Partial) {
+            tiles!(partial, tiles, memory, max, (inout("zmm2") min), high);
+        } else if is(Ending::Plain) && ADD {
+            tiles!(added_plain, tiles, memory, max, (inout("zmm2") min), high);
+        } else if is(Ending::Plain) {
+            tiles!(plain, tiles, memory, max, (inout("zmm2") min), high);
+        } else if is(Ending::LowKnown) && ADD {
+            tiles!(added_low_known, tiles, memory, max, (in("zmm2") low), high);
+        } else if is(Ending::LowKnown) {
+            tiles!(low_known, tiles, memory, max, (in("zmm2") low), high);
+        } else if ADD {
+            tiles!(added_low_known_only, tiles, memory, max, (in("zmm2") low), high);
+        } else {
+            tiles!(low_known_only, tiles, memory, max, (in("zmm2") low), high);
         }
     }
+    (folds.min[0], folds.max[0]) = (min, max);
     folds
 }

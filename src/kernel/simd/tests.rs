@@ -281,13 +281,13 @@ fn tiles_are_the_same_one_after_the_other_and_overlapped() {
             Some((to, [both(folds.min, f32::min), both(folds.max, f32::max)]))
         }
     }
-    let elements: Vec<f32> = (0..380).map(|i| (i * 37 % 101) as f32 - 50.0).collect();
-    let panel: Vec<f32> = (0..32 * 26).map(|i| (i * 53 % 97) as f32 / 8.0 - 6.0).collect();
     fn both_ways<const ENDING: u8>(isa: Isa, (elements, panel): (&[f32], &[f32])) {
         let run = |overlapped| isa.dispatch(All::<ENDING>(elements, panel, overlapped));
         // All are whole numbers of eighths: the order of sums does not show.
         assert_eq!(run(true), run(false), "{isa} {ENDING}");
     }
+    let elements: Vec<f32> = (0..380).map(|i| (i * 37 % 101) as f32 - 50.0).collect();
+    let panel: Vec<f32> = (0..32 * 26).map(|i| (i * 53 % 97) as f32 / 8.0 - 6.0).collect();
     let numbers = (elements.as_slice(), panel.as_slice());
     for isa in Isa::supported() {
         both_ways::<{ Ending::Plain as u8 }>(isa, numbers);
