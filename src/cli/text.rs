@@ -1,6 +1,7 @@
 //! How things are put into words, the same everywhere.
 
 use std::ffi::OsStr;
+use std::path::Path;
 use std::time::Duration;
 
 use indicatif::HumanCount;
@@ -128,6 +129,11 @@ pub(super) fn shell_line(words: impl Iterator<Item = impl AsRef<OsStr>>) -> Stri
         }
     });
     quoted.collect::<Vec<_>>().join(" ")
+}
+
+/// What became of a file when a command was stopped.
+pub(super) fn not_written(output: &Path) -> String {
+    format!(": {} is not written", output.display())
 }
 
 #[cfg(test)]

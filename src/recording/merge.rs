@@ -62,9 +62,30 @@ pub fn merge(
     overwrite: bool,
     on_overlap: OnOverlap,
 ) -> Result<MergeSummary> {
-    let survey = survey(inputs)?;
+    let Some(summary) = merge_until(inputs, output, overwrite, on_overlap, &|| false)? else {
+        unreachable!("nothing stops it");
+    };
+    Ok(summary)
+}
+
+/// [`merge`], unless `stop` says so before the output appears: `None` then. It is asked between blocks of
+/// observations, and goes on saying so.
+///
+/// # Errors
+/// As [`merge`].
+pub fn merge_until(
+    inputs: &[PathBuf],
+    output: &Path,
+    overwrite: bool,
+    on_overlap: OnOverlap,
+    stop: &dyn Fn() -> bool,
+) -> Result<Option<MergeSummary>> {
+    let survey = survey(inputs, stop)?;
+    if stop() {
+        return Ok(None);
+    }
     refuse_overlaps(&survey.catalogue, on_overlap)?;
-    join(survey, inputs, output, overwrite)
+    join(survey, inputs, output, overwrite, stop)
 }
 
 /// What is known of all inputs before the first record is merged.
@@ -74,8 +95,9 @@ pub(super) struct Survey {
     catalogue: Catalogue,
 }
 
-/// Looks at all inputs, one after the other. Header and settings are those of the first.
-pub(super) fn survey(inputs: &[PathBuf]) -> Result<Survey> {
+/// Looks at all inputs, one after the other, or at the first ones if it is to stop. Header and settings are those
+/// of the first.
+pub(super) fn survey(inputs: &[PathBuf], stop: &dyn Fn() -> bool) -> Result<Survey> {
     let mut catalogue = Catalogue::default();
     let mut first: Option<(Header, MovingAverageSettings, &Path)> = None;
     for path in inputs {
@@ -89,18 +111,22 @@ pub(super) fn survey(inputs: &[PathBuf]) -> Result<Survey> {
             first = Some((reader.header().clone(), reader.settings(), path));
         }
         catalogue.add(path, &reader);
+        if stop() {
+            break;
+        }
     }
     let (header, settings, _) = first.ok_or_else(|| Error::usage("no recordings to merge"))?;
     Ok(Survey { header, settings, catalogue })
 }
 
-/// Writes the output from inputs that are as they were surveyed.
+/// Writes the output from inputs that are as they were surveyed, unless it is to stop.
 pub(super) fn join(
     survey: Survey,
     inputs: &[PathBuf],
     output: &Path,
     overwrite: bool,
-) -> Result<MergeSummary> {
+    stop: &dyn Fn() -> bool,
+) -> Result<Option<MergeSummary>> {
     let Survey { header, settings, catalogue } = survey;
     let replaced = if overwrite { place::lock_existing(output)? } else { None };
     let (file, unpublished) = place::create_locked(output, replaced)?;
@@ -117,11 +143,14 @@ pub(super) fn join(
         }
         refuse_divided_histograms(&reader, &catalogue, input)
             .map_err(|error| error.context(path.display()))?;
-        doubles += Append::new(&mut writer, &reader, &catalogue, input).run()?;
+        doubles += Append::new(&mut writer, &reader, &catalogue, input).run(stop)?;
+        if stop() {
+            return Ok(None);
+        }
     }
     let commit = writer.commit()?;
     unpublished.publish()?;
-    Ok(MergeSummary {
+    Ok(Some(MergeSummary {
         records: commit.records,
         skipped: writer.skipped(),
         shards: writer.shards().len(),
@@ -129,7 +158,7 @@ pub(super) fn join(
         doubles,
         overlaps: catalogue.overlaps().to_vec(),
         same_names: catalogue.same_names(),
-    })
+    }))
 }
 
 fn refuse_overlaps(catalogue: &Catalogue, on_overlap: OnOverlap) -> Result<()> {
@@ -194,11 +223,15 @@ impl<'a> Append<'a> {
         Self { writer, reader, catalogue, input, identities, places: Vec::new() }
     }
 
-    /// Gives the number of records that were left out because an input before has them.
-    fn run(mut self) -> Result<u64> {
+    /// Gives the number of records that were left out because an input before has them. If it is to stop, the
+    /// rest is missing.
+    fn run(mut self, stop: &dyn Fn() -> bool) -> Result<u64> {
         let mut doubles = 0;
         let mut blocks = self.reader.blocks();
         while let Some(part) = blocks.next_part() {
+            if stop() {
+                return Ok(doubles);
+            }
             let block = match part? {
                 Part::Block(block) => block,
                 Part::Histograms(stored) => {

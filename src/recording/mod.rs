@@ -35,7 +35,7 @@ mod writer;
 
 pub use block::{Block, BlockRecords, Column};
 pub(crate) use estimate::fitting;
-pub use merge::{MergeSummary, OnOverlap, merge};
+pub use merge::{MergeSummary, OnOverlap, merge, merge_until};
 pub use reader::{Blocks, Reader, Summary};
 pub use storage::{MemoryStorage, Storage};
 pub use writer::{MEMORY_BUDGET, Writer};

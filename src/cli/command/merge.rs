@@ -1,12 +1,13 @@
 use indicatif::HumanBytes;
 
 use crate::error::Result;
-use crate::recording::{MergeSummary, OnOverlap, merge};
+use crate::recording::{MergeSummary, OnOverlap, merge_until};
 
 use super::super::ExitStatus;
 use super::super::args::{MergeArgs, OnOverlapArg};
 use super::super::config::check_writable;
 use super::super::printer::Printer;
+use super::super::signals::SignalWatch;
 use super::super::text;
 
 /// Joins recordings in the given order.
@@ -16,7 +17,13 @@ pub(in crate::cli) fn run(args: &MergeArgs, printer: &Printer) -> Result<ExitSta
         OnOverlapArg::Stop => OnOverlap::Stop,
         OnOverlapArg::Skip => OnOverlap::Skip,
     };
-    let summary = merge(&args.inputs, &args.output, args.overwrite, on_overlap)?;
+    let signals = SignalWatch::start(printer)?;
+    let stop = || signals.cancel().is_requested();
+    let summary = merge_until(&args.inputs, &args.output, args.overwrite, on_overlap, &stop)?;
+    let Some(summary) = summary else {
+        let outcome = text::not_written(&args.output);
+        return Ok(signals.stopped(&outcome, printer).unwrap_or(ExitStatus::Success));
+    };
     let MergeSummary { records, skipped, shards, byte_len, doubles, overlaps, same_names } =
         summary;
     if doubles > 0 {

@@ -1,7 +1,8 @@
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::super::{OnOverlap, Reader, Writer, merge};
+use super::super::{OnOverlap, Reader, Writer, merge, merge_until};
 use super::support::*;
 use crate::error::ErrorKind;
 
@@ -109,4 +110,29 @@ fn settings_of_the_first_input_hold() {
     let merged = Reader::open(&at("out")).unwrap();
     assert_eq!(merged.settings(), OTHER_SETTINGS);
     merged.check().unwrap();
+}
+
+#[test]
+fn a_merge_that_is_stopped_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let ops = |shard| [Op::Begin(shard, 4), Op::Push(2), Op::Commit, Op::Push(2), Op::Commit];
+    let inputs = [write(&at("1"), &ops(1)), write(&at("2"), &ops(2))];
+    let asked = Cell::new(0);
+    for limit in 1.. {
+        asked.set(0);
+        let stop = || {
+            asked.set(asked.get() + 1);
+            asked.get() >= limit
+        };
+        let merged = merge_until(&inputs, &at("out"), false, OnOverlap::Stop, &stop).unwrap();
+        if let Some(summary) = merged {
+            assert_eq!(summary.records, 8);
+            // After each input, twice, and before each block.
+            assert!(limit > 6, "{limit}");
+            break;
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "{limit}");
+    }
+    assert!(at("out").exists());
 }

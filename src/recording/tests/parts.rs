@@ -150,9 +150,9 @@ fn an_input_that_changes_meanwhile_is_refused() {
     let first = write(&at("0"), &[Op::Begin(1, 20), Op::Push(5)]);
     let second = write(&at("1"), &[Op::Begin(2, 20), Op::Push(5)]);
     let inputs = [first, second.clone()];
-    let survey = merge::survey(&inputs).unwrap();
+    let survey = merge::survey(&inputs, &|| false).unwrap();
     write(&second, &[Op::Begin(2, 20), Op::Push(6)]);
-    let error = merge::join(survey, &inputs, &at("out"), false).unwrap_err();
+    let error = merge::join(survey, &inputs, &at("out"), false, &|| false).unwrap_err();
     assert!(error.to_string().ends_with("1 changed while it was merged"), "{error}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
 }

@@ -35,11 +35,6 @@ fn check_output(args: &H5Args) -> Result<()> {
     check_writable(&args.output)
 }
 
-/// What became of a file when a command was stopped.
-fn not_written(output: &Path) -> String {
-    format!(": {} is not written", output.display())
-}
-
 fn h5_options(args: &H5Args, records: Option<u64>) -> H5Options {
     H5Options { layout: args.layout.into(), records, overwrite: args.overwrite }
 }

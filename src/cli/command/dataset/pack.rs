@@ -14,7 +14,7 @@ use super::super::super::printer::Printer;
 use super::super::super::progress::Progress;
 use super::super::super::signals::SignalWatch;
 use super::super::super::text;
-use super::{check_output, h5_options, inputs_of, not_written};
+use super::{check_output, h5_options, inputs_of};
 
 /// Writes a dataset, or images, to an HDF5 file.
 pub(in crate::cli) fn run(args: &DatasetPackArgs, printer: &Printer) -> Result<ExitStatus> {
@@ -37,7 +37,7 @@ pub(in crate::cli) fn run(args: &DatasetPackArgs, printer: &Printer) -> Result<E
     let packed = packing.pack(data, &inputs, &|| signals.cancel().is_requested());
     let (elapsed, left_out) = packing.progress.finish();
     packed?;
-    if let Some(stopped) = signals.stopped(&not_written(output), printer) {
+    if let Some(stopped) = signals.stopped(&text::not_written(output), printer) {
         return Ok(stopped);
     }
     let written = packing.writer.written();

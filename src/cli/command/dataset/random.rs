@@ -9,7 +9,7 @@ use super::super::super::args::{DatasetRandomArgs, InputNumbers};
 use super::super::super::printer::Printer;
 use super::super::super::signals::SignalWatch;
 use super::super::super::text;
-use super::{check_output, h5_options, inputs_of, not_written};
+use super::{check_output, h5_options, inputs_of};
 
 /// Writes random or given records to an HDF5 file.
 pub(in crate::cli) fn run(args: &DatasetRandomArgs, printer: &Printer) -> Result<ExitStatus> {
@@ -28,7 +28,7 @@ pub(in crate::cli) fn run(args: &DatasetRandomArgs, printer: &Printer) -> Result
     let writer = H5Writer::create(output, &inputs, options)?;
     let go_on = || !signals.cancel().is_requested();
     let Some(written) = writer.write_all_while(&go_on, &inputs, &mut *source)? else {
-        let stopped = signals.stopped(&not_written(output), printer);
+        let stopped = signals.stopped(&text::not_written(output), printer);
         return Ok(stopped.unwrap_or(ExitStatus::Failure));
     };
     printer.say(format_args!("{}: {}", output.display(), text::count(written, what)));
