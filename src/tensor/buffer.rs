@@ -1,27 +1,66 @@
 use bytemuck::{AnyBitPattern, NoUninit, Pod, Zeroable};
+use memmap2::MmapMut;
 
 /// One cache line, the unit of allocation.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C, align(64))]
 struct Line([u8; 64]);
 
+/// From so many bytes on memory is mapped, so that the system can be asked for large pages: it hands out small ones
+/// one by one, which takes longer than filling them.
+const LARGE: usize = 2 << 20;
+
 /// Zero-initialised bytes that start on a 64-byte boundary, so that any element type can be read in
 /// place and vector loads do not straddle cache lines.
-#[derive(Clone)]
 pub struct AlignedBuffer {
-    lines: Vec<Line>,
+    memory: Memory,
     len: usize,
+}
+
+enum Memory {
+    Lines(Vec<Line>),
+    Mapped(MmapMut),
+}
+
+impl Memory {
+    fn zeroed(len: usize) -> Self {
+        if len >= LARGE
+            && let Ok(map) = MmapMut::map_anon(len)
+        {
+            // Without large pages it works as well.
+            #[cfg(target_os = "linux")]
+            let _ = map.advise(memmap2::Advice::HugePage);
+            return Self::Mapped(map);
+        }
+        Self::Lines(bytemuck::zeroed_vec(len.div_ceil(64)))
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Lines(lines) => bytemuck::cast_slice(lines),
+            Self::Mapped(map) => map,
+        }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Lines(lines) => bytemuck::cast_slice_mut(lines),
+            Self::Mapped(map) => map,
+        }
+    }
 }
 
 impl AlignedBuffer {
     /// `len` bytes of zeros; pages come from the system when they are first used.
     pub fn zeroed(len: usize) -> Self {
-        Self { lines: bytemuck::zeroed_vec(len.div_ceil(64)), len }
+        Self { memory: Memory::zeroed(len), len }
     }
 
     /// Makes it `len` bytes long; what they are is not specified. Memory is kept for later.
     pub fn resize(&mut self, len: usize) {
-        self.lines.resize(len.div_ceil(64), Line([0; 64]));
+        if len > self.memory.bytes().len() {
+            self.memory = Memory::zeroed(len.max(2 * self.memory.bytes().len()));
+        }
         self.len = len;
     }
 
@@ -45,12 +84,12 @@ impl AlignedBuffer {
 
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
-        &bytemuck::cast_slice(&self.lines)[..self.len]
+        &self.memory.bytes()[..self.len]
     }
 
     /// The bytes, to be written.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut bytemuck::cast_slice_mut(&mut self.lines)[..self.len]
+        &mut self.memory.bytes_mut()[..self.len]
     }
 
     /// The bytes as numbers.
@@ -67,6 +106,12 @@ impl AlignedBuffer {
     /// If the length is not a multiple of the size of `T`.
     pub fn as_mut_slice<T: Pod>(&mut self) -> &mut [T] {
         bytemuck::cast_slice_mut(self.bytes_mut())
+    }
+}
+
+impl Clone for AlignedBuffer {
+    fn clone(&self) -> Self {
+        Self::copy_of(self.bytes())
     }
 }
 
@@ -87,5 +132,20 @@ mod tests {
         assert_eq!(buffer.bytes().as_ptr().addr() % 64, 0);
         assert_eq!(buffer.as_slice::<f32>(), [1.0, 2.0, 3.0]);
         assert!(AlignedBuffer::zeroed(0).is_empty());
+    }
+
+    #[test]
+    fn large_ones_are_zero_too_and_grow() {
+        let mut buffer = AlignedBuffer::zeroed(LARGE + 1);
+        assert!(buffer.bytes().iter().all(|&byte| byte == 0));
+        assert_eq!((buffer.len(), buffer.bytes().as_ptr().addr() % 64), (LARGE + 1, 0));
+        buffer.bytes_mut()[LARGE] = 7;
+        assert_eq!(buffer.clone().bytes()[LARGE], 7);
+        let start = buffer.bytes().as_ptr();
+        buffer.resize(10);
+        buffer.resize(LARGE);
+        assert_eq!(buffer.bytes().as_ptr(), start, "memory is kept");
+        buffer.resize(3 * LARGE);
+        assert_eq!(buffer.bytes_mut().len(), 3 * LARGE);
     }
 }
