@@ -1,6 +1,6 @@
 use indicatif::HumanBytes;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::recording::{MergeSummary, OnOverlap, merge_until};
 
 use super::super::ExitStatus;
@@ -21,8 +21,8 @@ pub(in crate::cli) fn run(args: &MergeArgs, printer: &Printer) -> Result<ExitSta
     let stop = || signals.cancel().is_requested();
     let summary = merge_until(&args.inputs, &args.output, args.overwrite, on_overlap, &stop)?;
     let Some(summary) = summary else {
-        let outcome = text::not_written(&args.output);
-        return Ok(signals.stopped(&outcome, printer).unwrap_or(ExitStatus::Success));
+        let stopped = signals.stopped(&text::not_written(&args.output), printer);
+        return stopped.ok_or_else(|| Error::internal("the merge stopped without a signal"));
     };
     let MergeSummary { records, skipped, shards, byte_len, doubles, overlaps, same_names } =
         summary;
