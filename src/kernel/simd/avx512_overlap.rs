@@ -8,28 +8,20 @@
 use std::arch::asm;
 use std::arch::x86_64::{__cpuid, __m512, _mm512_set1_ps};
 use std::mem::offset_of;
-use std::ptr;
 use std::sync::OnceLock;
 
-use super::avx512_tiles::{first_piece, fold, fold_max, fold_min, next_tile, piece};
+use super::avx512_walk::{
+    Walk, bytes, first_piece, fold, fold_max, fold_min, next_tile, piece, walk,
+};
 use super::tiles::{Ending, Extremes, Piece, ROWS, Tiles};
 
 /// What has no registers of its own; lengths in bytes.
 #[repr(C, align(64))]
 struct Memory {
     bias: [f32; 32],
-    panel: *const f32,
-    pointers: *const *const f32,
-    tile_pointers: usize,
-    pieces: *const Piece,
-    piece: *const Piece,
-    piece_count: usize,
-    pieces_left: usize,
-    row: usize,
-    tiles_left: usize,
+    walk: Walk,
     next: *const f32,
     share: usize,
-    fetch: usize,
     fetch_of_round: usize,
 }
 
@@ -171,24 +163,24 @@ macro_rules! sums {
 
 /// The sums of a tile, and the ends of the one before.
 macro_rules! sums_and_ends {
-    ($set:ident, $before:ident, $end:ident) => {
+    ($set:ident, $before:ident, $place:ident $end:ident) => {
         concat!(
             start!($set),
             piece!(),
             term!($set, 0, 0),
-            end!($before, 0, $end),
+            end!($before, 0, $place $end),
             term!($set, 1, 0),
-            end!($before, 1, $end),
+            end!($before, 1, $place $end),
             term!($set, 2, 0),
-            end!($before, 2, $end),
+            end!($before, 2, $place $end),
             term!($set, 3, 0),
-            end!($before, 3, $end),
+            end!($before, 3, $place $end),
             term!($set, 4, 0),
-            end!($before, 4, $end),
+            end!($before, 4, $place $end),
             term!($set, 5, 0),
-            end!($before, 5, $end),
+            end!($before, 5, $place $end),
             term!($set, 6, 0),
-            end!($before, 6, $end),
+            end!($before, 6, $place $end),
             "add {panel}, 7 * 128
              add {index}, 7 * 4
              jmp 35f
@@ -205,65 +197,67 @@ macro_rules! sums_and_ends {
 
 /// The ends of the last tile.
 macro_rules! ends {
-    ($set:ident, $end:ident) => {
+    ($set:ident, $place:ident $end:ident) => {
         concat!(
-            end!($set, 0, $end),
-            end!($set, 1, $end),
-            end!($set, 2, $end),
-            end!($set, 3, $end),
-            end!($set, 4, $end),
-            end!($set, 5, $end),
-            end!($set, 6, $end),
+            end!($set, 0, $place $end),
+            end!($set, 1, $place $end),
+            end!($set, 2, $place $end),
+            end!($set, 3, $place $end),
+            end!($set, 4, $place $end),
+            end!($set, 5, $place $end),
+            end!($set, 6, $place $end),
         )
     };
 }
 
 /// The end of a row's sums; lines of the next tile's results, and of what comes next, are fetched.
 macro_rules! end {
-    (first, 0, $end:ident) => {
-        end!(4, 5, $end)
+    (first, 0, $place:ident $end:ident) => {
+        end!(4, 5, $place $end)
     };
-    (first, 1, $end:ident) => {
-        end!(6, 7, $end)
+    (first, 1, $place:ident $end:ident) => {
+        end!(6, 7, $place $end)
     };
-    (first, 2, $end:ident) => {
-        end!(8, 9, $end)
+    (first, 2, $place:ident $end:ident) => {
+        end!(8, 9, $place $end)
     };
-    (first, 3, $end:ident) => {
-        end!(10, 11, $end)
+    (first, 3, $place:ident $end:ident) => {
+        end!(10, 11, $place $end)
     };
-    (first, 4, $end:ident) => {
-        end!(12, 13, $end)
+    (first, 4, $place:ident $end:ident) => {
+        end!(12, 13, $place $end)
     };
-    (first, 5, $end:ident) => {
-        end!(14, 15, $end)
+    (first, 5, $place:ident $end:ident) => {
+        end!(14, 15, $place $end)
     };
-    (first, 6, $end:ident) => {
-        end!(16, 17, $end)
+    (first, 6, $place:ident $end:ident) => {
+        end!(16, 17, $place $end)
     };
-    (second, 0, $end:ident) => {
-        end!(18, 19, $end)
+    (second, 0, $place:ident $end:ident) => {
+        end!(18, 19, $place $end)
     };
-    (second, 1, $end:ident) => {
-        end!(20, 21, $end)
+    (second, 1, $place:ident $end:ident) => {
+        end!(20, 21, $place $end)
     };
-    (second, 2, $end:ident) => {
-        end!(22, 23, $end)
+    (second, 2, $place:ident $end:ident) => {
+        end!(22, 23, $place $end)
     };
-    (second, 3, $end:ident) => {
-        end!(24, 25, $end)
+    (second, 3, $place:ident $end:ident) => {
+        end!(24, 25, $place $end)
     };
-    (second, 4, $end:ident) => {
-        end!(26, 27, $end)
+    (second, 4, $place:ident $end:ident) => {
+        end!(26, 27, $place $end)
     };
-    (second, 5, $end:ident) => {
-        end!(28, 29, $end)
+    (second, 5, $place:ident $end:ident) => {
+        end!(28, 29, $place $end)
     };
-    (second, 6, $end:ident) => {
-        end!(30, 31, $end)
+    (second, 6, $place:ident $end:ident) => {
+        end!(30, 31, $place $end)
     };
-    ($left:literal, $right:literal, $end:ident) => {
+    ($left:literal, $right:literal, $place:ident $end:ident) => {
         concat!(
+            $place!($left, 0),
+            $place!($right, 64),
             $end!($left, 0),
             $end!($right, 64),
             concat!("vmovups [{to}], zmm", $left, "\n"),
@@ -307,33 +301,19 @@ macro_rules! low_known_only {
         )
     };
 }
-/// The same of a sum that is added to what is in its place.
-macro_rules! added_partial {
-    ($sum:literal, $at:literal) => {
-        concat!(add_to_place!($sum, $at), partial!($sum, $at))
-    };
-}
-macro_rules! added_plain {
-    ($sum:literal, $at:literal) => {
-        concat!(add_to_place!($sum, $at), plain!($sum, $at))
-    };
-}
-macro_rules! added_low_known {
-    ($sum:literal, $at:literal) => {
-        concat!(add_to_place!($sum, $at), low_known!($sum, $at))
-    };
-}
-macro_rules! added_low_known_only {
-    ($sum:literal, $at:literal) => {
-        concat!(add_to_place!($sum, $at), low_known_only!($sum, $at))
-    };
-}
 macro_rules! add_bias {
     ($sum:literal, $at:literal) => {
         concat!("vaddps zmm", $sum, ", zmm", $sum, ", [{memory} + ", $at, "]\n")
     };
 }
-macro_rules! add_to_place {
+/// The sum is whole.
+macro_rules! alone {
+    ($sum:literal, $at:literal) => {
+        ""
+    };
+}
+/// What is in the sum's place belongs to it.
+macro_rules! added {
     ($sum:literal, $at:literal) => {
         concat!("vaddps zmm", $sum, ", zmm", $sum, ", [{to} + ", $at, "]\n")
     };
@@ -341,49 +321,31 @@ macro_rules! add_to_place {
 
 /// All tiles; `$second` is the operand with the fold of minima, or the lower bound.
 macro_rules! tiles {
-    ($end:ident, $tiles:ident, $memory:ident, $max:expr, ($($second:tt)*), $high:ident) => {
-        asm!(
-            sums!(first),
-            "20:",
-            "dec qword ptr [{memory} + {TILES_LEFT}]",
-            "jz 80f",
-            sums_and_ends!(second, first, $end),
-            "dec qword ptr [{memory} + {TILES_LEFT}]",
-            "jz 90f",
-            sums_and_ends!(first, second, $end),
-            "jmp 20b",
-            "80:",
-            ends!(first, $end),
-            "jmp 99f",
-            "90:",
-            ends!(second, $end),
-            "99:",
-            memory = in(reg) &raw mut $memory,
-            PANEL = const offset_of!(Memory, panel),
-            POINTERS = const offset_of!(Memory, pointers),
-            TILE_POINTERS = const offset_of!(Memory, tile_pointers),
-            PIECES = const offset_of!(Memory, pieces),
-            PIECE = const offset_of!(Memory, piece),
-            PIECE_COUNT = const offset_of!(Memory, piece_count),
-            PIECES_LEFT = const offset_of!(Memory, pieces_left),
-            ROW = const offset_of!(Memory, row),
-            TILES_LEFT = const offset_of!(Memory, tiles_left),
-            FETCH = const offset_of!(Memory, fetch),
+    ($place:ident $end:ident, $tiles:ident, $memory:ident, $max:expr, ($($second:tt)*), $high:ident) => {
+        walk!(
+            $memory,
+            $tiles,
+            [
+                sums!(first),
+                "20:",
+                "dec qword ptr [{memory} + {TILES_LEFT}]",
+                "jz 80f",
+                sums_and_ends!(second, first, $place $end),
+                "dec qword ptr [{memory} + {TILES_LEFT}]",
+                "jz 90f",
+                sums_and_ends!(first, second, $place $end),
+                "jmp 20b",
+                "80:",
+                ends!(first, $place $end),
+                "jmp 99f",
+                "90:",
+                ends!(second, $place $end),
+                "99:",
+            ],
             FETCH_OF_ROUND = const offset_of!(Memory, fetch_of_round),
             NEXT = const offset_of!(Memory, next),
             SHARE = const offset_of!(Memory, share),
-            to = inout(reg) $tiles.to => _,
             ahead = inout(reg) $tiles.to.wrapping_add(ROWS * $tiles.row_stride) => _,
-            next = out(reg) _,
-            panel = out(reg) _,
-            index = out(reg) _,
-            r0 = out(reg) _,
-            r1 = out(reg) _,
-            r2 = out(reg) _,
-            r3 = out(reg) _,
-            r4 = out(reg) _,
-            r5 = out(reg) _,
-            r6 = out(reg) _,
             out("zmm0") _,
             inout("zmm1") $max,
             $($second)*,
@@ -393,7 +355,6 @@ macro_rules! tiles {
             out("zmm16") _, out("zmm17") _, out("zmm18") _, out("zmm19") _, out("zmm20") _, out("zmm21") _,
             out("zmm22") _, out("zmm23") _, out("zmm24") _, out("zmm25") _, out("zmm26") _, out("zmm27") _,
             out("zmm28") _, out("zmm29") _, out("zmm30") _, out("zmm31") _,
-            options(nostack),
         )
     };
 }
@@ -408,24 +369,14 @@ pub(super) unsafe fn tiles<const ENDING: u8, const ADD: bool>(
     tiles: Tiles<'_>,
     mut folds: Extremes<__m512>,
 ) -> Extremes<__m512> {
-    let bytes = |elements: usize| elements * size_of::<f32>();
     let terms: usize = tiles.pieces.iter().map(Piece::len).sum();
     let fetch = bytes(tiles.share).div_ceil(terms.max(1));
     let mut memory = Memory {
         // SAFETY: the caller vouches for two vectors.
         bias: unsafe { tiles.bias.cast::<[f32; 32]>().read_unaligned() },
-        panel: tiles.panel,
-        pointers: tiles.pointers,
-        tile_pointers: tiles.segments * ROWS * size_of::<*const f32>(),
-        pieces: tiles.pieces.as_ptr(),
-        piece: ptr::null(),
-        piece_count: tiles.pieces.len(),
-        pieces_left: 0,
-        row: bytes(tiles.row_stride),
-        tiles_left: tiles.count,
+        walk: Walk::new(&tiles, fetch),
         next: tiles.next,
         share: bytes(tiles.share),
-        fetch,
         fetch_of_round: 4 * fetch,
     };
     let [low, high] = tiles.bounds.map(|bound| _mm512_set1_ps(bound));
@@ -436,21 +387,21 @@ pub(super) unsafe fn tiles<const ENDING: u8, const ADD: bool>(
     // faults. `memory` is only used here.
     unsafe {
         if is(Ending::Partial) && ADD {
-            tiles!(added_partial, tiles, memory, max, (inout("zmm2") min), high);
+            tiles!(added partial, tiles, memory, max, (inout("zmm2") min), high);
         } else if is(Ending::Partial) {
-            tiles!(partial, tiles, memory, max, (inout("zmm2") min), high);
+            tiles!(alone partial, tiles, memory, max, (inout("zmm2") min), high);
         } else if is(Ending::Plain) && ADD {
-            tiles!(added_plain, tiles, memory, max, (inout("zmm2") min), high);
+            tiles!(added plain, tiles, memory, max, (inout("zmm2") min), high);
         } else if is(Ending::Plain) {
-            tiles!(plain, tiles, memory, max, (inout("zmm2") min), high);
+            tiles!(alone plain, tiles, memory, max, (inout("zmm2") min), high);
         } else if is(Ending::LowKnown) && ADD {
-            tiles!(added_low_known, tiles, memory, max, (in("zmm2") low), high);
+            tiles!(added low_known, tiles, memory, max, (in("zmm2") low), high);
         } else if is(Ending::LowKnown) {
-            tiles!(low_known, tiles, memory, max, (in("zmm2") low), high);
+            tiles!(alone low_known, tiles, memory, max, (in("zmm2") low), high);
         } else if ADD {
-            tiles!(added_low_known_only, tiles, memory, max, (in("zmm2") low), high);
+            tiles!(added low_known_only, tiles, memory, max, (in("zmm2") low), high);
         } else {
-            tiles!(low_known_only, tiles, memory, max, (in("zmm2") low), high);
+            tiles!(alone low_known_only, tiles, memory, max, (in("zmm2") low), high);
         }
     }
     (folds.min[0], folds.max[0]) = (min, max);

@@ -6,75 +6,19 @@
 use std::arch::asm;
 use std::arch::x86_64::__m512;
 use std::mem::offset_of;
-use std::ptr;
 
-use super::tiles::{Ending, Extremes, Piece, ROWS, Tiles};
+use super::avx512_walk::{
+    Walk, bytes, first_piece, fold, fold_max, fold_min, next_tile, piece, walk,
+};
+use super::tiles::{Ending, Extremes, ROWS, Tiles};
 
-/// What has no registers of its own; lengths in bytes.
+/// What has no registers of its own either.
 #[repr(C)]
 struct Memory {
-    panel: *const f32,
-    pointers: *const *const f32,
-    tile_pointers: usize,
-    pieces: *const Piece,
-    piece: *const Piece,
-    piece_count: usize,
-    pieces_left: usize,
-    row: usize,
+    walk: Walk,
     tile: usize,
-    tiles_left: usize,
-    fetch: usize,
     fetched: usize,
 }
-
-/// The rows of the next piece. They are counted from their ends: one register is index and count.
-macro_rules! piece {
-    () => {
-        "mov {r6}, [{memory} + {PIECE}]
-         mov {r5}, [{memory} + {POINTERS}]
-         add {r5}, [{r6}]
-         mov {index}, [{r6} + 8]
-         add {r6}, 24
-         mov [{memory} + {PIECE}], {r6}
-         mov {r0}, [{r5}]
-         mov {r1}, [{r5} + 8]
-         mov {r2}, [{r5} + 16]
-         mov {r3}, [{r5} + 24]
-         mov {r4}, [{r5} + 32]
-         mov {r6}, [{r5} + 48]
-         mov {r5}, [{r5} + 40]
-         add {r0}, {index}
-         add {r1}, {index}
-         add {r2}, {index}
-         add {r3}, {index}
-         add {r4}, {index}
-         add {r5}, {index}
-         add {r6}, {index}
-         mov {index}, [{memory} + {PIECE}]
-         mov {index}, [{index} - 8]\n"
-    };
-}
-
-/// The first piece of a tile comes next.
-macro_rules! first_piece {
-    () => {
-        "mov {panel}, [{memory} + {PANEL}]
-         mov {index}, [{memory} + {PIECES}]
-         mov [{memory} + {PIECE}], {index}
-         mov {index}, [{memory} + {PIECE_COUNT}]
-         mov [{memory} + {PIECES_LEFT}], {index}\n"
-    };
-}
-
-/// The first piece of the next tile comes next.
-macro_rules! next_tile {
-    () => {
-        "mov {index}, [{memory} + {TILE_POINTERS}]
-         add [{memory} + {POINTERS}], {index}\n"
-    };
-}
-
-const _: () = assert!(size_of::<Piece>() == 24 && size_of::<usize>() == 8, "as in the loop");
 
 /// The multiply-adds of one term: `$at` terms behind the panel's place, its elements `$index` bytes behind
 /// the rows' pointers.
@@ -135,30 +79,7 @@ macro_rules! end {
     };
 }
 
-// The second operand wins when either is NaN. Without observations, to measure what these cost, nothing is folded.
-macro_rules! fold_min {
-    ($sum:literal, $min:literal) => {
-        fold!("vminps", $sum, $min)
-    };
-}
-macro_rules! fold_max {
-    ($sum:literal, $max:literal) => {
-        fold!("vmaxps", $sum, $max)
-    };
-}
-#[cfg(not(feature = "unobserved"))]
-macro_rules! fold {
-    ($instruction:literal, $sum:literal, $fold:literal) => {
-        concat!($instruction, " zmm", $fold, ", zmm", $sum, ", zmm", $fold, "\n")
-    };
-}
-#[cfg(feature = "unobserved")]
-macro_rules! fold {
-    ($instruction:literal, $sum:literal, $fold:literal) => {
-        ""
-    };
-}
-pub(super) use {first_piece, fold, fold_max, fold_min, next_tile, piece};
+// The second operand wins when either is NaN.
 macro_rules! raise {
     ($sum:literal) => {
         concat!("vmaxps zmm", $sum, ", zmm24, zmm", $sum, "\n")
@@ -198,83 +119,65 @@ macro_rules! low_known_only {
 /// All tiles.
 macro_rules! tiles {
     ($end:ident, $tiles:ident, $memory:ident, $folds:ident, $bias:ident, $bounds:ident) => {
-        asm!(
-            "20:",
-            "vpxord zmm4, zmm4, zmm4",
-            "vpxord zmm5, zmm5, zmm5",
-            "vpxord zmm6, zmm6, zmm6",
-            "vpxord zmm7, zmm7, zmm7",
-            "vpxord zmm8, zmm8, zmm8",
-            "vpxord zmm9, zmm9, zmm9",
-            "vpxord zmm10, zmm10, zmm10",
-            "vpxord zmm11, zmm11, zmm11",
-            "vpxord zmm12, zmm12, zmm12",
-            "vpxord zmm13, zmm13, zmm13",
-            "vpxord zmm14, zmm14, zmm14",
-            "vpxord zmm15, zmm15, zmm15",
-            "vpxord zmm16, zmm16, zmm16",
-            "vpxord zmm17, zmm17, zmm17",
-            first_piece!(),
-            "30:",
-            piece!(),
-            // Counting takes ports that multiply: four terms a round.
-            "add {index}, 16",
-            "jg 50f",
-            ".p2align 6",
-            "40:",
-            term!(0, 16), term!(1, 16), term!(2, 16), term!(3, 16),
-            "add {panel}, 4 * 128",
-            "add {index}, 16",
-            "jle 40b",
-            "50:",
-            "sub {index}, 16",
-            "jz 70f",
-            "60:",
-            term!(0, 0),
-            "add {panel}, 128",
-            "add {index}, 4",
-            "jnz 60b",
-            "70:",
-            "dec qword ptr [{memory} + {PIECES_LEFT}]",
-            "jnz 30b",
-            next_tile!(),
-            "mov {r0}, [{memory} + {ROW}]",
-            "mov {r1}, [{memory} + {TILE}]",
-            "mov {r2}, [{memory} + {FETCH}]",
-            end!(4, 5, $end),
-            end!(6, 7, $end),
-            end!(8, 9, $end),
-            end!(10, 11, $end),
-            end!(12, 13, $end),
-            end!(14, 15, $end),
-            end!(16, 17, $end),
-            "add {next}, [{memory} + {FETCHED}]",
-            "dec qword ptr [{memory} + {TILES_LEFT}]",
-            "jnz 20b",
-            memory = in(reg) &raw mut $memory,
-            PANEL = const offset_of!(Memory, panel),
-            POINTERS = const offset_of!(Memory, pointers),
-            TILE_POINTERS = const offset_of!(Memory, tile_pointers),
-            PIECES = const offset_of!(Memory, pieces),
-            PIECE = const offset_of!(Memory, piece),
-            PIECE_COUNT = const offset_of!(Memory, piece_count),
-            PIECES_LEFT = const offset_of!(Memory, pieces_left),
-            ROW = const offset_of!(Memory, row),
+        walk!(
+            $memory,
+            $tiles,
+            [
+                "20:",
+                "vpxord zmm4, zmm4, zmm4",
+                "vpxord zmm5, zmm5, zmm5",
+                "vpxord zmm6, zmm6, zmm6",
+                "vpxord zmm7, zmm7, zmm7",
+                "vpxord zmm8, zmm8, zmm8",
+                "vpxord zmm9, zmm9, zmm9",
+                "vpxord zmm10, zmm10, zmm10",
+                "vpxord zmm11, zmm11, zmm11",
+                "vpxord zmm12, zmm12, zmm12",
+                "vpxord zmm13, zmm13, zmm13",
+                "vpxord zmm14, zmm14, zmm14",
+                "vpxord zmm15, zmm15, zmm15",
+                "vpxord zmm16, zmm16, zmm16",
+                "vpxord zmm17, zmm17, zmm17",
+                first_piece!(),
+                "30:",
+                piece!(),
+                // Counting takes ports that multiply: four terms a round.
+                "add {index}, 16",
+                "jg 50f",
+                ".p2align 6",
+                "40:",
+                term!(0, 16), term!(1, 16), term!(2, 16), term!(3, 16),
+                "add {panel}, 4 * 128",
+                "add {index}, 16",
+                "jle 40b",
+                "50:",
+                "sub {index}, 16",
+                "jz 70f",
+                "60:",
+                term!(0, 0),
+                "add {panel}, 128",
+                "add {index}, 4",
+                "jnz 60b",
+                "70:",
+                "dec qword ptr [{memory} + {PIECES_LEFT}]",
+                "jnz 30b",
+                next_tile!(),
+                "mov {r0}, [{memory} + {ROW}]",
+                "mov {r1}, [{memory} + {TILE}]",
+                "mov {r2}, [{memory} + {FETCH}]",
+                end!(4, 5, $end),
+                end!(6, 7, $end),
+                end!(8, 9, $end),
+                end!(10, 11, $end),
+                end!(12, 13, $end),
+                end!(14, 15, $end),
+                end!(16, 17, $end),
+                "add {next}, [{memory} + {FETCHED}]",
+                "dec qword ptr [{memory} + {TILES_LEFT}]",
+                "jnz 20b",
+            ],
             TILE = const offset_of!(Memory, tile),
-            TILES_LEFT = const offset_of!(Memory, tiles_left),
-            FETCH = const offset_of!(Memory, fetch),
             FETCHED = const offset_of!(Memory, fetched),
-            to = inout(reg) $tiles.to => _,
-            next = inout(reg) $tiles.next => _,
-            panel = out(reg) _,
-            index = out(reg) _,
-            r0 = out(reg) _,
-            r1 = out(reg) _,
-            r2 = out(reg) _,
-            r3 = out(reg) _,
-            r4 = out(reg) _,
-            r5 = out(reg) _,
-            r6 = out(reg) _,
             out("zmm0") _, out("zmm1") _, out("zmm2") _, out("zmm3") _, out("zmm4") _, out("zmm5") _,
             out("zmm6") _, out("zmm7") _, out("zmm8") _, out("zmm9") _, out("zmm10") _, out("zmm11") _,
             out("zmm12") _, out("zmm13") _, out("zmm14") _, out("zmm15") _, out("zmm16") _, out("zmm17") _,
@@ -286,7 +189,6 @@ macro_rules! tiles {
             inout("zmm23") $folds.min[1],
             in("zmm24") $bounds[0],
             in("zmm25") $bounds[1],
-            options(nostack),
         )
     };
 }
@@ -302,21 +204,11 @@ pub(super) unsafe fn tiles<const ENDING: u8>(
     mut folds: Extremes<__m512>,
 ) -> Extremes<__m512> {
     use std::arch::x86_64::{_mm512_loadu_ps, _mm512_set1_ps};
-    let bytes = |elements: usize| elements * size_of::<f32>();
     // Two lines side by side with each row.
     let fetch = bytes(tiles.share.div_ceil(ROWS));
     let mut memory = Memory {
-        panel: tiles.panel,
-        pointers: tiles.pointers,
-        tile_pointers: tiles.segments * ROWS * size_of::<*const f32>(),
-        pieces: tiles.pieces.as_ptr(),
-        piece: ptr::null(),
-        piece_count: tiles.pieces.len(),
-        pieces_left: 0,
-        row: bytes(tiles.row_stride),
+        walk: Walk::new(&tiles, fetch),
         tile: bytes(tiles.row_stride * ROWS),
-        tiles_left: tiles.count,
-        fetch,
         fetched: bytes(tiles.share).wrapping_sub(ROWS * fetch),
     };
     let bounds = tiles.bounds.map(|bound| _mm512_set1_ps(bound));

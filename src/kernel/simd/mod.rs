@@ -18,6 +18,8 @@ mod avx512_overlap;
 mod avx512_pair;
 #[cfg(target_arch = "x86_64")]
 mod avx512_tiles;
+#[cfg(target_arch = "x86_64")]
+mod avx512_walk;
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod neon;
 pub(crate) mod pair;
