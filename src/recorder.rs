@@ -15,6 +15,7 @@ use crate::circle::{
 };
 use crate::dataset::{InputSpec, RecordSource};
 use crate::error::{Error, Result};
+use crate::fingerprint::ModelFingerprint;
 use crate::histogram::BinLimit;
 use crate::interpreter::{Interpreter, Plan, PlanOptions, Profile};
 use crate::observation::Observation;
@@ -135,10 +136,10 @@ impl RecorderBuilder {
     /// Those of [`Plan::new`], and [`Io`](crate::error::ErrorKind::Io) if the model cannot be read.
     pub fn build(mut self) -> Result<Recorder> {
         self.plan.histograms = self.histograms.or(self.plan.histograms);
-        let plan = Arc::new(Plan::new(&self.model.graph()?, &self.plan)?);
+        let (plan, model) = self.plan_and_fingerprint()?;
         let inputs = pipeline::input_specs(plan.inputs());
         let header = Header {
-            model: source_fingerprint(&self.model)?,
+            model,
             tensors: tensor_entries(&plan),
             arithmetic: self.plan.arithmetic,
             tool: TOOL.to_owned(),
@@ -147,6 +148,23 @@ impl RecorderBuilder {
         // The weights are packed; the file is needed again at the end.
         self.model.release();
         Ok(Recorder { plan, inputs, header, settings: self })
+    }
+
+    /// The plan, and the identity of the model, which is found meanwhile.
+    fn plan_and_fingerprint(&self) -> Result<(Arc<Plan>, ModelFingerprint)> {
+        let fingerprint = || source_fingerprint(&self.model);
+        thread::scope(|scope| {
+            let hasher = thread::Builder::new().name("hasher".to_owned());
+            let hasher = hasher.spawn_scoped(scope, fingerprint);
+            let plan = Arc::new(Plan::new(&self.model.graph()?, &self.plan)?);
+            let found = match hasher.map(thread::ScopedJoinHandle::join) {
+                Ok(Ok(found)) => found?,
+                Ok(Err(panic)) => std::panic::resume_unwind(panic),
+                // No thread could be started.
+                Err(_) => fingerprint()?,
+            };
+            Ok((plan, found))
+        })
     }
 }
 

@@ -23,7 +23,8 @@ const HISTOGRAMS: usize = 16 << 20;
 fn make_all(planned: &mut [Planned]) {
     let is_later = |step: &&Planned| matches!(step.prepared.compute, Compute::Later(_));
     let later = planned.iter().filter(is_later).count();
-    let next = Mutex::new(planned.iter_mut());
+    // Late layers have the most weights, and should not be what everybody waits for.
+    let next = Mutex::new(planned.iter_mut().rev());
     let work = || {
         loop {
             // The lock is held while one is taken, not while it is made.

@@ -16,6 +16,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use self::pack::Pack;
+pub(super) use self::set::PackedSet;
 use self::strip::{Next, Strip};
 use super::isa::Isa;
 use super::minmax;
@@ -155,21 +156,6 @@ impl PackedWeights {
         let mut memory = AlignedBuffer::zeroed(layout.byte_len());
         Packed::pack(isa, arithmetic, layout, weights, bias, memory.bytes_mut());
         Self { isa, arithmetic, layout, memory }
-    }
-
-    /// Weights and a bias of zero, to be filled through [`lanes_mut`](Self::lanes_mut).
-    pub(super) fn zeroed(isa: Isa, arithmetic: Arithmetic, layout: WeightLayout) -> Self {
-        let memory = AlignedBuffer::zeroed(layout.byte_len());
-        Self { isa, arithmetic, layout, memory }
-    }
-
-    /// Row `k` of sixteen columns from `column`, a multiple of sixteen, on.
-    pub(super) fn lanes_mut(&mut self, k: usize, column: usize) -> &mut [f32; LANES] {
-        let panel_width = self.isa.tile().1 * LANES;
-        let panel = column - column % panel_width;
-        let width = (self.layout.n.next_multiple_of(LANES) - panel).min(panel_width);
-        let at = panel * self.layout.k() + k * width + column - panel;
-        self.memory.as_mut_slice()[at..].first_chunk_mut().expect("whole vectors")
     }
 
     /// Number of columns of the result.
@@ -590,6 +576,7 @@ impl Product<'_> {
 
 mod pack;
 mod pair;
+mod set;
 mod strip;
 #[cfg(test)]
 mod tests;

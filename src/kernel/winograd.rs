@@ -15,14 +15,13 @@
 
 use std::sync::Arc;
 
-use super::gemm::{Clamp, Packed, PackedWeights, Target, WeightLayout, matrix_rows, multiply};
+pub use self::filters::Filters;
+use super::gemm::{Clamp, Target, WeightLayout, matrix_rows, multiply};
 use super::isa::{Isa, Task};
 use super::minmax::Fold;
 use super::simd::{LANES, Simd};
 use super::window::Window;
-use crate::arithmetic::Arithmetic;
 use crate::observation::Observation;
-use crate::tensor::AlignedBuffer;
 
 /// Output positions of a tile, each way.
 const TILE: usize = 4;
@@ -52,16 +51,6 @@ pub struct Winograd {
     geometry: Geometry,
     isa: Isa,
     filters: Arc<Filters>,
-}
-
-/// Transformed weights.
-#[derive(Debug)]
-pub struct Filters {
-    /// One product a pair of points.
-    weights: Vec<PackedWeights>,
-    bias: AlignedBuffer,
-    /// Channels of a position outside the image.
-    zeros: AlignedBuffer,
 }
 
 /// What a convolution's memory depends on: everything but its weights.
@@ -168,107 +157,18 @@ impl Geometry {
     }
 }
 
-/// The matrix that evaluates a filter at the points: powers of each point, divided by the product
-/// of its distances from the others, which `bt` leaves out.
-fn filter_points() -> [[f64; 3]; POINTS] {
-    let (a, b) = (f64::from(A), f64::from(B));
-    let finite = [0.0, a, -a, b, -b];
-    let mut rows = [[0.0, 0.0, 1.0]; POINTS];
-    for (i, &point) in finite.iter().enumerate() {
-        let others = finite.iter().enumerate().filter(|&(j, _)| j != i);
-        let distances: f64 = others.map(|(_, other)| point - other).product();
-        rows[i] = [1.0, point, point * point].map(|power| power / distances);
-    }
-    rows
-}
-
-/// A filter at all pairs of points, for sixteen channels.
-type Points = [[f32; LANES]; PAIRS];
-
-/// `filter` `[3, 3, channels]` at all pairs of points, from channel `k` on: vertical first, in double
-/// precision, rounded once.
-fn transform(values: &[[f64; 3]; POINTS], filter: &[f32], channels: usize, k: usize) -> Points {
-    let mut taps = [[0.0; LANES]; 9];
-    for (tap, lanes) in taps.iter_mut().enumerate() {
-        for (lane, &weight) in lanes.iter_mut().zip(&filter[tap * channels + k..]) {
-            *lane = f64::from(weight);
-        }
-    }
-    let mut points = [[0.0; LANES]; PAIRS];
-    for (i, vertical) in values.iter().enumerate() {
-        let mut half = [[0.0; LANES]; 3];
-        for (x, half) in half.iter_mut().enumerate() {
-            weigh(vertical, &taps[x], &taps[3 + x], &taps[6 + x], half);
-        }
-        for (j, horizontal) in values.iter().enumerate() {
-            let mut exact = [0.0; LANES];
-            weigh(horizontal, &half[0], &half[1], &half[2], &mut exact);
-            points[i * POINTS + j] = exact.map(|value| value as f32);
-        }
-    }
-    points
-}
-
-/// `to = weights[0] a + weights[1] b + weights[2] c`
-fn weigh(
-    weights: &[f64; 3],
-    a: &[f64; LANES],
-    b: &[f64; LANES],
-    c: &[f64; LANES],
-    to: &mut [f64; LANES],
-) {
-    for i in 0..LANES {
-        to[i] = weights[0] * a[i] + weights[1] * b[i] + weights[2] * c[i];
-    }
-}
-
 impl Winograd {
     /// Transforms and packs `weights` `[output channels, 3, 3, channels]`.
     ///
     /// # Panics
     /// If the buffers are shorter than the shapes say.
     pub fn new(isa: Isa, geometry: Geometry, weights: &[f32], bias: Option<&[f32]>) -> Self {
-        Self::with(isa, geometry, Arc::new(Self::filters(isa, geometry, weights, bias)))
+        Self::with(isa, geometry, Arc::new(Filters::new(isa, geometry, weights, bias)))
     }
 
     /// With weights that have been transformed for as many channels.
     pub fn with(isa: Isa, geometry: Geometry, filters: Arc<Filters>) -> Self {
         Self { geometry, isa, filters }
-    }
-
-    /// Weights as [`new`](Self::new) transforms them; they do not depend on the size of the image.
-    ///
-    /// # Panics
-    /// If the buffers are shorter than the shapes say.
-    pub fn filters(isa: Isa, geometry: Geometry, weights: &[f32], bias: Option<&[f32]>) -> Filters {
-        let Geometry { channels, output_channels, .. } = geometry;
-        let layout = geometry.weight_layout();
-        let zeroed = || PackedWeights::zeroed(isa, Arithmetic::Fast, layout);
-        let mut packed: Vec<PackedWeights> = std::iter::repeat_with(zeroed).take(PAIRS).collect();
-        let values = filter_points();
-        let mut block = vec![[[0.0; LANES]; PAIRS]; LANES];
-        for column in (0..output_channels).step_by(LANES) {
-            for k in (0..channels).step_by(LANES) {
-                for (j, points) in block.iter_mut().enumerate() {
-                    let filter = &weights[(column + j) * 9 * channels..][..9 * channels];
-                    *points = transform(&values, filter, channels, k);
-                }
-                for (pair, packed) in packed.iter_mut().enumerate() {
-                    for i in 0..LANES {
-                        let lanes = packed.lanes_mut(k + i, column);
-                        for (lane, points) in lanes.iter_mut().zip(&block) {
-                            *lane = points[pair][i];
-                        }
-                    }
-                }
-            }
-        }
-        let mut padded = AlignedBuffer::zeroed(output_channels * size_of::<f32>());
-        if let Some(bias) = bias {
-            padded.as_mut_slice::<f32>().copy_from_slice(&bias[..output_channels]);
-        }
-        let zeros = AlignedBuffer::zeroed(channels * size_of::<f32>());
-        Filters { weights: packed, bias: padded, zeros }
     }
 
     /// Convolves images `[h, w, channels]` into `output`, one `[h, w, output channels]` after
@@ -327,8 +227,8 @@ impl Winograd {
         let output =
             products.chunks_exact_mut(Geometry::pair_stride(block.stride, output_channels));
         for (i, (input, values)) in input.zip(output).take(PAIRS).enumerate() {
-            let following = &self.filters.weights[(i + 1) % PAIRS];
-            let weights = Packed::from(&self.filters.weights[i]).followed_by(following.into());
+            let following = self.filters.weights.get((i + 1) % PAIRS);
+            let weights = self.filters.weights.get(i).followed_by(following);
             let images = [input];
             let rows = matrix_rows(&images, block.len, channels);
             let target = Target { values, row_stride: output_channels, column: 0 };
@@ -554,5 +454,6 @@ fn interpolate<S: Simd>(s: S, m: [S::V; POINTS]) -> [S::V; TILE] {
     ]
 }
 
+mod filters;
 #[cfg(test)]
 mod tests;

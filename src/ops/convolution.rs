@@ -196,7 +196,7 @@ impl Operator for Conv2d {
             let make = move || {
                 let filters = weights.packed(&packs, &"winograd", bias.as_ref(), || {
                     let bias = bias.as_ref().map(Constant::as_slice);
-                    Winograd::filters(isa, geometry, &weights.values(), bias)
+                    winograd::Filters::new(isa, geometry, &weights.values(), bias)
                 });
                 Winograd::with(isa, geometry, filters)
             };

@@ -1,10 +1,8 @@
-use bytemuck::{AnyBitPattern, NoUninit, Pod, Zeroable};
+use bytemuck::{AnyBitPattern, NoUninit, Pod};
 use memmap2::MmapMut;
 
-/// One cache line, the unit of allocation.
-#[derive(Clone, Copy, Pod, Zeroable)]
-#[repr(C, align(64))]
-struct Line([u8; 64]);
+/// Where buffers start: at a cache line.
+const LINE: usize = 64;
 
 /// From so many bytes on memory is mapped, so that the system can be asked for large pages: it hands out small ones
 /// one by one, which takes longer than filling them.
@@ -18,7 +16,9 @@ pub struct AlignedBuffer {
 }
 
 enum Memory {
-    Lines(Vec<Line>),
+    /// From a boundary on. An allocation that asked for it would be written before it is used: only plain ones
+    /// are known to be zero when they are new.
+    Heap(Vec<u8>, usize),
     Mapped(MmapMut),
 }
 
@@ -32,19 +32,21 @@ impl Memory {
             let _ = map.advise(memmap2::Advice::HugePage);
             return Self::Mapped(map);
         }
-        Self::Lines(bytemuck::zeroed_vec(len.div_ceil(64)))
+        let bytes = vec![0; len + LINE - 1];
+        let start = bytes.as_ptr().addr().wrapping_neg() % LINE;
+        Self::Heap(bytes, start)
     }
 
     fn bytes(&self) -> &[u8] {
         match self {
-            Self::Lines(lines) => bytemuck::cast_slice(lines),
+            Self::Heap(bytes, start) => &bytes[*start..],
             Self::Mapped(map) => map,
         }
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
         match self {
-            Self::Lines(lines) => bytemuck::cast_slice_mut(lines),
+            Self::Heap(bytes, start) => &mut bytes[*start..],
             Self::Mapped(map) => map,
         }
     }

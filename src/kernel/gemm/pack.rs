@@ -5,7 +5,7 @@ use crate::kernel::isa::Task;
 use crate::kernel::simd::{LANES, Simd};
 
 /// Rows and columns that [`Simd::turn_words`] turns at once.
-const TURNED: usize = 8;
+pub(super) const TURNED: usize = 8;
 
 /// Packs `weights` into panels of `panel_width` columns, one after the other.
 pub(super) struct Pack<'a> {

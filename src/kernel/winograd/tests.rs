@@ -1,6 +1,7 @@
 use super::*;
 use crate::kernel::testing::{assert_same_bits, ramp};
 use crate::kernel::window::Axis;
+use crate::tensor::AlignedBuffer;
 
 fn axis(input: usize, before: usize, after: usize) -> Axis {
     Axis { input, output: input + before + after - 2, taps: 3, stride: 1, dilation: 1, before }
