@@ -116,6 +116,29 @@ fn inspect_lists_models_and_recordings() {
 }
 
 #[test]
+fn inspect_shows_chosen_tensors_only() {
+    let folder = Folder::new();
+    folder
+        .run(&format!("{MODEL} --input-data {} -o out.circle", sample_data().display()))
+        .succeeds();
+    let lines = |line: &str| -> Vec<String> {
+        folder.run(line).succeeds().stdout.lines().map(str::to_owned).collect()
+    };
+    let all = lines("inspect out.rmm");
+    let (ends, is_chosen) = (all.len() - 9, |line: &&String| line.contains("Mean"));
+    let mut expected = all[..ends].to_vec();
+    expected[ends - 1] = expected[ends - 1].replace("tensors (9)", "tensors (1)");
+    expected.extend(all[ends..].iter().filter(is_chosen).cloned());
+    assert_eq!(lines("inspect out.rmm --tensor *Mean"), expected);
+    let all = lines("inspect out.rmm --observations");
+    let chosen =
+        lines("inspect out.rmm --observations --tensor *Mean --tensor StatefulPartitionedCall_1:0");
+    let of = |line: &&String| ["tensor", "17", "19"].contains(&line.split('\t').nth(3).unwrap());
+    assert_eq!(chosen, all.iter().filter(of).cloned().collect::<Vec<_>>());
+    assert_eq!(chosen.len(), 1 + 2 * 40);
+}
+
+#[test]
 fn a_closed_pipe_is_no_failure() {
     let folder = Folder::new();
     let mut child = folder.command("inspect model.tflite").stdout(Stdio::piped()).spawn().unwrap();

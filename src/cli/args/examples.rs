@@ -35,6 +35,7 @@ Examples:
   record-minmax inspect out.circle
   record-minmax inspect out.rmm --mode percentile --max-percentile 99.9
   record-minmax inspect out.rmm --json
+  record-minmax inspect out.rmm --tensor '*MatMul*'
   record-minmax inspect out.rmm --observations > observations.tsv";
 
 pub(super) const REPORT: &str = "\

@@ -182,6 +182,9 @@ pub(super) struct InspectArgs {
     /// Print every observation of a recording, a line each, separated by tabs
     #[arg(long, conflicts_with = "json")]
     pub observations: bool,
+    /// Only tensors of a recording with this name, in which `*` stands for anything; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub tensor: Vec<String>,
     /// How the ranges of a recording are estimated
     #[command(flatten)]
     pub estimator: EstimatorArgs,

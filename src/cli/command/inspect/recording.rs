@@ -14,6 +14,7 @@ use crate::report::{SettingsFacts, ShardFacts, unobserved_reason};
 use crate::stats::Estimator;
 
 use super::super::super::text;
+use super::selection::selected;
 
 /// What there is to know about a recording.
 #[derive(Serialize)]
@@ -63,12 +64,13 @@ struct TensorListing {
 }
 
 impl RecordingListing {
-    /// Reads a recording, with its ranges under `estimator`.
+    /// Reads a recording, with the ranges under `estimator` of tensors of these names, or of all.
     ///
     /// # Errors
-    /// Those of opening it and of estimating.
-    pub fn read(path: &Path, estimator: &Estimator) -> Result<Self> {
+    /// Those of opening it and of estimating, and if there is no such tensor.
+    pub fn read(path: &Path, names: &[String], estimator: &Estimator) -> Result<Self> {
         let reader = Reader::open(path)?;
+        let selected = selected(names, &reader.header().tensors)?;
         let ranges = reader.ranges(estimator, MEMORY_BUDGET)?;
         let shards = reader.shards();
         let name = |shard: usize| shards.get(shard).map_or("?", |it| it.info.name.as_str());
@@ -104,6 +106,8 @@ impl RecordingListing {
                 .tensors
                 .iter()
                 .zip(ranges)
+                .zip(selected)
+                .filter_map(|(listed, is_selected)| is_selected.then_some(listed))
                 .map(|(tensor, range)| TensorListing {
                     subgraph: tensor.subgraph,
                     tensor: tensor.index,
