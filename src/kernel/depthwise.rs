@@ -326,6 +326,18 @@ mod tests {
                             assert_eq!(output, expected, "{isa} {ring:?} {y:?} {x:?} {channels}");
                             assert!(observed.same_bits(Observation::scan(&expected)));
                         }
+                        // Rows in two parts.
+                        for end in [1, y.output / 2, y.output.saturating_sub(2)] {
+                            output.fill(0.0);
+                            let mut observed = Observation::EMPTY;
+                            for rows in [0..end, end..y.output] {
+                                let (input, output) = (&*input, &mut *output);
+                                let run = Run { depthwise: d, rows, input, output };
+                                observed = observed.union(isa.dispatch_products(arithmetic, run));
+                            }
+                            assert_eq!(output, expected, "{isa} {end} {y:?} {x:?} {channels}");
+                            assert!(observed.same_bits(Observation::scan(&expected)));
+                        }
                     }
                 }
             }

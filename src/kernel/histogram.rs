@@ -1,7 +1,7 @@
 //! Histograms of elements: which bin each is in, and how many each bin has.
 
 use super::isa::{Isa, Task};
-use super::simd::{LANES, Simd};
+use super::simd::Simd;
 use crate::histogram::{BinLimit, Histogram, Layout};
 use crate::observation::{LOWEST, Observation};
 
@@ -94,14 +94,15 @@ impl ToBins {
     /// The bin of an element, counted from the first; the number of bins if it is in none.
     #[inline(always)]
     fn bin(&self, x: f32) -> u32 {
-        let counts = x >= self.finite.min && x <= self.finite.max;
+        // Without branches, also those of `&&`: vectors are compared.
+        let counts = (x >= self.finite.min) & (x <= self.finite.max);
         // Exact, unless it is far below 1.
         let y = if counts { x * self.scales[0] * self.scales[1] } else { 0.0 };
         // SAFETY: bins lie at less than 2^24 in magnitude (see `crate::histogram`), also wider ones, and so
         // do elements between the extremes.
         let whole: i32 = unsafe { y.to_int_unchecked() };
         // Truncated towards 0. A tiny element below 0 may have become -0, and is in bin -1.
-        let rounded_up = x < 0.0 && (whole as f32 != y || whole == 0);
+        let rounded_up = (x < 0.0) & ((whole as f32 != y) | (whole == 0));
         let bin = whole - i32::from(rounded_up) - self.first;
         if counts { bin as u32 } else { self.bins as u32 }
     }
@@ -126,27 +127,37 @@ impl Task for Count<'_> {
     fn run<S: Simd>(self, _: S) {
         let Self { values, to_bins, counters } = self;
         match counters {
-            Counters::Single(counts) => for_each_bin(values, to_bins, |_, bin| counts[bin] += 1),
-            Counters::Several(counters) => for_each_bin(values, to_bins, |lane, bin| {
-                counters[bin][lane % COUNTERS] += 1;
+            Counters::Single(counts) => for_each_bin(values, to_bins, |bins| {
+                bins.into_iter().for_each(|bin| counts[bin as usize] += 1);
+            }),
+            Counters::Several(counters) => for_each_bin(values, to_bins, |bins| {
+                for (counter, bin) in bins.into_iter().enumerate() {
+                    counters[bin as usize][counter] += 1;
+                }
             }),
         }
     }
 }
 
-/// Finds bins sixteen at a time, which the compiler does in registers of any size.
+/// Finds the bins of many elements, which the compiler does in registers of any size, before they are counted one by
+/// one; [`COUNTERS`] at a time.
 #[inline(always)]
-fn for_each_bin(values: &[f32], to_bins: ToBins, mut count: impl FnMut(usize, usize)) {
-    let (vectors, tail) = values.as_chunks::<LANES>();
-    for vector in vectors {
-        let bins = vector.map(|x| to_bins.bin(x));
-        for (lane, bin) in bins.into_iter().enumerate() {
-            count(lane, bin as usize);
+fn for_each_bin(values: &[f32], to_bins: ToBins, mut count: impl FnMut([u32; COUNTERS])) {
+    const BLOCK: usize = 256;
+    let mut bins = [0; BLOCK];
+    let (blocks, rest) = values.as_chunks::<BLOCK>();
+    for block in blocks {
+        for (bin, &x) in bins.iter_mut().zip(block) {
+            *bin = to_bins.bin(x);
         }
+        bins.as_chunks().0.iter().for_each(|&bins| count(bins));
     }
-    for (lane, &x) in tail.iter().enumerate() {
-        count(lane, to_bins.bin(x) as usize);
+    // Those behind the last element are in no bin.
+    bins.fill(to_bins.bins as u32);
+    for (bin, &x) in bins.iter_mut().zip(rest) {
+        *bin = to_bins.bin(x);
     }
+    bins.as_chunks().0[..rest.len().div_ceil(COUNTERS)].iter().for_each(|&bins| count(bins));
 }
 
 #[cfg(test)]

@@ -71,6 +71,15 @@ pub(super) fn slide<S: Simd, T: Taps<S>, const TAPS: usize, const STRIDE: usize>
     assert!(ring.places >= y.input && ring.first <= ring.places, "places for all rows");
     assert_eq!(input.len(), ring.places * x.input * channels, "input length");
     assert_eq!(output.len(), y.output * x.output * channels, "output length");
+    if TAPS == 3 && columns::fits::<S>(window, &rows) {
+        let all = (window, rows, ring);
+        // SAFETY: the lengths were checked, and so was the window.
+        let fold = unsafe {
+            let (input, output) = (input.as_ptr(), output.as_mut_ptr());
+            columns::slide_down::<_, _, STRIDE>(s, taps, all, channels, input, output)
+        };
+        return fold.finish(s);
+    }
     let mut fold = RegisterFold::new(s);
     let chunk = chunk_channels(window, channels);
     for first in (0..channels).step_by(chunk) {
@@ -273,3 +282,5 @@ impl<T> Block<T> {
         fold
     }
 }
+
+mod columns;

@@ -55,6 +55,7 @@ impl Simd for Avx512 {
     const TILE_VECTORS: usize = 2;
     const PAIRS: bool = true;
     const TILES: bool = true;
+    const REGISTERS: usize = 32;
     const REGISTER_LANES: usize = LANES;
 
     #[inline(always)]

@@ -58,6 +58,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     const PAIRS: bool = false;
     /// Whether there is [`Simd::tiles`].
     const TILES: bool = false;
+    /// Number of registers.
+    const REGISTERS: usize = 16;
     /// Lanes of a register; they divide 16.
     const REGISTER_LANES: usize;
 

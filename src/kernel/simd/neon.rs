@@ -43,6 +43,7 @@ impl Simd for Neon {
 
     const TILE_ROWS: usize = 6;
     const TILE_VECTORS: usize = 1;
+    const REGISTERS: usize = 32;
     const REGISTER_LANES: usize = 4;
 
     #[inline(always)]

@@ -13,6 +13,7 @@ impl<S: Simd> Simd for Separate<S> {
 
     const TILE_ROWS: usize = S::TILE_ROWS;
     const TILE_VECTORS: usize = S::TILE_VECTORS;
+    const REGISTERS: usize = S::REGISTERS;
     const REGISTER_LANES: usize = S::REGISTER_LANES;
 
     #[inline(always)]
