@@ -93,8 +93,11 @@ struct ToBins {
 impl ToBins {
     /// The bin of an element, counted from the first; the number of bins if it is in none.
     #[inline(always)]
+    #[expect(
+        clippy::needless_bitwise_bool,
+        reason = "branches would keep it from being done in vectors"
+    )]
     fn bin(&self, x: f32) -> u32 {
-        // Without branches, also those of `&&`: vectors are compared.
         let counts = (x >= self.finite.min) & (x <= self.finite.max);
         // Exact, unless it is far below 1.
         let y = if counts { x * self.scales[0] * self.scales[1] } else { 0.0 };
@@ -128,7 +131,9 @@ impl Task for Count<'_> {
         let Self { values, to_bins, counters } = self;
         match counters {
             Counters::Single(counts) => for_each_bin(values, to_bins, |bins| {
-                bins.into_iter().for_each(|bin| counts[bin as usize] += 1);
+                for bin in bins {
+                    counts[bin as usize] += 1;
+                }
             }),
             Counters::Several(counters) => for_each_bin(values, to_bins, |bins| {
                 for (counter, bin) in bins.into_iter().enumerate() {
@@ -150,14 +155,18 @@ fn for_each_bin(values: &[f32], to_bins: ToBins, mut count: impl FnMut([u32; COU
         for (bin, &x) in bins.iter_mut().zip(block) {
             *bin = to_bins.bin(x);
         }
-        bins.as_chunks().0.iter().for_each(|&bins| count(bins));
+        for &bins in bins.as_chunks().0 {
+            count(bins);
+        }
     }
     // Those behind the last element are in no bin.
     bins.fill(to_bins.bins as u32);
     for (bin, &x) in bins.iter_mut().zip(rest) {
         *bin = to_bins.bin(x);
     }
-    bins.as_chunks().0[..rest.len().div_ceil(COUNTERS)].iter().for_each(|&bins| count(bins));
+    for &bins in &bins.as_chunks().0[..rest.len().div_ceil(COUNTERS)] {
+        count(bins);
+    }
 }
 
 #[cfg(test)]

@@ -116,9 +116,9 @@ impl<T> Tile<T> {
     {
         let (taps, Range { start, end }) = (self.taps, self.rows.clone());
         // SAFETY: the caller's promise.
-        let (first, w0, w1, w2): (_, [S::R; TAPS], [S::R; TAPS], [S::R; TAPS]) = unsafe {
-            let weights = |ty| taps.weights(s, ty, c);
-            ([taps.start(s, c); N], weights(0), weights(1), weights(2))
+        let (first, [w0, w1, w2]) = unsafe {
+            let weights = |ty| taps.weights::<TAPS>(s, ty, c);
+            ([taps.start(s, c); N], [weights(0), weights(1), weights(2)])
         };
         macro_rules! join {
             ($row:expr, $sums:expr, $weights:expr) => {
@@ -205,9 +205,9 @@ impl<T> Tile<T> {
     {
         for_each_column!(column below TAPS + (N - 1) * STRIDE, {
             if !BORDER || self.exists::<N, STRIDE>(column) {
+                let value = row.wrapping_add(column * self.channels);
                 // SAFETY: the caller's promise; this column is not padding.
-                let at = row.wrapping_add(column * self.channels);
-                let value = unsafe { s.register_load(at) };
+                let value = unsafe { s.register_load(value) };
                 for (sums, weights) in sums.iter_mut().zip(&weights) {
                     for n in 0..N {
                         if n * STRIDE <= column && column - n * STRIDE < TAPS {
