@@ -12,7 +12,11 @@ use crate::operator::{Compute, Pointwise};
 use crate::tensor::{DType, num_elements};
 
 /// Elements of a block: all values of a chain stay in the first-level cache.
-const BLOCK: usize = 1024;
+const BLOCK: usize = 2048;
+
+/// Elements of a block of a chain without values between its ends: beginning and ending a block takes as long as
+/// a hundred elements.
+const LONG_BLOCK: usize = 32 * 1024;
 
 /// An operand of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,18 +102,33 @@ impl Chain {
     fn block_len(&self, len: usize) -> usize {
         // Shorter operands are rows of the last axes: the longest is a multiple of the others.
         let row = self.unit(len);
-        row * (BLOCK / row).max(1)
+        let block = if self.has_inner_values() { BLOCK } else { LONG_BLOCK };
+        row * (block / row).max(1)
+    }
+
+    /// Whether there are values that only the chain has, or a copy of what its result replaces.
+    fn has_inner_values(&self) -> bool {
+        self.links.len() > 1 || self.home_reads() != 1
+    }
+
+    /// How often the last link reads what its result replaces.
+    fn home_reads(&self) -> usize {
+        let operands = self.links.last().into_iter().flat_map(|link| &link.operands);
+        operands.filter(|&&operand| operand == self.home()).count()
     }
 
     /// Whether blocks of values of `len` elements are small enough for the cache.
     pub(super) fn fits(&self, len: usize) -> bool {
-        let block = self.block_len(len);
+        let (row, block) = (self.unit(len), self.block_len(len));
         let divides = |&other: &usize| other == len || block.is_multiple_of(other.max(1));
-        block <= 8 * BLOCK && len > 0 && self.other_lens.iter().all(divides)
+        row <= 4 * BLOCK && len > 0 && self.other_lens.iter().all(divides)
     }
 
     /// Bytes of scratch memory.
     pub(super) fn scratch_len(&self, len: usize) -> usize {
+        if !self.has_inner_values() {
+            return 0;
+        }
         self.links.len() * self.block_len(len) * size_of::<f32>()
     }
 
@@ -128,22 +147,18 @@ impl Chain {
         scratch: &mut [f32],
         observed: &mut [Observation],
     ) {
-        let (block, gate) = (self.block_len(len), self.gate());
-        // How often the last link reads what its result replaces.
-        let is_home = |operand: &&Operand| **operand == self.home();
-        let home_reads =
-            self.links.last().map_or(0, |link| link.operands.iter().filter(is_home).count());
+        if let Some(clamp) = self.gate() {
+            let (gates, products) = gate_in_place(isa, clamp, values);
+            let rescan = products.needs_rescan();
+            let products = if rescan { minmax::scan(isa, values) } else { products };
+            observed[0] = observed[0].union(gates);
+            observed[1] = observed[1].union(products);
+            return;
+        }
+        let (block, home_reads) = (self.block_len(len), self.home_reads());
         for (i, values) in values.chunks_mut(block).enumerate() {
             let place = i * block..i * block + values.len();
             let start = start + place.start;
-            if let Some(clamp) = gate {
-                let (gates, products) = gate_in_place(isa, clamp, values);
-                let rescan = products.needs_rescan();
-                let products = if rescan { minmax::scan(isa, values) } else { products };
-                observed[0] = observed[0].union(gates);
-                observed[1] = observed[1].union(products);
-                continue;
-            }
             // The last link's result takes the place of the home operand, and is computed in place where that
             // is read once. Value `i` of the others is at `i * block`, and a copy of the home operand before
             // them.
@@ -156,7 +171,8 @@ impl Chain {
                 scratch[..n].copy_from_slice(to);
             }
             for (i, (link, observed)) in self.links.iter().zip(&mut *observed).enumerate() {
-                let (earlier, later) = scratch.split_at_mut((i + 1) * block);
+                // There is no such memory for a link whose only values are those at the ends.
+                let (earlier, later) = scratch.split_at_mut(scratch.len().min((i + 1) * block));
                 let operand = |operand: Operand| match operand {
                     Operand::Value(0) => first,
                     Operand::Value(value) => &earlier[value * block..][..n],
