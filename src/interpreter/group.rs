@@ -36,7 +36,7 @@ fn activation_rate(bytes: usize) -> f64 {
 const MEMORY: usize = 48 << 20;
 
 /// Bytes that all inputs of a group may take: there are several times as many in flight.
-const INPUTS: usize = 5 << 20;
+const INPUTS: usize = 10 << 20;
 
 /// Nanoseconds that a group may take: an interrupted run waits for it.
 const PATIENCE: f64 = 1.0e9;
@@ -117,7 +117,7 @@ mod tests {
         let four = Split { records: 4, tail: 2 };
         assert_eq!(split(Groups::AtMost(4), &steps, &[true; 4], 1000), four);
         // Large inputs of many records would not stay in the cache.
-        assert_eq!(split(Groups::AtMost(64), &steps, &[true; 4], 1000 << 10), four);
+        assert_eq!(split(Groups::AtMost(64), &steps, &[true; 4], 2000 << 10), four);
     }
 
     #[test]
