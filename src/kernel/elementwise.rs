@@ -49,9 +49,9 @@ impl Task for Gate<'_> {
         // Bounds that cannot be reached are no part of the usual loop.
         match (self.clamp == Clamp::NONE, S::REGISTER_LANES == LANES) {
             (true, true) => self.gate::<S, 4, false>(s),
-            (true, false) => self.gate::<S, 2, false>(s),
+            (true, false) => self.gate::<S, 3, false>(s),
             (false, true) => self.gate::<S, 4, true>(s),
-            (false, false) => self.gate::<S, 2, true>(s),
+            (false, false) => self.gate::<S, 3, true>(s),
         }
     }
 }
