@@ -157,6 +157,22 @@ impl Border {
         Self { left, right }
     }
 
+    /// Whether a column of `all` is not padding; on each side, up to `MOST` columns may be.
+    #[inline(always)]
+    fn is_input<const MOST: usize>(self, column: usize, all: usize) -> bool {
+        (column >= MOST || column >= self.left)
+            && (column + MOST < all || column < all - self.right)
+    }
+
+    /// How many of the `taps` columns from `first` on are not padding.
+    #[inline(always)]
+    fn inputs<const MOST: usize>(self, first: usize, taps: usize, all: usize) -> usize {
+        if MOST == 0 {
+            return taps;
+        }
+        (first + taps).min(all - self.right).saturating_sub(first.max(self.left))
+    }
+
     /// The most columns on either side.
     fn width(self) -> usize {
         if self.left > self.right { self.left } else { self.right }
@@ -240,7 +256,6 @@ impl<T> Block<T> {
     {
         let taps = self.taps;
         let all = TAPS + (N - 1) * STRIDE;
-        let (left, end) = (self.border.left, all - self.border.right);
         // SAFETY: the caller's promise.
         let mut sums = [unsafe { taps.start(s, c) }; N];
         let mut row = self.input.wrapping_add(c);
@@ -251,9 +266,7 @@ impl<T> Block<T> {
                 row = row.wrapping_sub(self.ring);
             }
             for_each_column!(column below TAPS + (N - 1) * STRIDE, {
-                let exists = (column >= BORDER || column >= left)
-                    && (column + BORDER < all || column < end);
-                if exists {
+                if self.border.is_input::<BORDER>(column, all) {
                     let value = row.wrapping_add(column * self.channels);
                     // SAFETY: the caller's promise; this column is not padding.
                     let value = unsafe { s.register_load(value) };
@@ -268,12 +281,7 @@ impl<T> Block<T> {
         }
         let rows = self.rows.1 - self.rows.0;
         for (n, sum) in sums.into_iter().enumerate() {
-            let first = n * STRIDE;
-            let count = if BORDER > 0 {
-                (first + TAPS).min(end).saturating_sub(first.max(left))
-            } else {
-                TAPS
-            };
+            let count = self.border.inputs::<BORDER>(n * STRIDE, TAPS, all);
             let value = taps.finish(s, sum, rows * count);
             fold.push(s, value);
             // SAFETY: the caller's promise.

@@ -66,12 +66,12 @@ pub(super) unsafe fn slide_down<S: Simd, T: Taps<S>, const STRIDE: usize>(
             fold = unsafe {
                 match together {
                     TOGETHER if border.width() == 0 => {
-                        tile.columns::<S, TOGETHER, STRIDE, false>(s, c, fold)
+                        tile.columns::<S, TOGETHER, STRIDE, 0>(s, c, fold)
                     }
-                    TOGETHER => tile.columns::<S, TOGETHER, STRIDE, true>(s, c, fold),
-                    3 => tile.columns::<S, 3, STRIDE, true>(s, c, fold),
-                    2 => tile.columns::<S, 2, STRIDE, true>(s, c, fold),
-                    _ => tile.columns::<S, 1, STRIDE, true>(s, c, fold),
+                    TOGETHER => tile.columns::<S, TOGETHER, STRIDE, 1>(s, c, fold),
+                    3 => tile.columns::<S, 3, STRIDE, 1>(s, c, fold),
+                    2 => tile.columns::<S, 2, STRIDE, 1>(s, c, fold),
+                    _ => tile.columns::<S, 1, STRIDE, 1>(s, c, fold),
                 }
             };
         }
@@ -99,13 +99,13 @@ struct Tile<T> {
 }
 
 impl<T> Tile<T> {
-    /// Computes `N` outputs of each row, for a register of channels from `c` on. Only with `BORDER` some of the
-    /// columns are padding.
+    /// Computes `N` outputs of each row, for a register of channels from `c` on. On each side, up to
+    /// `BORDER` columns may be padding.
     ///
     /// # Safety
     /// As for [`slide_down`].
     #[inline(always)]
-    unsafe fn columns<S: Simd, const N: usize, const STRIDE: usize, const BORDER: bool>(
+    unsafe fn columns<S: Simd, const N: usize, const STRIDE: usize, const BORDER: usize>(
         &self,
         s: S,
         c: usize,
@@ -191,7 +191,7 @@ impl<T> Tile<T> {
         S: Simd,
         const N: usize,
         const STRIDE: usize,
-        const BORDER: bool,
+        const BORDER: usize,
         const ROWS: usize,
     >(
         &self,
@@ -204,7 +204,7 @@ impl<T> Tile<T> {
         T: Taps<S>,
     {
         for_each_column!(column below TAPS + (N - 1) * STRIDE, {
-            if !BORDER || self.exists::<N, STRIDE>(column) {
+            if self.border.is_input::<BORDER>(column, TAPS + (N - 1) * STRIDE) {
                 let value = row.wrapping_add(column * self.channels);
                 // SAFETY: the caller's promise; this column is not padding.
                 let value = unsafe { s.register_load(value) };
@@ -221,19 +221,12 @@ impl<T> Tile<T> {
         sums
     }
 
-    /// Whether a column is not padding.
-    #[inline(always)]
-    fn exists<const N: usize, const STRIDE: usize>(&self, column: usize) -> bool {
-        let (Border { left, right }, last) = (self.border, TAPS - 1 + (N - 1) * STRIDE);
-        (column > 0 || left == 0) && (column < last || right == 0)
-    }
-
     /// The results of row `oy`.
     ///
     /// # Safety
     /// As for [`slide_down`].
     #[inline(always)]
-    unsafe fn finish<S: Simd, const N: usize, const STRIDE: usize, const BORDER: bool>(
+    unsafe fn finish<S: Simd, const N: usize, const STRIDE: usize, const BORDER: usize>(
         &self,
         s: S,
         (oy, c): (usize, usize),
@@ -245,12 +238,8 @@ impl<T> Tile<T> {
     {
         let rows = self.y.valid_taps(oy).len();
         for (n, sum) in sums.into_iter().enumerate() {
-            let columns = n * STRIDE..n * STRIDE + TAPS;
-            let columns = if BORDER {
-                columns.filter(|&column| self.exists::<N, STRIDE>(column)).count()
-            } else {
-                TAPS
-            };
+            let all = TAPS + (N - 1) * STRIDE;
+            let columns = self.border.inputs::<BORDER>(n * STRIDE, TAPS, all);
             let value = self.taps.finish(s, sum, rows * columns);
             fold.push(s, value);
             let to = self.output.wrapping_add(oy * self.result_step + n * self.channels + c);
