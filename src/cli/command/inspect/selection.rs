@@ -1,3 +1,5 @@
+use glob::Pattern;
+
 use crate::error::{Error, Result};
 use crate::nearest::{did_you_mean, nearest};
 use crate::recording::TensorEntry;
@@ -9,9 +11,9 @@ use crate::recording::TensorEntry;
 pub(super) fn selected(names: &[String], tensors: &[TensorEntry]) -> Result<Vec<bool>> {
     let mut selected = vec![names.is_empty(); tensors.len()];
     for name in names {
-        let mut is_known = false;
+        let (pattern, mut is_known) = (pattern(name)?, false);
         for (tensor, selected) in tensors.iter().zip(&mut selected) {
-            if matches(name, &tensor.name) {
+            if pattern.matches(&tensor.name) {
                 (*selected, is_known) = (true, true);
             }
         }
@@ -30,18 +32,18 @@ fn unknown(name: &str, tensors: &[TensorEntry]) -> Error {
     }
 }
 
-/// Whether a pattern stands for `name`: its parts between stars follow each other there, the first one at the
-/// start, the last one at the end.
-fn matches(pattern: &str, name: &str) -> bool {
-    let Some((start, rest)) = pattern.split_once('*') else { return pattern == name };
-    let Some(mut name) = name.strip_prefix(start) else { return false };
-    let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
-    for part in middle.split('*') {
-        // The first place leaves the most for what follows.
-        let Some(at) = name.find(part) else { return false };
-        name = &name[at + part.len()..];
+/// The pattern of a name in which `*` stands for anything, and nothing else is special.
+fn pattern(name: &str) -> Result<Pattern> {
+    let mut text = String::with_capacity(name.len());
+    for c in name.chars() {
+        match c {
+            // Two of them would mean folders.
+            '*' if text.ends_with('*') => {}
+            '*' => text.push('*'),
+            c => text.push_str(&Pattern::escape(c.encode_utf8(&mut [0; 4]))),
+        }
     }
-    name.ends_with(end)
+    Pattern::new(&text).map_err(|error| Error::usage(format!("`{name}`: {error}")))
 }
 
 #[cfg(test)]
@@ -50,6 +52,7 @@ mod tests {
 
     #[test]
     fn stars_stand_for_anything() {
+        let matches = |name: &str, of: &str| pattern(name).unwrap().matches(of);
         for (pattern, name) in [
             ("a/b", "a/b"),
             ("*", ""),
@@ -60,12 +63,19 @@ mod tests {
             ("*x*x*", "axxa"),
             ("a**b", "ab"),
             ("é*", "éa"),
+            ("a[0]?", "a[0]?"),
         ] {
             assert!(matches(pattern, name), "{pattern} {name}");
         }
-        for (pattern, name) in
-            [("a", "ab"), ("", "a"), ("a*a", "a"), ("*x*x*", "axa"), ("a*b*", "acd"), ("b*", "ab")]
-        {
+        for (pattern, name) in [
+            ("a", "ab"),
+            ("", "a"),
+            ("a*a", "a"),
+            ("*x*x*", "axa"),
+            ("a*b*", "acd"),
+            ("b*", "ab"),
+            ("a?", "ab"),
+        ] {
             assert!(!matches(pattern, name), "{pattern} {name}");
         }
     }
