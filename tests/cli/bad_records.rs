@@ -1,8 +1,9 @@
 //! Records that cannot be used: all NaN, of another shape, incomplete, or damaged in the file.
 
 use std::fs;
+use std::path::Path;
 
-use crate::support::Folder;
+use crate::support::{Folder, change_files};
 
 const LINE: &str = "--input-model model.tflite --input-data data.h5 -o out.circle --resume";
 
@@ -14,7 +15,19 @@ fn folder_with_bad_records() -> Folder {
     let folder = Folder::new();
     folder.make_data("data.h5", 20, 0);
     let path = folder.path("data.h5");
-    let file = hdf5::File::open_rw(&path).unwrap();
+    change_files(|| spoil(&path));
+
+    let mut bytes = fs::read(&path).unwrap();
+    let mark = [MARK.to_le_bytes(), MARK.to_le_bytes()].concat();
+    let at = bytes.windows(8).position(|it| it == mark).expect("the chunk");
+    bytes[at] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    folder
+}
+
+/// Makes the four unusable.
+fn spoil(path: &Path) {
+    let file = hdf5::File::open_rw(path).unwrap();
     let shape = file.dataset("value/3/0").unwrap().shape();
     let len = shape.iter().product();
     file.dataset("value/3/0").unwrap().write_raw(&vec![f32::NAN; len]).unwrap();
@@ -26,14 +39,6 @@ fn folder_with_bad_records() -> Folder {
     value.unlink("15/0").unwrap();
     let checked = value.new_dataset::<f32>().chunk(shape.clone()).fletcher32().shape(shape);
     checked.create("15/0").unwrap().write_raw(&vec![MARK; len]).unwrap();
-    drop((value, file));
-
-    let mut bytes = fs::read(&path).unwrap();
-    let mark = [MARK.to_le_bytes(), MARK.to_le_bytes()].concat();
-    let at = bytes.windows(8).position(|it| it == mark).expect("the chunk");
-    bytes[at] ^= 1;
-    fs::write(&path, bytes).unwrap();
-    folder
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use crate::support::{Folder, Run, sample_data, sample_records};
+use crate::support::{Folder, Run, change_files, sample_data, sample_records};
 
 /// A folder with the sample's records as `data.h5`, `list.txt` and `raw`.
 fn folder() -> Folder {
@@ -136,13 +136,15 @@ fn formats_of_the_original() {
 
 /// The sample's records as rawdata2hdf5 writes them.
 fn raw_h5(folder: &Folder, name: &str) {
-    let file = hdf5::File::create(folder.path(name)).unwrap();
-    let value = file.create_group("value").unwrap();
-    value.new_attr::<u8>().create("rawData").unwrap().write_scalar(&1_u8).unwrap();
-    for (i, record) in sample_records().iter().enumerate() {
-        let group = value.create_group(&i.to_string()).unwrap();
-        group.new_dataset_builder().with_data(record).create("0").unwrap();
-    }
+    change_files(|| {
+        let file = hdf5::File::create(folder.path(name)).unwrap();
+        let value = file.create_group("value").unwrap();
+        value.new_attr::<u8>().create("rawData").unwrap().write_scalar(&1_u8).unwrap();
+        for (i, record) in sample_records().iter().enumerate() {
+            let group = value.create_group(&i.to_string()).unwrap();
+            group.new_dataset_builder().with_data(record).create("0").unwrap();
+        }
+    });
 }
 
 #[test]

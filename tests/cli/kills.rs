@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::support::Folder;
+use crate::support::{Folder, start};
 
 const LINE: &str = "--input-model model.tflite --input-data a.h5 --input-data b.h5 -o out.circle \
                     --resume --checkpoint-interval 0s --progress none";
@@ -29,8 +29,7 @@ fn kills() -> u32 {
 /// Starts the program, kills it after some microseconds, and gives its exit code if it was faster.
 fn kill(folder: &Folder, line: &str, after: u64) -> Option<i32> {
     let mut command = folder.command(line);
-    let spawned = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-    let mut child = spawned.expect("the program starts");
+    let mut child = start(command.stdout(Stdio::null()).stderr(Stdio::null()));
     std::thread::sleep(Duration::from_micros(after));
     child.kill().expect("it can be killed");
     child.wait().expect("it ends").code()

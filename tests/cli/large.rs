@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::time::Duration;
 
-use crate::support::Folder;
+use crate::support::{Folder, start};
 use flatbuffers::FlatBufferBuilder;
 use record_minmax::schema::{
     BufferT, BuiltinOperator, ModelT, OperatorCodeT, OperatorT, SubGraphT, TensorT,
@@ -101,7 +101,7 @@ fn models_beyond_two_gigabytes() {
     folder.run("dataset random --input-model large.circle -o data.h5 -n 4 --seed 1").succeeds();
     let line = "record --input-model large.circle --input-data data.h5 --mode minmax \
                 --output-model out.circle --num-threads 2";
-    let mut child = folder.command(line).spawn().unwrap();
+    let mut child = start(&mut folder.command(line));
     let mut most = 0;
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Folder, sample_data};
+use crate::support::{Folder, change_files, sample_data};
 
 #[test]
 fn the_sample_is_recorded_and_written() {
@@ -230,9 +230,11 @@ fn progress_for_programs() {
 
 /// Makes all values of one record NaN.
 fn spoil(folder: &Folder, data: &str, record: u64) {
-    let file = hdf5::File::open_rw(folder.path(data)).unwrap();
-    let dataset = file.dataset(&format!("value/{record}/0")).unwrap();
-    dataset.write_raw(&vec![f32::NAN; dataset.size()]).unwrap();
+    change_files(|| {
+        let file = hdf5::File::open_rw(folder.path(data)).unwrap();
+        let dataset = file.dataset(&format!("value/{record}/0")).unwrap();
+        dataset.write_raw(&vec![f32::NAN; dataset.size()]).unwrap();
+    });
 }
 
 #[test]

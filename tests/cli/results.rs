@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Stdio;
 
-use crate::support::{Folder, sample_data};
+use crate::support::{Folder, sample_data, start};
 
 const MODEL: &str = "--input-model model.tflite";
 
@@ -141,7 +141,7 @@ fn inspect_shows_chosen_tensors_only() {
 #[test]
 fn a_closed_pipe_is_no_failure() {
     let folder = Folder::new();
-    let mut child = folder.command("inspect model.tflite").stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = start(folder.command("inspect model.tflite").stdout(Stdio::piped()));
     drop(child.stdout.take());
     assert!(child.wait().unwrap().success());
 }

@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{PoisonError, RwLock};
 
 use tempfile::TempDir;
 
@@ -88,19 +89,19 @@ impl Folder {
     fn script(&self, shell: &str, script: &str) -> Run {
         let program = env!("CARGO_BIN_EXE_record-minmax");
         let runner = env::var("TEST_RUNNER").unwrap_or_default();
-        let output = Command::new(shell)
+        let mut command = Command::new(shell);
+        command
             .args(["-c", script])
             .current_dir(self.0.path())
             .env("RM", format!("{runner} {program}"))
             .env("NO_COLOR", "1")
-            .stdin(Stdio::null())
-            .output();
-        Run::new(script, &output.expect("a shell"))
+            .stdin(Stdio::null());
+        Run::new(script, &output(&mut command))
     }
 
     /// Runs the program to its end.
     pub fn run(&self, line: &str) -> Run {
-        Run::new(line, &self.command(line).output().expect("the program runs"))
+        Run::new(line, &output(&mut self.command(line)))
     }
 
     /// Starts the program with progress as JSON, and returns when it has told of `objects` objects.
@@ -143,9 +144,30 @@ impl Folder {
     }
 
     fn spawn(&self, line: &str) -> Child {
-        let mut command = self.command(line);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
+        start(self.command(line).stdout(Stdio::piped()).stderr(Stdio::piped()))
     }
+}
+
+/// An HDF5 file that is open is locked, and a program that starts meanwhile has the lock too, as long as it
+/// runs: whoever changes a file holds this for reading, and whoever starts a program for writing.
+static FILES: RwLock<()> = RwLock::new(());
+
+/// Changes HDF5 files.
+pub fn change_files<T>(change: impl FnOnce() -> T) -> T {
+    let _nothing_starts = FILES.read().unwrap_or_else(PoisonError::into_inner);
+    change()
+}
+
+/// Starts a program.
+pub fn start(command: &mut Command) -> Child {
+    let _nothing_changes = FILES.write().unwrap_or_else(PoisonError::into_inner);
+    command.spawn().expect("the program starts")
+}
+
+/// Runs a program to its end.
+fn output(command: &mut Command) -> Output {
+    let child = start(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+    child.wait_with_output().expect("the program runs")
 }
 
 /// A program that is running.
@@ -158,7 +180,7 @@ impl Started {
     /// Sends a signal, such as `INT`.
     pub fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.child.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().expect("a shell").success());
+        assert!(output(Command::new("sh").args(["-c", &kill])).status.success());
     }
 
     /// Closes what its output goes to, as a terminal does that is closed.
