@@ -100,7 +100,7 @@ fn products(isa: Isa, limit: f64) {
         let packed = PackedWeights::new(isa, Arithmetic::Direct, layout, &weights, None);
         let row_bytes = segment_len * 4;
         let mut scratch = AlignedBuffer::zeroed(packed.scratch_len(m, row_bytes));
-        let mut output = vec![0.0; m * n];
+        let mut output = AlignedBuffer::zeroed(m * n * size_of::<f32>());
         let mut observed = [Observation::EMPTY];
         let reached = rate(|| {
             multiply(
@@ -119,7 +119,7 @@ fn products(isa: Isa, limit: f64) {
                     step: segment_len,
                 },
                 Clamp { low: 0.0, high: 6.0 },
-                Target { values: &mut output, row_stride: n, column: 0 },
+                Target { values: output.as_mut_slice(), row_stride: n, column: 0 },
                 &mut observed,
                 None,
                 scratch.bytes_mut(),

@@ -10,12 +10,12 @@
 //! Summing by blocks keeps the rounding error of long sums down (Higham, "The Accuracy of Floating
 //! Point Summation", 1993).
 
-use std::array;
 use std::ops::Range;
 
 use smallvec::SmallVec;
 
 use self::pack::Pack;
+use self::panels::Panel;
 pub(super) use self::set::PackedSet;
 use self::strip::{Next, Strip};
 use super::isa::Isa;
@@ -128,16 +128,14 @@ impl WeightLayout {
     /// Bytes of scratch memory that [`multiply`] needs for `rows` rows with weights packed so.
     pub fn scratch_len(&self, isa: Isa, rows: usize, row_bytes: usize) -> usize {
         // Room for the row pointers of a block, and the pieces of a row.
-        let (tile_rows, _) = isa.tile();
-        let rows = PackedWeights::block_rows(tile_rows, rows, row_bytes);
+        let rows = PackedWeights::block_rows(isa, rows, row_bytes);
         rows * self.segments * size_of::<*const f32>() + self.most_pieces() * size_of::<Piece>()
     }
 
     /// Bytes of results of a block when [`multiply`] is called with something that follows.
     pub fn block_len(&self, isa: Isa, rows: usize, row_bytes: usize) -> usize {
-        let (tile_rows, _) = isa.tile();
         let row = self.n * size_of::<f32>();
-        PackedWeights::block_rows(tile_rows, rows, row_bytes + row) * row
+        PackedWeights::block_rows(isa, rows, row_bytes + row) * row
     }
 }
 
@@ -164,9 +162,12 @@ impl PackedWeights {
     }
 
     /// Rows of a block, whole tiles, when a row brings `row_bytes` new bytes into the cache.
-    fn block_rows(tile_rows: usize, rows: usize, row_bytes: usize) -> usize {
+    fn block_rows(isa: Isa, rows: usize, row_bytes: usize) -> usize {
+        let (tile_rows, _) = isa.tile();
         let fitting = (ROW_BLOCK_BYTES / row_bytes.max(1)).max(8 * tile_rows);
-        fitting.min(rows.max(1)).div_ceil(tile_rows) * tile_rows
+        // Wide tiles of three vectors and of four have different numbers of rows.
+        let whole = if isa.has_wide_tiles() { tile_rows * isa.tile_rows(4) } else { tile_rows };
+        fitting.min(rows.max(1)).div_ceil(whole) * whole
     }
 
     /// Bytes of scratch memory that [`multiply`] needs for `rows` rows.
@@ -198,7 +199,7 @@ impl<'a> Packed<'a> {
     ) -> Self {
         let memory = bytemuck::cast_slice_mut(&mut memory[..layout.byte_len()]);
         let (panels, rest) = memory.split_at_mut(layout.parts()[0]);
-        isa.dispatch(Pack { panel_width: isa.tile().1 * LANES, layout, weights, panels });
+        isa.dispatch(Pack { isa, layout, weights, panels });
         rest.fill(0.0);
         if let Some(bias) = bias {
             rest[..layout.n].copy_from_slice(&bias[..layout.n]);
@@ -213,7 +214,7 @@ impl<'a> Packed<'a> {
     }
 
     fn first_panel(&self) -> &'a [f32] {
-        let width = (self.isa.tile().1 * LANES).min(self.layout.n.next_multiple_of(LANES));
+        let width = self.layout.panels(self.isa).next().map_or(0, |panel| panel.width());
         &self.panels[..width * self.layout.k()]
     }
 
@@ -340,22 +341,21 @@ pub fn multiply<'w, F: Fn((usize, usize), &mut [usize]) -> usize>(
     #[expect(clippy::cast_ptr_alignment, reason = "checked in the next line")]
     let pointers = pointers.as_mut_ptr().cast::<*const f32>();
     assert!(pointers.is_aligned(), "scratch memory is aligned");
-    let pieces = collect_pieces(weights.layout, bytemuck::cast_slice_mut(pieces));
-    let (tile_rows, _) = weights.isa.tile();
     let mut row_bytes = rows.row_bytes;
     if after.is_some() {
         assert_eq!((target.column, target.row_stride), (0, n), "rows without gaps");
         // Results have to stay in the cache too.
         row_bytes += n * size_of::<f32>();
     }
-    let block = PackedWeights::block_rows(tile_rows, total, row_bytes);
+    let block_rows = PackedWeights::block_rows(weights.isa, total, row_bytes);
+    let pieces = collect_pieces(weights.layout, block_rows, bytemuck::cast_slice_mut(pieces));
     let image_rows = rows.count();
     let is_whole = after.is_none() || target.values.len() >= total * n;
-    let at_once = if is_whole { total } else { block.min(total) };
+    let at_once = if is_whole { total } else { block_rows.min(total) };
     let end = (at_once - 1) * target.row_stride + target.column + n;
     assert!(target.values.len() >= end, "the output holds every row");
-    for first in (0..total).step_by(block) {
-        let block = first..(first + block).min(total);
+    for first in (0..total).step_by(block_rows) {
+        let block = first..(first + block_rows).min(total);
         // The row that the output begins with.
         let base = if is_whole { 0 } else { first };
         let images = first / image_rows..(block.end - 1) / image_rows + 1;
@@ -363,7 +363,7 @@ pub fn multiply<'w, F: Fn((usize, usize), &mut [usize]) -> usize>(
         if after.is_some() {
             before.extend_from_slice(&observed[images.clone()]);
         }
-        fill_pointers(weights, &rows, block.clone(), pointers);
+        fill_pointers(weights, &rows, block.clone(), (pointers, block_rows));
         let Target { values, row_stride, column } = &mut target;
         let to = Target { values, row_stride: *row_stride, column: *column };
         let product = Product {
@@ -377,6 +377,7 @@ pub fn multiply<'w, F: Fn((usize, usize), &mut [usize]) -> usize>(
             observed,
             pieces,
             pointers,
+            pointer_stride: block_rows,
         };
         product.run();
         if let Some(after) = &mut after {
@@ -393,16 +394,15 @@ pub fn multiply<'w, F: Fn((usize, usize), &mut [usize]) -> usize>(
     }
 }
 
-/// Writes the pointers of a block's rows, tile by tile, per segment one per row of the tile; every one
-/// checked. `pointers` has room for the block's rows times segments.
+/// Writes the pointers of a block's rows, per segment one a row, `stride` behind those of the segment before;
+/// every one checked. `pointers` has room for `stride` times segments, and the block has no more rows.
 fn fill_pointers<F: Fn((usize, usize), &mut [usize]) -> usize>(
     weights: Packed<'_>,
     rows: &Rows<'_, F>,
     block: Range<usize>,
-    pointers: *mut *const f32,
+    (pointers, stride): (*mut *const f32, usize),
 ) {
     const CHUNK: usize = 64;
-    let (full_tile, _) = weights.isa.tile();
     let Packed { layout, zeros, .. } = weights;
     let WeightLayout { segments, segment_len: len, .. } = layout;
     let mut few = [0; CHUNK];
@@ -416,52 +416,30 @@ fn fill_pointers<F: Fn((usize, usize), &mut [usize]) -> usize>(
     let (lines, width) = rows.lines;
     let (mut image, row) = (block.start / (lines * width), block.start % (lines * width));
     let (mut y, mut x) = (row / width, row % width);
-    // Rows of the tile that are filled, and that it has.
-    let (mut tile, mut filled, mut tile_rows) = (pointers, 0, full_tile.min(block.len()));
-    let mut left = block.len();
-    while left > 0 {
+    let mut filled = 0;
+    while filled < block.len() {
         // Rows that lie evenly are asked for and checked together: for short rows this is a good part
         // of the work.
-        let count = (rows.offsets)((y, x), offsets).clamp(1, width - x).min(left);
-        let step = rows.step;
-        for &offset in offsets.iter().filter(|offset| **offset != ZEROS) {
-            let (input, offset) = rows.source(image, offset);
-            let last = step.saturating_mul(count - 1).saturating_add(offset);
-            assert!(last <= input.len() && len <= input.len() - last, "segments inside the image");
-        }
-        let mut done = 0;
-        while done < count {
-            let some = (tile_rows - filled).min(count - done);
-            // SAFETY: the scratch memory has room for the block's rows, whole tiles, times segments;
-            // all rows that are counted are inside the image, as was just checked.
-            unsafe {
-                for (segment, &offset) in offsets.iter().enumerate() {
-                    let to = tile.add(segment * tile_rows + filled);
-                    let (first, step) = if offset == ZEROS {
-                        (zeros.as_ptr(), 0)
-                    } else {
-                        let (input, offset) = rows.source(image, offset);
-                        (input.as_ptr().add(offset + done * step), step)
-                    };
-                    match some {
-                        7 => write_rows::<7>(to, first, step),
-                        6 => write_rows::<6>(to, first, step),
-                        4 => write_rows::<4>(to, first, step),
-                        _ => {
-                            for i in 0..some {
-                                to.add(i).write(first.add(i * step));
-                            }
-                        }
-                    }
-                }
-                (done, filled) = (done + some, filled + some);
-                if filled == tile_rows {
-                    tile = tile.add(segments * tile_rows);
-                    (filled, tile_rows) = (0, full_tile.min(left - done));
-                }
+        let count = (rows.offsets)((y, x), offsets).clamp(1, width - x).min(block.len() - filled);
+        for (segment, &offset) in offsets.iter().enumerate() {
+            let (first, step) = if offset == ZEROS {
+                (zeros.as_ptr(), 0)
+            } else {
+                let (input, offset) = rows.source(image, offset);
+                let last = rows.step.saturating_mul(count - 1).saturating_add(offset);
+                let is_inside = last <= input.len() && len <= input.len() - last;
+                assert!(is_inside, "segments inside the image");
+                (input[offset..].as_ptr(), rows.step)
+            };
+            // SAFETY: the scratch memory has room for `stride` pointers a segment, as many as the block has rows
+            // or more.
+            let to = unsafe { pointers.add(segment * stride + filled) };
+            for i in 0..count {
+                // SAFETY: so many rows are left; all of them are inside the image, as was just checked.
+                unsafe { to.add(i).write(first.add(i * step)) };
             }
         }
-        (left, x) = (left - count, x + count);
+        (filled, x) = (filled + count, x + count);
         if x == width {
             (x, y) = (0, y + 1);
         }
@@ -471,20 +449,10 @@ fn fill_pointers<F: Fn((usize, usize), &mut [usize]) -> usize>(
     }
 }
 
-/// Writes the pointers of so many rows, a step apart: those of a tile, without a loop.
-///
-/// # Safety
-/// `to` must be writable for them, and all must be inside what `first` points into.
-#[inline(always)]
-unsafe fn write_rows<const ROWS: usize>(to: *mut *const f32, first: *const f32, step: usize) {
-    // SAFETY: as for this function.
-    unsafe { to.cast::<[*const f32; ROWS]>().write(array::from_fn(|i| first.add(i * step))) };
-}
-
 /// Writes the pieces of a row.
-fn collect_pieces(layout: WeightLayout, to: &mut [Piece]) -> &[Piece] {
+fn collect_pieces(layout: WeightLayout, pointer_stride: usize, to: &mut [Piece]) -> &[Piece] {
     let mut count = 0;
-    for (piece, to) in layout.pieces().zip(&mut *to) {
+    for (piece, to) in layout.pieces(pointer_stride).zip(&mut *to) {
         *to = piece;
         count += 1;
     }
@@ -507,6 +475,7 @@ struct Product<'a> {
     pieces: &'a [Piece],
     /// Those of the block's rows, as [`fill_pointers`] writes them.
     pointers: *const *const f32,
+    pointer_stride: usize,
 }
 
 impl Product<'_> {
@@ -517,7 +486,7 @@ impl Product<'_> {
         if segments != 1 || self.rows.len() <= ahead {
             return None;
         }
-        // SAFETY: pointers of a tile's rows, of which there is more than one, as `fill_pointers` writes them.
+        // SAFETY: pointers of rows, of which there is more than one, as `fill_pointers` writes them.
         let [first, second] = unsafe { self.pointers.cast::<[*const f32; 2]>().read() };
         let is_beside = second.addr().wrapping_sub(first.addr()) == segment_len * size_of::<f32>();
         is_beside.then(|| first.wrapping_add(ahead * segment_len))
@@ -526,18 +495,18 @@ impl Product<'_> {
     fn run(self) {
         let Packed { isa, layout, panels, bias, .. } = self.weights;
         let WeightLayout { n, segments, segment_len, .. } = layout;
-        let (tile_rows, tile_vectors) = isa.tile();
-        let panel_width = tile_vectors * LANES;
         let k = layout.k();
-        let tiles = self.rows.len().div_ceil(tile_rows);
         let rows_ahead = self.rows_ahead();
         let may_overlap = tiles::may_overlap(self.pieces);
-        for column in (0..n).step_by(panel_width) {
-            let used = (n - column).min(panel_width);
+        let mut panels_left = layout.panels(isa).peekable();
+        while let Some(Panel { column, vectors }) = panels_left.next() {
+            let used = (n - column).min(vectors * LANES);
+            let tile_rows = isa.tile_rows(vectors);
+            let tiles = self.rows.len().div_ceil(tile_rows);
             let panel = panels[column * k..].as_ptr();
-            let next = match panels.get((column + panel_width) * k..) {
-                Some(next @ [_, ..]) => &next[..next.len().min(panel_width * k)],
-                _ => self.next,
+            let next = match panels_left.peek() {
+                Some(next) => &panels[next.column * k..][..next.width() * k],
+                None => self.next,
             };
             let next = match rows_ahead {
                 // The first panel meets rows that are not yet in the cache.
@@ -561,6 +530,7 @@ impl Product<'_> {
                 row_stride: self.target.row_stride,
                 image_rows: self.image_rows,
                 pointers: self.pointers,
+                pointer_stride: self.pointer_stride,
                 rows: self.rows.clone(),
                 to: self.target.values[start..].as_mut_ptr(),
                 observed: &mut *self.observed,
@@ -576,6 +546,7 @@ impl Product<'_> {
 
 mod pack;
 mod pair;
+mod panels;
 mod set;
 mod strip;
 #[cfg(test)]

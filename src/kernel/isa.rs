@@ -86,6 +86,32 @@ impl Isa {
         self.dispatch(Tile)
     }
 
+    /// Rows of the GEMM tile of so many vectors.
+    pub(crate) fn tile_rows(self, vectors: usize) -> usize {
+        struct Rows(usize);
+        impl Task for Rows {
+            type Output = usize;
+            #[inline(always)]
+            fn run<S: Simd>(self, _: S) -> usize {
+                S::tile_rows(self.0)
+            }
+        }
+        self.dispatch(Rows(vectors))
+    }
+
+    /// Whether GEMM tiles of three and four vectors are faster than smaller ones.
+    pub(crate) fn has_wide_tiles(self) -> bool {
+        struct IsWide;
+        impl Task for IsWide {
+            type Output = bool;
+            #[inline(always)]
+            fn run<S: Simd>(self, s: S) -> bool {
+                s.has_wide_tiles()
+            }
+        }
+        self.dispatch(IsWide)
+    }
+
     /// Runs `task`, which sums products, with these instructions.
     pub(crate) fn dispatch_products<T: Task>(self, arithmetic: Arithmetic, task: T) -> T::Output {
         match arithmetic {

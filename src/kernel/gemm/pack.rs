@@ -1,15 +1,15 @@
 //! Packing of the right matrix into panels.
 
 use super::WeightLayout;
-use crate::kernel::isa::Task;
-use crate::kernel::simd::{LANES, Simd};
+use crate::kernel::isa::{Isa, Task};
+use crate::kernel::simd::Simd;
 
 /// Rows and columns that [`Simd::turn_words`] turns at once.
 pub(super) const TURNED: usize = 8;
 
-/// Packs `weights` into panels of `panel_width` columns, one after the other.
+/// Packs `weights` into the panels of `isa`, one after the other.
 pub(super) struct Pack<'a> {
-    pub(super) panel_width: usize,
+    pub(super) isa: Isa,
     pub(super) layout: WeightLayout,
     pub(super) weights: &'a [f32],
     pub(super) panels: &'a mut [f32],
@@ -29,9 +29,9 @@ impl Task for Pack<'_> {
         }
         let weights = &self.weights[..=(n - 1) * column_stride + (k - 1) * k_stride];
         let mut packed = self.panels;
-        for first in (0..n).step_by(self.panel_width) {
-            let used = (n - first).min(self.panel_width);
-            let width = used.next_multiple_of(LANES);
+        for panel in self.layout.panels(self.isa) {
+            let (first, width) = (panel.column, panel.width());
+            let used = width.min(n - first);
             let (panel, rest) = packed.split_at_mut(width * k);
             packed = rest;
             for (block, to) in panel.chunks_mut(BLOCK * width).enumerate() {

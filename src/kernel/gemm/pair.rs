@@ -143,7 +143,8 @@ impl Strip<'_> {
             let mut totals: PairSums<S::V> = [[s.splat(-0.0); 2]; 2 * ROWS];
             let mut left_in_block = SUM_BLOCK;
             for segment in 0..self.segments {
-                let mut rows = pointers.add(segment * ROWS).cast::<[*const f32; ROWS]>().read();
+                let mut rows =
+                    pointers.add(segment * self.pointer_stride).cast::<[*const f32; ROWS]>().read();
                 let mut left = self.segment_len;
                 while left > 0 {
                     let len = if MANY { left.min(left_in_block) } else { left };
@@ -198,10 +199,12 @@ impl Strip<'_> {
             if below.addr().wrapping_sub(first.addr()).is_multiple_of(CACHE_WAY) {
                 return None;
             }
-            let second = pointers.add(ROWS * self.segments);
+            let second = pointers.add(ROWS);
             for segment in 0..self.segments {
-                let first = pointers.add(segment * ROWS).cast::<[*const f32; ROWS]>().read();
-                let second = second.add(segment * ROWS).cast::<[*const f32; ROWS]>().read();
+                let first =
+                    pointers.add(segment * self.pointer_stride).cast::<[*const f32; ROWS]>().read();
+                let second =
+                    second.add(segment * self.pointer_stride).cast::<[*const f32; ROWS]>().read();
                 let bytes = second[0].addr().wrapping_sub(first[0].addr());
                 let mut same = *apart.get_or_insert(bytes) == bytes;
                 for r in 1..ROWS {
@@ -266,7 +269,8 @@ impl Strip<'_> {
             let mut totals = narrow_splat(s, -0.0);
             let mut left_in_block = SUM_BLOCK;
             for segment in 0..self.segments {
-                let mut rows = pointers.add(segment * ROWS).cast::<[*const f32; ROWS]>().read();
+                let mut rows =
+                    pointers.add(segment * self.pointer_stride).cast::<[*const f32; ROWS]>().read();
                 let mut left = self.segment_len;
                 while left > 0 {
                     let len = if MANY { left.min(left_in_block) } else { left };

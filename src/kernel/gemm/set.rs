@@ -52,11 +52,11 @@ impl PackedSet {
         from: &[u32],
         stride: usize,
     ) {
-        let panel_width = self.isa.tile().1 * LANES;
-        let panel = column - column % panel_width;
-        let width = (self.layout.n.next_multiple_of(LANES) - panel).min(panel_width);
+        let panel = self.layout.panels(self.isa).find(|it| column < it.column + it.width());
+        let panel = panel.expect("a column of the matrix");
+        let width = panel.width();
         let len = self.layout.byte_len() / size_of::<u32>();
-        let at = panel * self.layout.k() + k * width + column - panel;
+        let at = panel.column * self.layout.k() + k * width + column - panel.column;
         let to = &mut self.memory.as_mut_slice::<u32>()[matrix * len..][..len][at..];
         for k in (0..LANES).step_by(TURNED) {
             for column in (0..LANES).step_by(TURNED) {

@@ -8,7 +8,7 @@ use crate::arithmetic::Arithmetic;
 use crate::kernel::isa::{Isa, Task};
 use crate::kernel::minmax::Fold;
 use crate::kernel::simd::pair::RESULT_TERMS;
-use crate::kernel::simd::tiles::{Ending, Piece, ROWS};
+use crate::kernel::simd::tiles::{Ending, Piece};
 use crate::kernel::simd::{LANES, Simd};
 use crate::observation::Observation;
 
@@ -30,8 +30,9 @@ pub(super) struct Strip<'a> {
     pub(super) row_stride: usize,
     /// Rows of an image.
     pub(super) image_rows: usize,
-    /// Per tile of rows (the last may have fewer), `segments` times the tile's rows.
+    /// Per row, its first segment; each further segment is `pointer_stride` behind the one before.
     pub(super) pointers: *const *const f32,
+    pub(super) pointer_stride: usize,
     /// Counted through all images.
     pub(super) rows: Range<usize>,
     /// The result of the first row and column.
@@ -119,6 +120,9 @@ impl<const NV: usize, const LAST: u8, const MANY: bool> Task for Kind<'_, NV, LA
 
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
+        if NV > S::MOST_VECTORS {
+            unreachable!("panels have no more vectors than a tile");
+        }
         // SAFETY: only `Strip::run` makes kinds, whose callers vouch for it.
         unsafe { self.0.rows::<S, NV, LAST, MANY>(s) };
     }
@@ -128,14 +132,14 @@ impl Strip<'_> {
     /// Computes the rows.
     ///
     /// # Safety
-    /// `pointers` holds, per tile of the instruction set's rows (the last may have fewer), `segments` times
-    /// the tile's rows of pointers to `segment_len` readable values; `panel` and `bias` are readable
+    /// `pointers` holds, `segments` times, pointers to `segment_len` readable values for all rows; `panel` and `bias` are readable
     /// for whole vectors; `to` is writable for all rows of `used` values.
     pub(super) unsafe fn run(self, isa: Isa, arithmetic: Arithmetic) {
-        if isa.tile().1 == 2 && self.used > LANES {
-            self.run_of::<2>(isa, arithmetic);
-        } else {
-            self.run_of::<1>(isa, arithmetic);
+        match self.used.div_ceil(LANES) {
+            4 => self.run_kind::<4, { last::WHOLE }>(isa, arithmetic),
+            3 => self.run_kind::<3, { last::WHOLE }>(isa, arithmetic),
+            2 => self.run_of::<2>(isa, arithmetic),
+            _ => self.run_of::<1>(isa, arithmetic),
         }
     }
 
@@ -177,17 +181,13 @@ impl Strip<'_> {
             unsafe {
                 Place { tile, row, ending, folds } =
                     self.many_tiles::<S, NV, LAST, MANY>(s, start, (image, end));
-                while end - row >= S::TILE_ROWS {
-                    match S::TILE_ROWS {
-                        4 => folds = self.tile::<S, 4, NV, LAST, MANY>(s, tile, ending, folds),
-                        6 => folds = self.tile::<S, 6, NV, LAST, MANY>(s, tile, ending, folds),
-                        7 => folds = self.tile::<S, 7, NV, LAST, MANY>(s, tile, ending, folds),
-                        _ => unreachable!("the rows of a tile"),
-                    }
-                    tile = self.advance::<S>(tile, S::TILE_ROWS);
-                    row += S::TILE_ROWS;
+                let tile_rows = S::tile_rows(NV);
+                while end - row >= tile_rows {
+                    folds = self.whole_tile::<S, NV, LAST, MANY>(s, tile, ending, folds);
+                    tile = self.advance::<S, NV>(tile, tile_rows);
+                    row += tile_rows;
                 }
-                let rows = (block.end - row).min(S::TILE_ROWS);
+                let rows = (block.end - row).min(tile_rows);
                 if row < end {
                     let folded = self.any_tile::<S, NV, LAST, MANY>(s, rows, tile, ending, folds);
                     if row + rows <= end {
@@ -201,7 +201,7 @@ impl Strip<'_> {
                                 self.observed[image].union(self.look::<S, NV>(s, to));
                         }
                     }
-                    tile = self.advance::<S>(tile, rows);
+                    tile = self.advance::<S, NV>(tile, rows);
                     row += rows;
                 }
             }
@@ -222,20 +222,20 @@ impl Strip<'_> {
     ) -> Place<S, NV> {
         // SAFETY: as for this function.
         unsafe {
-            if self.overlaps::<S, NV, LAST>(s) {
-                if at.ending == Ending::Clamped && end - at.row > ROWS {
+            if self.has_blocks::<S, NV, LAST>(s) {
+                if at.ending == Ending::Clamped && end - at.row > S::tile_rows(NV) {
                     // Most often the lower bound is known after a tile.
                     at.folds =
-                        self.tile::<S, ROWS, NV, LAST, MANY>(s, at.tile, at.ending, at.folds);
+                        self.whole_tile::<S, NV, LAST, MANY>(s, at.tile, at.ending, at.folds);
                     self.advance_place(&mut at, 1);
                     let found = self.finish(s, at.ending, at.folds);
                     at.ending = Ending::new(self.clamp, self.observed[image].union(found));
                 }
-                let tiles = (end - at.row) / ROWS;
+                let tiles = (end - at.row) / S::tile_rows(NV);
                 if tiles > 0 && at.ending != Ending::Clamped {
                     let folds = [at.folds[0], at.folds[NV - 1]];
                     [at.folds[0], at.folds[NV - 1]] =
-                        self.overlapped(s, at.tile, (tiles, at.ending), folds);
+                        self.by_blocks::<S, NV>(s, at.tile, (tiles, at.ending), folds);
                     self.advance_place(&mut at, tiles);
                 }
             }
@@ -270,16 +270,20 @@ impl Strip<'_> {
 
     #[inline(always)]
     fn advance_place<S: Simd, const NV: usize>(&self, at: &mut Place<S, NV>, tiles: usize) {
-        at.tile = self.advance::<S>(at.tile, tiles * S::TILE_ROWS);
-        at.row += tiles * S::TILE_ROWS;
+        at.tile = self.advance::<S, NV>(at.tile, tiles * S::tile_rows(NV));
+        at.row += tiles * S::tile_rows(NV);
     }
 
     /// The tile behind one of `rows` rows.
     #[inline(always)]
-    fn advance<S: Simd>(&self, Tile { pointers, next, to }: Tile, rows: usize) -> Tile {
+    fn advance<S: Simd, const NV: usize>(
+        &self,
+        Tile { pointers, next, to }: Tile,
+        rows: usize,
+    ) -> Tile {
         Tile {
-            pointers: pointers.wrapping_add(rows * self.segments),
-            next: next.wrapping_add(rows.div_ceil(S::TILE_ROWS) * self.next.share),
+            pointers: pointers.wrapping_add(rows),
+            next: next.wrapping_add(rows.div_ceil(S::tile_rows(NV)) * self.next.share),
             to: to.wrapping_add(rows * self.row_stride),
         }
     }
@@ -322,6 +326,27 @@ impl Strip<'_> {
     }
 
     /// # Safety
+    /// As for [`Strip::run`], with a tile's rows.
+    #[inline(always)]
+    unsafe fn whole_tile<S: Simd, const NV: usize, const LAST: u8, const MANY: bool>(
+        &self,
+        s: S,
+        tile: Tile,
+        ending: Ending,
+        folds: [Fold<S>; NV],
+    ) -> [Fold<S>; NV] {
+        // SAFETY: as for this function.
+        unsafe {
+            match S::tile_rows(NV) {
+                4 => self.tile::<S, 4, NV, LAST, MANY>(s, tile, ending, folds),
+                6 => self.tile::<S, 6, NV, LAST, MANY>(s, tile, ending, folds),
+                7 => self.tile::<S, 7, NV, LAST, MANY>(s, tile, ending, folds),
+                _ => unreachable!("the rows of a tile"),
+            }
+        }
+    }
+
+    /// # Safety
     /// As for [`Strip::run`], with `rows` rows, no more than a tile has.
     #[inline(always)]
     unsafe fn any_tile<S: Simd, const NV: usize, const LAST: u8, const MANY: bool>(
@@ -339,9 +364,15 @@ impl Strip<'_> {
                 2 => self.tile::<S, 2, NV, LAST, MANY>(s, tile, ending, folds),
                 3 => self.tile::<S, 3, NV, LAST, MANY>(s, tile, ending, folds),
                 4 => self.tile::<S, 4, NV, LAST, MANY>(s, tile, ending, folds),
-                5 if S::TILE_ROWS >= 5 => self.tile::<S, 5, NV, LAST, MANY>(s, tile, ending, folds),
-                6 if S::TILE_ROWS >= 6 => self.tile::<S, 6, NV, LAST, MANY>(s, tile, ending, folds),
-                7 if S::TILE_ROWS >= 7 => self.tile::<S, 7, NV, LAST, MANY>(s, tile, ending, folds),
+                5 if S::tile_rows(NV) >= 5 => {
+                    self.tile::<S, 5, NV, LAST, MANY>(s, tile, ending, folds)
+                }
+                6 if S::tile_rows(NV) >= 6 => {
+                    self.tile::<S, 6, NV, LAST, MANY>(s, tile, ending, folds)
+                }
+                7 if S::tile_rows(NV) >= 7 => {
+                    self.tile::<S, 7, NV, LAST, MANY>(s, tile, ending, folds)
+                }
                 _ => unreachable!("no tile has {rows} rows"),
             }
         }
@@ -363,7 +394,7 @@ impl Strip<'_> {
     ) -> [Fold<S>; NV] {
         // SAFETY: as for this function.
         unsafe {
-            if MR == S::TILE_ROWS {
+            if MR == S::tile_rows(NV) {
                 self.fetch_results::<S, MR, NV>(s, to.wrapping_add(MR * self.row_stride));
             }
             let sums = if MANY {
@@ -482,7 +513,8 @@ impl Strip<'_> {
             let mut sums = [[s.splat(0.0); NV]; MR];
             let mut panel = self.panel;
             for segment in 0..self.segments {
-                let rows = pointers.add(segment * MR).cast::<[*const f32; MR]>().read();
+                let rows =
+                    pointers.add(segment * self.pointer_stride).cast::<[*const f32; MR]>().read();
                 add_run::<S, MR, NV, LAST>(
                     s,
                     &mut sums,
@@ -519,7 +551,8 @@ impl Strip<'_> {
             let mut panel = self.panel;
             let mut left_in_block = SUM_BLOCK;
             for segment in 0..self.segments {
-                let mut rows = pointers.add(segment * MR).cast::<[*const f32; MR]>().read();
+                let mut rows =
+                    pointers.add(segment * self.pointer_stride).cast::<[*const f32; MR]>().read();
                 let mut left = self.segment_len;
                 while left > 0 {
                     let run = left.min(left_in_block);

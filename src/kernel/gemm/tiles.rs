@@ -1,4 +1,4 @@
-//! Tiles of two whole vectors of columns, all in one loop.
+//! Tiles of whole vectors of columns, all in one loop.
 
 use super::pair::wide_pairs;
 use super::strip::{Strip, Tile, last};
@@ -8,8 +8,8 @@ use crate::kernel::simd::tiles::{Ending, Extremes, Piece, ROWS, Tiles};
 use crate::kernel::simd::{LANES, Simd};
 
 impl WeightLayout {
-    /// The terms of a row, cut where a segment ends or a block of [`SUM_BLOCK`].
-    pub(super) fn pieces(&self) -> impl Iterator<Item = Piece> {
+    /// The terms of a row, cut where a segment ends or a block of [`SUM_BLOCK`]; see [`Piece::new`].
+    pub(super) fn pieces(&self, pointer_stride: usize) -> impl Iterator<Item = Piece> {
         let len = self.segment_len;
         (0..self.segments).flat_map(move |segment| {
             let first = segment * len;
@@ -17,7 +17,8 @@ impl WeightLayout {
             std::iter::from_fn(move || {
                 let end = (at / SUM_BLOCK + 1) * SUM_BLOCK;
                 let end = end.min(first + len);
-                let piece = (at < end).then(|| Piece::new(segment, at - first, end - at));
+                let piece =
+                    (at < end).then(|| Piece::new(segment, pointer_stride, at - first, end - at));
                 at = end;
                 piece
             })
@@ -67,9 +68,12 @@ impl Strip<'_> {
         self.is_whole::<S, NV, LAST>() && !MANY && !wide_pairs::<S>(NV, terms)
     }
 
-    /// Whether [`Strip::overlapped`] can be asked for, and nothing is better.
+    /// Whether [`Strip::by_blocks`] can be asked for, and nothing is better.
     #[inline(always)]
-    pub(super) fn overlaps<S: Simd, const NV: usize, const LAST: u8>(&self, s: S) -> bool {
+    pub(super) fn has_blocks<S: Simd, const NV: usize, const LAST: u8>(&self, s: S) -> bool {
+        if NV > 2 {
+            return S::WIDE && !self.pieces.is_empty();
+        }
         self.is_whole::<S, NV, LAST>() && self.may_overlap && s.overlaps()
     }
 
@@ -98,12 +102,12 @@ impl Strip<'_> {
         unsafe { united(end!(Plain, Clamped, LowKnown, LowKnownOnly)) }
     }
 
-    /// The same, block by block, with any ending but [`Ending::Clamped`].
+    /// The same of `NV` vectors, block by block, with any ending but [`Ending::Clamped`].
     ///
     /// # Safety
     /// As for [`Strip::tiles`].
     #[inline(always)]
-    pub(super) unsafe fn overlapped<S: Simd>(
+    pub(super) unsafe fn by_blocks<S: Simd, const NV: usize>(
         &self,
         s: S,
         tile: Tile,
@@ -116,9 +120,11 @@ impl Strip<'_> {
         macro_rules! end {
             ($ending:expr, $add:expr, $(($name:ident, $is_added:literal)),*) => {
                 match ($ending, $add) {
-                    $((Ending::$name, $is_added) => {
-                        s.overlapped::<{ Ending::$name as u8 }, $is_added>(tiles, folds)
-                    })*
+                    $((Ending::$name, $is_added) => match NV {
+                        4 => s.wide::<4, { Ending::$name as u8 }, $is_added>(tiles, folds),
+                        3 => s.wide::<3, { Ending::$name as u8 }, $is_added>(tiles, folds),
+                        _ => s.overlapped::<{ Ending::$name as u8 }, $is_added>(tiles, folds),
+                    },)*
                     (Ending::Clamped, _) => unreachable!("has another loop"),
                 }
             };
@@ -146,7 +152,7 @@ impl Strip<'_> {
                     (LowKnownOnly, true)
                 )
             };
-            tiles.panel = tiles.panel.wrapping_add(terms * 2 * LANES);
+            tiles.panel = tiles.panel.wrapping_add(terms * NV * LANES);
             tiles.next = tiles.next.wrapping_add(tiles.share * count);
             pieces = behind;
         }
@@ -156,7 +162,6 @@ impl Strip<'_> {
     fn all(&self, Tile { pointers, next, to }: Tile, count: usize) -> Tiles<'_> {
         Tiles {
             pointers,
-            segments: self.segments,
             pieces: self.pieces,
             panel: self.panel,
             bias: self.bias,
@@ -195,7 +200,7 @@ mod tests {
             k_stride: 1,
         };
         let lens = |segments, segment_len| {
-            let pieces: Vec<_> = layout(segments, segment_len).pieces().collect();
+            let pieces: Vec<_> = layout(segments, segment_len).pieces(7).collect();
             assert!(pieces.len() <= layout(segments, segment_len).most_pieces().max(1));
             pieces.iter().map(Piece::len).collect::<Vec<_>>()
         };
@@ -206,7 +211,7 @@ mod tests {
         assert_eq!(lens(4, 100), [100, 100, 100, 20, 80]);
         assert!(lens(2, 0).is_empty());
         let may = |segments, segment_len| {
-            may_overlap(&layout(segments, segment_len).pieces().collect::<Vec<_>>())
+            may_overlap(&layout(segments, segment_len).pieces(7).collect::<Vec<_>>())
         };
         assert!(may(1, 700) && may(3, 9) && may(4, 100) && may(9, 64));
         // The second block begins with the last of a segment's terms.

@@ -13,7 +13,7 @@ use std::arch::x86_64::{
 
 use super::pair::{NarrowSums, PairRun, PairSums};
 use super::tiles::{Extremes, Tiles};
-use super::{LANES, Simd, avx2, avx512_overlap, avx512_pair, avx512_tiles};
+use super::{LANES, Simd, avx2, avx512_overlap, avx512_pair, avx512_tiles, avx512_wide, chip};
 
 /// The CPU has AVX-512 F, VL, BW and DQ, AVX2 and FMA.
 #[derive(Clone, Copy, Debug)]
@@ -53,8 +53,11 @@ impl Simd for Avx512 {
 
     const TILE_ROWS: usize = 7;
     const TILE_VECTORS: usize = 2;
+    const MOST_VECTORS: usize = 4;
+    const WIDEST_TILE_ROWS: usize = 6;
     const PAIRS: bool = true;
     const TILES: bool = true;
+    const WIDE: bool = true;
     const REGISTERS: usize = 32;
     const REGISTER_LANES: usize = LANES;
 
@@ -125,8 +128,12 @@ impl Simd for Avx512 {
         unsafe { avx512_tiles::tiles::<ENDING>(tiles, folds) }
     }
     #[inline(always)]
+    fn has_wide_tiles(self) -> bool {
+        chip::is_intel()
+    }
+    #[inline(always)]
     fn overlaps(self) -> bool {
-        avx512_overlap::is_zen_4()
+        chip::is_zen_4()
     }
     #[inline(always)]
     unsafe fn overlapped<const ENDING: u8, const ADD: bool>(
@@ -136,6 +143,15 @@ impl Simd for Avx512 {
     ) -> Extremes<Self::V> {
         // SAFETY: the caller's promise is the same; AVX-512 was detected.
         unsafe { avx512_overlap::tiles::<ENDING, ADD>(tiles, folds) }
+    }
+    #[inline(always)]
+    unsafe fn wide<const VECTORS: usize, const ENDING: u8, const ADD: bool>(
+        self,
+        tiles: Tiles<'_>,
+        folds: Extremes<Self::V>,
+    ) -> Extremes<Self::V> {
+        // SAFETY: the caller's promise is the same; AVX-512 was detected.
+        unsafe { avx512_wide::tiles::<VECTORS, ENDING, ADD>(tiles, folds) }
     }
     #[inline(always)]
     unsafe fn store_upper_half(self, v: Self::V, to: *mut f32) {

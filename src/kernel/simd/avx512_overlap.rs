@@ -6,14 +6,13 @@
 //! loads each element twice, more than other machines do at their full rate.
 
 use std::arch::asm;
-use std::arch::x86_64::{__cpuid, __m512, _mm512_set1_ps};
+use std::arch::x86_64::{__m512, _mm512_set1_ps};
 use std::mem::offset_of;
-use std::sync::OnceLock;
 
 use super::avx512_walk::{
     Walk, bytes, first_piece, fold, fold_max, fold_min, next_tile, piece, walk,
 };
-use super::tiles::{Ending, Extremes, Piece, ROWS, Tiles};
+use super::tiles::{Ending, Extremes, ROWS, Tiles};
 
 /// What has no registers of its own; lengths in bytes.
 #[repr(C, align(64))]
@@ -22,19 +21,8 @@ struct Memory {
     walk: Walk,
     next: *const f32,
     share: usize,
+    fetch: usize,
     fetch_of_round: usize,
-}
-
-/// Whether the CPU is the one for which this is faster.
-pub(super) fn is_zen_4() -> bool {
-    static IS_IT: OnceLock<bool> = OnceLock::new();
-    *IS_IT.get_or_init(|| {
-        let (vendor, version) = (__cpuid(0), __cpuid(1).eax);
-        let family = (version >> 8 & 0xf) + (version >> 20 & 0xff);
-        // Zen 3, of the same family, has no such instructions.
-        [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).concat() == b"AuthenticAMD"
-            && family == 0x19
-    })
 }
 
 /// The multiply-adds of one term with the sums of the first or the second set of registers: `$at` terms behind the
@@ -156,7 +144,7 @@ macro_rules! sums {
             terms!($set),
             "dec qword ptr [{memory} + {PIECES_LEFT}]
              jnz 30b\n",
-            next_tile!(),
+            next_tile!(7),
         )
     };
 }
@@ -190,7 +178,7 @@ macro_rules! sums_and_ends {
             terms!($set),
             "dec qword ptr [{memory} + {PIECES_LEFT}]
              jnz 30b\n",
-            next_tile!(),
+            next_tile!(7),
         )
     };
 }
@@ -345,6 +333,7 @@ macro_rules! tiles {
             FETCH_OF_ROUND = const offset_of!(Memory, fetch_of_round),
             NEXT = const offset_of!(Memory, next),
             SHARE = const offset_of!(Memory, share),
+            FETCH = const offset_of!(Memory, fetch),
             ahead = inout(reg) $tiles.to.wrapping_add(ROWS * $tiles.row_stride) => _,
             out("zmm0") _,
             inout("zmm1") $max,
@@ -369,14 +358,14 @@ pub(super) unsafe fn tiles<const ENDING: u8, const ADD: bool>(
     tiles: Tiles<'_>,
     mut folds: Extremes<__m512>,
 ) -> Extremes<__m512> {
-    let terms: usize = tiles.pieces.iter().map(Piece::len).sum();
-    let fetch = bytes(tiles.share).div_ceil(terms.max(1));
+    let fetch = tiles.fetch_of_term();
     let mut memory = Memory {
         // SAFETY: the caller vouches for two vectors.
         bias: unsafe { tiles.bias.cast::<[f32; 32]>().read_unaligned() },
-        walk: Walk::new(&tiles, fetch),
+        walk: Walk::new(&tiles),
         next: tiles.next,
         share: bytes(tiles.share),
+        fetch,
         fetch_of_round: 4 * fetch,
     };
     let [low, high] = tiles.bounds.map(|bound| _mm512_set1_ps(bound));

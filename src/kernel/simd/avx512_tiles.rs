@@ -17,6 +17,7 @@ use super::tiles::{Ending, Extremes, ROWS, Tiles};
 struct Memory {
     walk: Walk,
     tile: usize,
+    fetch: usize,
     fetched: usize,
 }
 
@@ -161,7 +162,7 @@ macro_rules! tiles {
                 "70:",
                 "dec qword ptr [{memory} + {PIECES_LEFT}]",
                 "jnz 30b",
-                next_tile!(),
+                next_tile!(7),
                 "mov {r0}, [{memory} + {ROW}]",
                 "mov {r1}, [{memory} + {TILE}]",
                 "mov {r2}, [{memory} + {FETCH}]",
@@ -177,6 +178,7 @@ macro_rules! tiles {
                 "jnz 20b",
             ],
             TILE = const offset_of!(Memory, tile),
+            FETCH = const offset_of!(Memory, fetch),
             FETCHED = const offset_of!(Memory, fetched),
             out("zmm0") _, out("zmm1") _, out("zmm2") _, out("zmm3") _, out("zmm4") _, out("zmm5") _,
             out("zmm6") _, out("zmm7") _, out("zmm8") _, out("zmm9") _, out("zmm10") _, out("zmm11") _,
@@ -207,8 +209,9 @@ pub(super) unsafe fn tiles<const ENDING: u8>(
     // Two lines side by side with each row.
     let fetch = bytes(tiles.share.div_ceil(ROWS));
     let mut memory = Memory {
-        walk: Walk::new(&tiles, fetch),
+        walk: Walk::new(&tiles),
         tile: bytes(tiles.row_stride * ROWS),
+        fetch,
         fetched: bytes(tiles.share).wrapping_sub(ROWS * fetch),
     };
     let bounds = tiles.bounds.map(|bound| _mm512_set1_ps(bound));

@@ -3,37 +3,33 @@
 
 use std::ptr;
 
-use super::tiles::{Piece, ROWS, Tiles};
+use super::tiles::{Piece, Tiles};
 
 /// The walk over tiles and the pieces of their rows: what has no registers of its own; lengths in bytes.
 #[repr(C)]
 pub(super) struct Walk {
     pub(super) panel: *const f32,
     pub(super) pointers: *const *const f32,
-    pub(super) tile_pointers: usize,
     pub(super) pieces: *const Piece,
     pub(super) piece: *const Piece,
     pub(super) piece_count: usize,
     pub(super) pieces_left: usize,
     pub(super) row: usize,
     pub(super) tiles_left: usize,
-    pub(super) fetch: usize,
 }
 
 impl Walk {
-    /// Through all tiles; `fetch` bytes are fetched at a time.
-    pub(super) fn new(tiles: &Tiles<'_>, fetch: usize) -> Self {
+    /// Through all tiles.
+    pub(super) fn new(tiles: &Tiles<'_>) -> Self {
         Self {
             panel: tiles.panel,
             pointers: tiles.pointers,
-            tile_pointers: tiles.segments * ROWS * size_of::<*const f32>(),
             pieces: tiles.pieces.as_ptr(),
             piece: ptr::null(),
             piece_count: tiles.pieces.len(),
             pieces_left: 0,
             row: bytes(tiles.row_stride),
             tiles_left: tiles.count,
-            fetch,
         }
     }
 }
@@ -51,14 +47,12 @@ macro_rules! walk {
             memory = in(reg) &raw mut $memory,
             PANEL = const offset_of!(Memory, walk.panel),
             POINTERS = const offset_of!(Memory, walk.pointers),
-            TILE_POINTERS = const offset_of!(Memory, walk.tile_pointers),
             PIECES = const offset_of!(Memory, walk.pieces),
             PIECE = const offset_of!(Memory, walk.piece),
             PIECE_COUNT = const offset_of!(Memory, walk.piece_count),
             PIECES_LEFT = const offset_of!(Memory, walk.pieces_left),
             ROW = const offset_of!(Memory, walk.row),
             TILES_LEFT = const offset_of!(Memory, walk.tiles_left),
-            FETCH = const offset_of!(Memory, walk.fetch),
             to = inout(reg) $tiles.to => _,
             next = inout(reg) $tiles.next => _,
             panel = out(reg) _,
@@ -79,28 +73,37 @@ macro_rules! walk {
 /// The rows of the next piece. They are counted from their ends: one register is index and count.
 macro_rules! piece {
     () => {
-        "mov {r6}, [{memory} + {PIECE}]
-         mov {r5}, [{memory} + {POINTERS}]
-         add {r5}, [{r6}]
-         mov {index}, [{r6} + 8]
-         add {r6}, 24
-         mov [{memory} + {PIECE}], {r6}
-         mov {r0}, [{r5}]
-         mov {r1}, [{r5} + 8]
-         mov {r2}, [{r5} + 16]
-         mov {r3}, [{r5} + 24]
-         mov {r4}, [{r5} + 32]
-         mov {r6}, [{r5} + 48]
-         mov {r5}, [{r5} + 40]
-         add {r0}, {index}
-         add {r1}, {index}
-         add {r2}, {index}
-         add {r3}, {index}
-         add {r4}, {index}
-         add {r5}, {index}
-         add {r6}, {index}
-         mov {index}, [{memory} + {PIECE}]
-         mov {index}, [{index} - 8]\n"
+        piece!(@ "mov {r6}, [{r5} + 48]\n", "add {r6}, {index}\n")
+    };
+    // Of a tile of six.
+    (6) => {
+        piece!(@ "", "")
+    };
+    (@ $last:literal, $at:literal) => {
+        concat!(
+            "mov {r6}, [{memory} + {PIECE}]
+             mov {r5}, [{memory} + {POINTERS}]
+             add {r5}, [{r6}]
+             mov {index}, [{r6} + 8]
+             add {r6}, 24
+             mov [{memory} + {PIECE}], {r6}\n",
+            $last,
+            "mov {r0}, [{r5}]
+             mov {r1}, [{r5} + 8]
+             mov {r2}, [{r5} + 16]
+             mov {r3}, [{r5} + 24]
+             mov {r4}, [{r5} + 32]
+             mov {r5}, [{r5} + 40]
+             add {r0}, {index}
+             add {r1}, {index}
+             add {r2}, {index}
+             add {r3}, {index}
+             add {r4}, {index}
+             add {r5}, {index}\n",
+            $at,
+            "mov {index}, [{memory} + {PIECE}]
+             mov {index}, [{index} - 8]\n",
+        )
     };
 }
 
@@ -115,11 +118,10 @@ macro_rules! first_piece {
     };
 }
 
-/// The first piece of the next tile comes next.
+/// The first piece of the tile behind one of so many rows comes next.
 macro_rules! next_tile {
-    () => {
-        "mov {index}, [{memory} + {TILE_POINTERS}]
-         add [{memory} + {POINTERS}], {index}\n"
+    ($rows:literal) => {
+        concat!("add qword ptr [{memory} + {POINTERS}], 8 * ", $rows, "\n")
     };
 }
 

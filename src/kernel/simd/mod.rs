@@ -20,6 +20,10 @@ mod avx512_pair;
 mod avx512_tiles;
 #[cfg(target_arch = "x86_64")]
 mod avx512_walk;
+#[cfg(target_arch = "x86_64")]
+mod avx512_wide;
+#[cfg(target_arch = "x86_64")]
+mod chip;
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod neon;
 pub(crate) mod pair;
@@ -54,14 +58,32 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     const TILE_ROWS: usize;
     /// Vectors across a GEMM tile.
     const TILE_VECTORS: usize;
+    /// Vectors across the widest GEMM tile.
+    const MOST_VECTORS: usize = Self::TILE_VECTORS;
+    /// Rows of a tile of four vectors.
+    const WIDEST_TILE_ROWS: usize = Self::TILE_ROWS;
     /// Whether [`Simd::add_pair`] is faster than one tile after the other.
     const PAIRS: bool = false;
     /// Whether there is [`Simd::tiles`].
     const TILES: bool = false;
+    /// Whether there is [`Simd::wide`].
+    const WIDE: bool = false;
     /// Number of registers.
     const REGISTERS: usize = 16;
     /// Lanes of a register; they divide 16.
     const REGISTER_LANES: usize;
+
+    /// Rows of a tile of so many vectors.
+    #[inline(always)]
+    fn tile_rows(vectors: usize) -> usize {
+        if vectors == 4 { Self::WIDEST_TILE_ROWS } else { Self::TILE_ROWS }
+    }
+
+    /// Whether tiles of more than [`Simd::TILE_VECTORS`] are faster.
+    #[inline(always)]
+    fn has_wide_tiles(self) -> bool {
+        false
+    }
 
     /// All lanes `x`.
     fn splat(self, x: f32) -> Self::V;
@@ -118,9 +140,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// [`Ending`](tiles::Ending) but `Partial`, done. Folds as [`Fold`](super::minmax::Fold).
     ///
     /// # Safety
-    /// `tiles.pointers` must be valid for reads of [`tiles::ROWS`] pointers for each of `tiles.segments` and each
-    /// tile, and each of these for the terms of the pieces that are of its segment; `tiles.panel` for reads of 32
-    /// `f32` for each term, `tiles.bias` of 32; `tiles.to` for reads and writes of 32 in every row.
+    /// `tiles.pointers` must be valid for reads of [`tiles::ROWS`] pointers for each piece and each tile, and each
+    /// of these for the terms of the piece; `tiles.panel` for reads of 32 `f32` for each term, `tiles.bias` of 32; `tiles.to` for reads and writes of 32 in every row.
     #[inline(always)]
     unsafe fn tiles<const ENDING: u8>(
         self,
@@ -145,6 +166,23 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// As for [`Simd::tiles`].
     #[inline(always)]
     unsafe fn overlapped<const ENDING: u8, const ADD: bool>(
+        self,
+        tiles: Tiles<'_>,
+        folds: Extremes<Self::V>,
+    ) -> Extremes<Self::V> {
+        let _ = (tiles, folds);
+        unreachable!("asked for where there is none")
+    }
+
+    /// [`Simd::tiles`], where [`Simd::WIDE`] says so, of three or four `VECTORS`, with any `ENDING` but `Clamped`.
+    /// With `ADD`, sums are added to what is in their place first. Which column is folded into which extremes is
+    /// not said.
+    ///
+    /// # Safety
+    /// As for [`Simd::tiles`], with [`Simd::tile_rows`] pointers, and so many vectors of the panel, the bias and
+    /// the results.
+    #[inline(always)]
+    unsafe fn wide<const VECTORS: usize, const ENDING: u8, const ADD: bool>(
         self,
         tiles: Tiles<'_>,
         folds: Extremes<Self::V>,

@@ -228,6 +228,7 @@ fn tiles_are_the_same_one_after_the_other_and_overlapped() {
     /// Terms of the two segments; the second begins a block of sums.
     const LENS: [usize; 2] = [11, 14];
     const STRIDE: usize = 45;
+    const ROWS: usize = 3 * tiles::ROWS;
     const BOUNDS: [f32; 2] = [-40.0, 55.0];
     /// `ENDING` of three tiles: their results, and the folds in the first lane.
     struct All<'a, const ENDING: u8>(&'a [f32], &'a [f32], bool);
@@ -239,18 +240,14 @@ fn tiles_are_the_same_one_after_the_other_and_overlapped() {
             if !S::TILES {
                 return None;
             }
-            let rows = |segment: usize, tile: usize| {
-                (0..tiles::ROWS)
-                    .map(move |r| elements[segment * 9 + (tile * tiles::ROWS + r) * 17..].as_ptr())
-            };
-            let pointers: Vec<_> =
-                (0..3).flat_map(|tile| rows(0, tile).chain(rows(1, tile))).collect();
-            let pieces = [Piece::new(0, 0, LENS[0]), Piece::new(1, 2, LENS[1])];
+            let rows =
+                |segment: usize| (0..ROWS).map(move |r| elements[segment * 9 + r * 17..].as_ptr());
+            let pointers: Vec<_> = rows(0).chain(rows(1)).collect();
+            let pieces = [Piece::new(0, ROWS, 0, LENS[0]), Piece::new(1, ROWS, 2, LENS[1])];
             assert!(elements.len() >= 9 + 20 * 17 + 2 + LENS[1] && panel.len() >= 32 * 26);
-            let mut to = vec![7.0; 21 * STRIDE];
+            let mut to = vec![7.0; ROWS * STRIDE];
             let all = Tiles {
                 pointers: pointers.as_ptr(),
-                segments: 2,
                 pieces: &pieces,
                 panel: panel.as_ptr(),
                 bias: panel[32 * 25..].as_ptr(),
@@ -298,7 +295,7 @@ fn tiles_are_the_same_one_after_the_other_and_overlapped() {
         else {
             continue;
         };
-        for row in 0..21 {
+        for row in 0..ROWS {
             let terms = |column: usize| {
                 (0..LENS[0] + LENS[1])
                     .map(|k| {
@@ -315,5 +312,114 @@ fn tiles_are_the_same_one_after_the_other_and_overlapped() {
                 assert_eq!(results[row * STRIDE + column], expected, "{row} {column}");
             }
         }
+    }
+}
+
+#[test]
+fn wide_tiles_are_sums_that_are_clamped_and_folded() {
+    const TILES: usize = 3;
+    /// Terms of the two segments; the second begins a block of sums.
+    const LENS: [usize; 2] = [11, 14];
+    const TERMS: usize = LENS[0] + LENS[1];
+    const STRIDE: usize = 77;
+    const BOUNDS: [f32; 2] = [-40.0, 55.0];
+    const ROWS: usize = 7 * TILES;
+    /// The results of all tiles, and the least and largest of what was folded.
+    struct All<'a, const VECTORS: usize, const ENDING: u8>(&'a [f32], &'a [f32]);
+    impl<const VECTORS: usize, const ENDING: u8> Task for All<'_, VECTORS, ENDING> {
+        type Output = Option<(Vec<f32>, [f32; 2])>;
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> Self::Output {
+            let Self(elements, panel) = self;
+            if !S::WIDE {
+                return None;
+            }
+            let rows =
+                |segment: usize| (0..ROWS).map(move |r| elements[segment * 9 + r * 17..].as_ptr());
+            let pointers: Vec<_> = rows(0).chain(rows(1)).collect();
+            let pieces = [Piece::new(0, ROWS, 0, LENS[0]), Piece::new(1, ROWS, 2, LENS[1])];
+            assert!(elements.len() >= 9 + 20 * 17 + 2 + LENS[1]);
+            assert!(panel.len() >= VECTORS * LANES * (TERMS + 1));
+            let mut to = vec![7.0; ROWS * STRIDE];
+            let all = Tiles {
+                pointers: pointers.as_ptr(),
+                pieces: &pieces,
+                panel: panel.as_ptr(),
+                bias: panel[VECTORS * LANES * TERMS..].as_ptr(),
+                bounds: BOUNDS,
+                to: to.as_mut_ptr(),
+                row_stride: STRIDE,
+                count: TILES,
+                next: panel.as_ptr(),
+                share: 100,
+            };
+            let (least, most) = (s.splat(f32::INFINITY), s.splat(f32::NEG_INFINITY));
+            let folds = Extremes { min: [least; 2], max: [most; 2] };
+            // SAFETY: as many elements and weights were just found, and there is room for the results.
+            let Extremes { min, max } = unsafe {
+                let first = Tiles { pieces: &pieces[..1], ..all };
+                let second = Tiles {
+                    pieces: &pieces[1..],
+                    panel: all.panel.add(VECTORS * LANES * LENS[0]),
+                    ..all
+                };
+                let folds = s.wide::<VECTORS, { Ending::Partial as u8 }, false>(first, folds);
+                s.wide::<VECTORS, ENDING, true>(second, folds)
+            };
+            let alone = {
+                let mut to = vec![7.0; ROWS * STRIDE];
+                let all = Tiles { to: to.as_mut_ptr(), ..all };
+                // SAFETY: as before.
+                unsafe { s.wide::<VECTORS, ENDING, false>(all, folds) };
+                to
+            };
+            // All are whole numbers of eighths: the order of sums does not show.
+            assert_eq!(to, alone);
+            let least = min.map(|it| s.to_array(it).into_iter().fold(f32::INFINITY, f32::min));
+            let most = max.map(|it| s.to_array(it).into_iter().fold(f32::NEG_INFINITY, f32::max));
+            Some((to, [least[0].min(least[1]), most[0].max(most[1])]))
+        }
+    }
+    fn check<const VECTORS: usize, const ENDING: u8>(isa: Isa, ending: Ending) {
+        let elements: Vec<f32> = (0..380).map(|i| (i * 37 % 101) as f32 - 50.0).collect();
+        let panel: Vec<f32> =
+            (0..64 * (TERMS + 1)).map(|i| (i * 53 % 97) as f32 / 8.0 - 6.0).collect();
+        let Some((results, folds)) = isa.dispatch(All::<VECTORS, ENDING>(&elements, &panel)) else {
+            return;
+        };
+        let (width, rows) = (VECTORS * LANES, if VECTORS == 3 { 7 } else { 6 } * TILES);
+        let (mut least, mut most) = (f32::INFINITY, f32::NEG_INFINITY);
+        for (at, &result) in results.iter().enumerate() {
+            let (row, column) = (at / STRIDE, at % STRIDE);
+            if row >= rows || column >= width {
+                assert_eq!(result, 7.0, "{row} {column}");
+                continue;
+            }
+            let term = |k: usize| {
+                let from = if k < LENS[0] { k } else { 9 + 2 + k - LENS[0] };
+                elements[row * 17 + from] * panel[k * width + column]
+            };
+            let sum = (0..TERMS).map(term).sum::<f32>() + panel[TERMS * width + column];
+            (least, most) = (least.min(sum), most.max(sum));
+            let expected = match ending {
+                Ending::LowKnown => sum.clamp(BOUNDS[0], BOUNDS[1]),
+                Ending::LowKnownOnly => sum.max(BOUNDS[0]),
+                _ => sum,
+            };
+            assert_eq!(result, expected, "{row} {column}");
+        }
+        assert!(least < BOUNDS[0] && most > BOUNDS[1], "bounds make a difference");
+        if !cfg!(feature = "unobserved") {
+            let least = if ending == Ending::Plain { least } else { f32::INFINITY };
+            assert_eq!(folds, [least, most], "{isa} {VECTORS} {ending:?}");
+        }
+    }
+    for isa in Isa::supported() {
+        check::<3, { Ending::Plain as u8 }>(isa, Ending::Plain);
+        check::<3, { Ending::LowKnown as u8 }>(isa, Ending::LowKnown);
+        check::<3, { Ending::LowKnownOnly as u8 }>(isa, Ending::LowKnownOnly);
+        check::<4, { Ending::Plain as u8 }>(isa, Ending::Plain);
+        check::<4, { Ending::LowKnown as u8 }>(isa, Ending::LowKnown);
+        check::<4, { Ending::LowKnownOnly as u8 }>(isa, Ending::LowKnownOnly);
     }
 }

@@ -1,15 +1,15 @@
-//! GEMM tiles of two whole vectors of columns, many in one loop.
+//! GEMM tiles of whole vectors of columns, many in one loop.
 
 use bytemuck::{Pod, Zeroable};
 
-/// Rows of a tile.
+/// Rows of a tile of two vectors.
 pub(crate) const ROWS: usize = 7;
 
 /// Terms that lie side by side in every row of a tile.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub(crate) struct Piece {
-    /// Bytes from a tile's pointers to those of the rows.
+    /// Bytes from the pointers to a tile's first segments to those to the terms' segments.
     pointers: usize,
     /// Bytes from what these point to, to behind the last term.
     end: usize,
@@ -18,11 +18,12 @@ pub(crate) struct Piece {
 }
 
 impl Piece {
-    /// `len` terms from `start` on of segment `segment` of each row.
-    pub(crate) fn new(segment: usize, start: usize, len: usize) -> Self {
+    /// `len` terms from `start` on of segment `segment` of each row; the pointers to a segment are `pointer_stride`
+    /// behind those to the one before.
+    pub(crate) fn new(segment: usize, pointer_stride: usize, start: usize, len: usize) -> Self {
         let bytes = |elements: usize| elements * size_of::<f32>();
         Self {
-            pointers: segment * ROWS * size_of::<*const f32>(),
+            pointers: segment * pointer_stride * size_of::<*const f32>(),
             end: bytes(start + len),
             negative_len: bytes(len).wrapping_neg(),
         }
@@ -34,18 +35,16 @@ impl Piece {
     }
 }
 
-/// Whole tiles of [`ROWS`] rows: sums of the same terms, and what becomes of them.
+/// Whole tiles: sums of the same terms, and what becomes of them.
 #[derive(Clone, Copy)]
 pub(crate) struct Tiles<'a> {
-    /// Per tile and segment, the rows' first elements.
+    /// The first elements of the rows' first segments.
     pub(crate) pointers: *const *const f32,
-    /// Segments of a row.
-    pub(crate) segments: usize,
     /// The terms, at least one piece.
     pub(crate) pieces: &'a [Piece],
-    /// The two vectors of weights of each term.
+    /// The vectors of weights of each term.
     pub(crate) panel: *const f32,
-    /// Two vectors, added to the sums.
+    /// As many vectors, added to the sums.
     pub(crate) bias: *const f32,
     /// Lower and upper bound of the results.
     pub(crate) bounds: [f32; 2],
@@ -61,7 +60,15 @@ pub(crate) struct Tiles<'a> {
     pub(crate) share: usize,
 }
 
-/// What both vectors of columns are folded to.
+impl Tiles<'_> {
+    /// Bytes to fetch with each term.
+    pub(crate) fn fetch_of_term(&self) -> usize {
+        let terms: usize = self.pieces.iter().map(Piece::len).sum();
+        (self.share * size_of::<f32>()).div_ceil(terms.max(1))
+    }
+}
+
+/// What columns are folded to.
 #[derive(Clone, Copy)]
 pub(crate) struct Extremes<V> {
     pub(crate) min: [V; 2],

@@ -1,0 +1,96 @@
+//! The panels into which the columns of the right matrix are cut.
+
+use super::WeightLayout;
+use crate::kernel::isa::Isa;
+use crate::kernel::simd::LANES;
+
+/// Columns that are packed, and multiplied, together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Panel {
+    /// Its first column.
+    pub(super) column: usize,
+    /// Vectors side by side in each of its rows; of the last one, not all columns need to exist.
+    pub(super) vectors: usize,
+}
+
+impl Panel {
+    /// Columns of each of its rows, those that only pad included.
+    pub(super) fn width(&self) -> usize {
+        self.vectors * LANES
+    }
+}
+
+impl WeightLayout {
+    /// The panels of all columns, one after the other.
+    pub(super) fn panels(&self, isa: Isa) -> impl Iterator<Item = Panel> {
+        let most = isa.tile().1;
+        let is_wide = isa.has_wide_tiles();
+        let n = self.n;
+        let mut column = 0;
+        std::iter::from_fn(move || {
+            let left = n - column;
+            let vectors = if is_wide { wide_vectors(left) } else { left.div_ceil(LANES).min(most) };
+            let panel = (left > 0).then_some(Panel { column, vectors });
+            column = n.min(column + vectors * LANES);
+            panel
+        })
+    }
+}
+
+/// How many vectors the next panel has of so many columns: four or three, but no more than two at the end if
+/// what is left cannot be had of these, and where the last vector is there in part.
+fn wide_vectors(columns: usize) -> usize {
+    let (whole, has_part) = (columns / LANES, !columns.is_multiple_of(LANES));
+    // What can be cut into threes and fours.
+    let is_even = |vectors: usize| vectors >= 3 && vectors != 5;
+    let wide = |vectors: usize| match vectors % 4 {
+        1 | 2 => 3,
+        _ => vectors.min(4),
+    };
+    match (whole, has_part) {
+        // One vector, or two, with what is there in part.
+        (1.., true) if is_even(whole - 1) => wide(whole - 1),
+        (_, true) if is_even(whole) => wide(whole),
+        (3.., false) => wide(whole),
+        _ => columns.div_ceil(LANES).min(2),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wide_panels_have_three_vectors_or_four() {
+        let all = |mut columns: usize| {
+            let mut all = Vec::new();
+            while columns > 0 {
+                all.push(wide_vectors(columns));
+                columns = columns.saturating_sub(all.last().unwrap() * LANES);
+            }
+            all
+        };
+        assert_eq!(all(16), [1]);
+        assert_eq!(all(32), [2]);
+        assert_eq!(all(64), [4]);
+        assert_eq!(all(80), [3, 2]);
+        assert_eq!(all(96), [3, 3]);
+        assert_eq!(all(144), [3, 3, 3]);
+        assert_eq!(all(160), [3, 4, 3]);
+        assert_eq!(all(176), [4, 4, 3]);
+        assert_eq!(all(24), [2]);
+        assert_eq!(all(40), [2, 1]);
+        assert_eq!(all(56), [3, 1]);
+        assert_eq!(all(72), [3, 2]);
+        assert_eq!(all(104), [3, 3, 1]);
+        for columns in 1..2000 {
+            let panels = all(columns);
+            assert_eq!(panels.iter().sum::<usize>(), columns.div_ceil(LANES), "{columns}");
+            let (last, before) = panels.split_last().unwrap();
+            assert!(before.iter().all(|vectors| (2..5).contains(vectors)), "{columns}");
+            assert!(columns % LANES == 0 || *last <= 2, "{columns}");
+            let few = panels.iter().filter(|vectors| **vectors < 3).count();
+            assert!(columns < 48 || few <= 1, "{columns}");
+        }
+    }
+}
