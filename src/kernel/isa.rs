@@ -34,6 +34,33 @@ pub(crate) trait Task {
     fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
 
+/// What is known of the instructions' type, without a value of it.
+macro_rules! of_type {
+    ($isa:expr, $simd:ident => $what:expr) => {
+        match $isa.0 {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => {
+                type $simd = simd::avx512::Avx512;
+                $what
+            }
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => {
+                type $simd = simd::avx2::Avx2;
+                $what
+            }
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon => {
+                type $simd = simd::neon::Neon;
+                $what
+            }
+            Level::Portable => {
+                type $simd = simd::portable::Portable;
+                $what
+            }
+        }
+    };
+}
+
 impl Isa {
     /// Every instruction set this CPU has, best first; the last is always the portable one.
     pub fn supported() -> Vec<Self> {
@@ -75,41 +102,17 @@ impl Isa {
 
     /// Rows and vectors of the GEMM tile that fits these registers.
     pub(crate) fn tile(self) -> (usize, usize) {
-        struct Tile;
-        impl Task for Tile {
-            type Output = (usize, usize);
-            #[inline(always)]
-            fn run<S: Simd>(self, _: S) -> (usize, usize) {
-                (S::TILE_ROWS, S::TILE_VECTORS)
-            }
-        }
-        self.dispatch(Tile)
+        of_type!(self, S => (S::TILE_ROWS, S::TILE_VECTORS))
     }
 
     /// Rows of the GEMM tile of so many vectors.
     pub(crate) fn tile_rows(self, vectors: usize) -> usize {
-        struct Rows(usize);
-        impl Task for Rows {
-            type Output = usize;
-            #[inline(always)]
-            fn run<S: Simd>(self, _: S) -> usize {
-                S::tile_rows(self.0)
-            }
-        }
-        self.dispatch(Rows(vectors))
+        of_type!(self, S => S::tile_rows(vectors))
     }
 
     /// Whether GEMM tiles of three and four vectors are faster than smaller ones.
     pub(crate) fn has_wide_tiles(self) -> bool {
-        struct IsWide;
-        impl Task for IsWide {
-            type Output = bool;
-            #[inline(always)]
-            fn run<S: Simd>(self, s: S) -> bool {
-                s.has_wide_tiles()
-            }
-        }
-        self.dispatch(IsWide)
+        of_type!(self, S => S::has_wide_tiles())
     }
 
     /// Runs `task`, which sums products, with these instructions.

@@ -81,11 +81,22 @@ impl<S: Simd> Fold<S> {
     /// [`Observation::needs_rescan`].
     #[inline(always)]
     pub(crate) fn finish_first(self, s: S, n: usize) -> Observation {
-        let (min, max) = (s.to_array(self.min), s.to_array(self.max));
-        let lanes = min.into_iter().zip(max).take(n.min(LANES));
-        let folded =
-            lanes.fold(Observation::EMPTY, |acc, (min, max)| acc.union(Observation { min, max }));
-        folded.with_positive_zeros()
+        let Self { mut min, mut max } = self;
+        if n < LANES {
+            min = s.select(s.first(n), min, s.splat(f32::INFINITY));
+            max = s.select(s.first(n), max, s.splat(f32::NEG_INFINITY));
+        }
+        // Halves are folded until a lane is left: one after the other, lanes wait for each other.
+        let (mut min, mut max) = (s.to_array(min), s.to_array(max));
+        let mut half = LANES / 2;
+        while half > 0 {
+            for i in 0..half {
+                min[i] = if min[half + i] < min[i] { min[half + i] } else { min[i] };
+                max[i] = if max[half + i] > max[i] { max[half + i] } else { max[i] };
+            }
+            half /= 2;
+        }
+        Observation { min: min[0], max: max[0] }.with_positive_zeros()
     }
 
     /// The extremes of all lanes.

@@ -296,9 +296,15 @@ impl Strip<'_> {
         ending: Ending,
         folds: [Fold<S>; NV],
     ) -> Observation {
-        let mut observed = Observation::EMPTY;
-        for (j, fold) in folds.into_iter().enumerate() {
-            observed = observed.union(fold.finish_first(s, self.used.saturating_sub(j * LANES)));
+        // All but the last are whole.
+        let last = folds[NV - 1].finish_first(s, self.used - (NV - 1) * LANES);
+        let mut observed = last;
+        if let [first, others @ .., _] = &folds[..] {
+            let mut whole = *first;
+            for fold in others {
+                whole.join(s, *fold);
+            }
+            observed = observed.union(whole.finish(s));
         }
         if ending.is_low_known() {
             observed.min = self.clamp.low;

@@ -128,7 +128,7 @@ impl Simd for Avx512 {
         unsafe { avx512_tiles::tiles::<ENDING>(tiles, folds) }
     }
     #[inline(always)]
-    fn has_wide_tiles(self) -> bool {
+    fn has_wide_tiles() -> bool {
         chip::is_intel()
     }
     #[inline(always)]

@@ -81,7 +81,7 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
 
     /// Whether tiles of more than [`Simd::TILE_VECTORS`] are faster.
     #[inline(always)]
-    fn has_wide_tiles(self) -> bool {
+    fn has_wide_tiles() -> bool {
         false
     }
 
