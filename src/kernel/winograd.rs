@@ -264,6 +264,19 @@ impl Geometry {
     }
 }
 
+/// What an expression is for each of the [`POINTS`]; loops would be compiled to loops over memory.
+macro_rules! each {
+    ($i:ident => $value:expr) => {
+        each!(@ $i $value, 0 1 2 3 4 5)
+    };
+    (@ $i:ident $value:expr, $($at:literal)*) => {
+        [$({
+            let $i: usize = $at;
+            $value
+        }),*]
+    };
+}
+
 /// Evaluates input tiles at the points.
 struct Evaluate<'a> {
     winograd: &'a Winograd,
@@ -317,24 +330,14 @@ unsafe fn evaluate_tile<S: Simd>(
     to: *mut f32,
     pair_stride: usize,
 ) {
-    let zero = s.splat(0.0);
-    let mut half = [[zero; POINTS]; POINTS];
-    for j in 0..POINTS {
-        let mut column = [zero; POINTS];
-        for (v, from) in column.iter_mut().zip(from) {
-            // SAFETY: as for this function.
-            *v = unsafe { s.load_ptr(from[j].add(channel)) };
-        }
-        for (half, v) in half.iter_mut().zip(evaluate(s, column)) {
-            half[j] = v;
-        }
-    }
-    for (i, row) in half.into_iter().enumerate() {
-        let row = evaluate(s, row);
-        for (j, v) in row.into_iter().enumerate() {
-            // SAFETY: as for this function.
-            unsafe { s.store_ptr(v, to.add((i * POINTS + j) * pair_stride)) };
-        }
+    // SAFETY: as for this function.
+    unsafe {
+        let half = each!(j => evaluate(s, each!(i => s.load_ptr(from[i][j].add(channel)))));
+        each!(i => {
+            let row = evaluate(s, each!(j => half[j][i]));
+            let to = to.add(i * POINTS * pair_stride);
+            each!(j => s.store_ptr(row[j], to.add(j * pair_stride)))
+        });
     }
 }
 
@@ -398,11 +401,23 @@ impl Task for Interpolate<'_> {
                 unsafe {
                     let bias = s.load_ptr(bias.as_ptr().add(channel));
                     let tile = interpolate_tile(s, from.add(channel), pair_stride);
+                    let to = to.add(channel);
+                    if (rows, columns) == (TILE, TILE) {
+                        each!(@ i {
+                            let to = to.add(i * x.output * n);
+                            each!(@ j {
+                                let v = self.clamp.apply(s, s.add(tile[i][j], bias));
+                                fold.push(s, v);
+                                s.store_ptr(v, to.add(j * n));
+                            }, 0 1 2 3)
+                        }, 0 1 2 3);
+                        continue;
+                    }
                     for (i, row) in tile.into_iter().enumerate().take(rows) {
                         for (j, v) in row.into_iter().enumerate().take(columns) {
                             let v = self.clamp.apply(s, s.add(v, bias));
                             fold.push(s, v);
-                            s.store_ptr(v, to.add((i * x.output + j) * n + channel));
+                            s.store_ptr(v, to.add((i * x.output + j) * n));
                         }
                     }
                 }
@@ -422,23 +437,14 @@ unsafe fn interpolate_tile<S: Simd>(
     from: *const f32,
     pair_stride: usize,
 ) -> [[S::V; TILE]; TILE] {
-    let zero = s.splat(0.0);
-    let mut half = [[zero; POINTS]; TILE];
-    for j in 0..POINTS {
-        let mut column = [zero; POINTS];
-        for (i, v) in column.iter_mut().enumerate() {
-            // SAFETY: as for this function.
-            *v = unsafe { s.load_ptr(from.add((i * POINTS + j) * pair_stride)) };
-        }
-        for (half, v) in half.iter_mut().zip(interpolate(s, column)) {
-            half[j] = v;
-        }
-    }
-    let mut tile = [[zero; TILE]; TILE];
-    for (row, half) in tile.iter_mut().zip(half) {
-        *row = interpolate(s, half);
-    }
-    tile
+    // SAFETY: as for this function.
+    let half = unsafe {
+        each!(j => interpolate(
+            s,
+            each!(i => s.load_ptr(from.add((i * POINTS + j) * pair_stride))),
+        ))
+    };
+    each!(@ i interpolate(s, each!(j => half[j][i])), 0 1 2 3)
 }
 
 /// `at m`: sums over the points, weighted by their powers.
