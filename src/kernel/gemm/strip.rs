@@ -30,7 +30,7 @@ pub(super) struct Strip<'a> {
     pub(super) row_stride: usize,
     /// Rows of an image.
     pub(super) image_rows: usize,
-    /// Per row, its first segment; each further segment is `pointer_stride` behind the one before.
+    /// Pointers to the first segments of all rows; those to further segments are `pointer_stride` behind these each.
     pub(super) pointers: *const *const f32,
     pub(super) pointer_stride: usize,
     /// Counted through all images.
@@ -132,8 +132,8 @@ impl Strip<'_> {
     /// Computes the rows.
     ///
     /// # Safety
-    /// `pointers` holds, `segments` times, pointers to `segment_len` readable values for all rows; `panel` and `bias` are readable
-    /// for whole vectors; `to` is writable for all rows of `used` values.
+    /// `pointers` holds, `pointer_stride` apart, a pointer to `segment_len` readable values for each segment of each
+    /// row; `panel` and `bias` are readable for whole vectors; `to` is writable for all rows of `used` values.
     pub(super) unsafe fn run(self, isa: Isa, arithmetic: Arithmetic) {
         match self.used.div_ceil(LANES) {
             4 => self.run_kind::<4, { last::WHOLE }>(isa, arithmetic),
