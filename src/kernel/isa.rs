@@ -107,7 +107,7 @@ impl Isa {
 
     /// Rows of the GEMM tile of so many vectors.
     pub(crate) fn tile_rows(self, vectors: usize) -> usize {
-        of_type!(self, S => S::tile_rows(vectors))
+        of_type!(self, S => simd::tile_rows::<S>(vectors))
     }
 
     /// Whether GEMM tiles of three and four vectors are faster than smaller ones.

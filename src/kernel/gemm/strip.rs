@@ -9,7 +9,7 @@ use crate::kernel::isa::{Isa, Task};
 use crate::kernel::minmax::Fold;
 use crate::kernel::simd::pair::RESULT_TERMS;
 use crate::kernel::simd::tiles::{Ending, Piece};
-use crate::kernel::simd::{LANES, Simd};
+use crate::kernel::simd::{LANES, Simd, tile_rows};
 use crate::observation::Observation;
 
 /// One panel of columns against the rows of a block.
@@ -181,7 +181,7 @@ impl Strip<'_> {
             unsafe {
                 Place { tile, row, ending, folds } =
                     self.many_tiles::<S, NV, LAST, MANY>(s, start, (image, end));
-                let tile_rows = S::tile_rows(NV);
+                let tile_rows = tile_rows::<S>(NV);
                 while end - row >= tile_rows {
                     folds = self.whole_tile::<S, NV, LAST, MANY>(s, tile, ending, folds);
                     tile = self.advance::<S, NV>(tile, tile_rows);
@@ -223,7 +223,7 @@ impl Strip<'_> {
         // SAFETY: as for this function.
         unsafe {
             if self.has_blocks::<S, NV, LAST>(s) {
-                if at.ending == Ending::Clamped && end - at.row > S::tile_rows(NV) {
+                if at.ending == Ending::Clamped && end - at.row > tile_rows::<S>(NV) {
                     // Most often the lower bound is known after a tile.
                     at.folds =
                         self.whole_tile::<S, NV, LAST, MANY>(s, at.tile, at.ending, at.folds);
@@ -231,7 +231,7 @@ impl Strip<'_> {
                     let found = self.finish(s, at.ending, at.folds);
                     at.ending = Ending::new(self.clamp, self.observed[image].union(found));
                 }
-                let tiles = (end - at.row) / S::tile_rows(NV);
+                let tiles = (end - at.row) / tile_rows::<S>(NV);
                 if tiles > 0 && at.ending != Ending::Clamped {
                     let folds = [at.folds[0], at.folds[NV - 1]];
                     [at.folds[0], at.folds[NV - 1]] =
@@ -270,8 +270,8 @@ impl Strip<'_> {
 
     #[inline(always)]
     fn advance_place<S: Simd, const NV: usize>(&self, at: &mut Place<S, NV>, tiles: usize) {
-        at.tile = self.advance::<S, NV>(at.tile, tiles * S::tile_rows(NV));
-        at.row += tiles * S::tile_rows(NV);
+        at.tile = self.advance::<S, NV>(at.tile, tiles * tile_rows::<S>(NV));
+        at.row += tiles * tile_rows::<S>(NV);
     }
 
     /// The tile behind one of `rows` rows.
@@ -283,7 +283,7 @@ impl Strip<'_> {
     ) -> Tile {
         Tile {
             pointers: pointers.wrapping_add(rows),
-            next: next.wrapping_add(rows.div_ceil(S::tile_rows(NV)) * self.next.share),
+            next: next.wrapping_add(rows.div_ceil(tile_rows::<S>(NV)) * self.next.share),
             to: to.wrapping_add(rows * self.row_stride),
         }
     }
@@ -343,7 +343,8 @@ impl Strip<'_> {
     ) -> [Fold<S>; NV] {
         // SAFETY: as for this function.
         unsafe {
-            match S::tile_rows(NV) {
+            // A constant: the other arms are not compiled.
+            match const { tile_rows::<S>(NV) } {
                 4 => self.tile::<S, 4, NV, LAST, MANY>(s, tile, ending, folds),
                 6 => self.tile::<S, 6, NV, LAST, MANY>(s, tile, ending, folds),
                 7 => self.tile::<S, 7, NV, LAST, MANY>(s, tile, ending, folds),
@@ -370,13 +371,13 @@ impl Strip<'_> {
                 2 => self.tile::<S, 2, NV, LAST, MANY>(s, tile, ending, folds),
                 3 => self.tile::<S, 3, NV, LAST, MANY>(s, tile, ending, folds),
                 4 => self.tile::<S, 4, NV, LAST, MANY>(s, tile, ending, folds),
-                5 if S::tile_rows(NV) >= 5 => {
+                5 if const { tile_rows::<S>(NV) } >= 5 => {
                     self.tile::<S, 5, NV, LAST, MANY>(s, tile, ending, folds)
                 }
-                6 if S::tile_rows(NV) >= 6 => {
+                6 if const { tile_rows::<S>(NV) } >= 6 => {
                     self.tile::<S, 6, NV, LAST, MANY>(s, tile, ending, folds)
                 }
-                7 if S::tile_rows(NV) >= 7 => {
+                7 if const { tile_rows::<S>(NV) } >= 7 => {
                     self.tile::<S, 7, NV, LAST, MANY>(s, tile, ending, folds)
                 }
                 _ => unreachable!("no tile has {rows} rows"),
@@ -400,7 +401,7 @@ impl Strip<'_> {
     ) -> [Fold<S>; NV] {
         // SAFETY: as for this function.
         unsafe {
-            if MR == S::tile_rows(NV) {
+            if MR == const { tile_rows::<S>(NV) } {
                 self.fetch_results::<S, MR, NV>(s, to.wrapping_add(MR * self.row_stride));
             }
             let sums = if MANY {

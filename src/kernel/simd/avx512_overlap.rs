@@ -10,7 +10,7 @@ use std::arch::x86_64::{__m512, _mm512_set1_ps};
 use std::mem::offset_of;
 
 use super::avx512_walk::{
-    Walk, bytes, first_piece, fold, fold_max, fold_min, next_tile, piece, walk,
+    Walk, bytes, first_piece, fold, fold_max, fold_min, next_tile, piece, walk, zero,
 };
 use super::tiles::{Ending, Extremes, ROWS, Tiles};
 
@@ -74,12 +74,6 @@ macro_rules! product {
             $index,
             "]{{1to16}}\n"
         )
-    };
-}
-
-macro_rules! zero {
-    ($($sum:literal)*) => {
-        concat!($("vpxord zmm", $sum, ", zmm", $sum, ", zmm", $sum, "\n"),*)
     };
 }
 

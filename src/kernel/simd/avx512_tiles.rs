@@ -8,7 +8,7 @@ use std::arch::x86_64::__m512;
 use std::mem::offset_of;
 
 use super::avx512_walk::{
-    Walk, bytes, first_piece, fold, fold_max, fold_min, next_tile, piece, walk,
+    Walk, bytes, first_piece, fold, fold_max, fold_min, next_tile, piece, walk, zero,
 };
 use super::tiles::{Ending, Extremes, ROWS, Tiles};
 
@@ -125,20 +125,7 @@ macro_rules! tiles {
             $tiles,
             [
                 "20:",
-                "vpxord zmm4, zmm4, zmm4",
-                "vpxord zmm5, zmm5, zmm5",
-                "vpxord zmm6, zmm6, zmm6",
-                "vpxord zmm7, zmm7, zmm7",
-                "vpxord zmm8, zmm8, zmm8",
-                "vpxord zmm9, zmm9, zmm9",
-                "vpxord zmm10, zmm10, zmm10",
-                "vpxord zmm11, zmm11, zmm11",
-                "vpxord zmm12, zmm12, zmm12",
-                "vpxord zmm13, zmm13, zmm13",
-                "vpxord zmm14, zmm14, zmm14",
-                "vpxord zmm15, zmm15, zmm15",
-                "vpxord zmm16, zmm16, zmm16",
-                "vpxord zmm17, zmm17, zmm17",
+                zero!(4 5 6 7 8 9 10 11 12 13 14 15 16 17),
                 first_piece!(),
                 "30:",
                 piece!(),

@@ -127,6 +127,13 @@ macro_rules! next_tile {
 
 const _: () = assert!(size_of::<Piece>() == 24 && size_of::<usize>() == 8, "as in the loop");
 
+/// Sums before the first term.
+macro_rules! zero {
+    ($($sum:literal)*) => {
+        concat!($("vpxord zmm", $sum, ", zmm", $sum, ", zmm", $sum, "\n"),*)
+    };
+}
+
 // The second operand wins when either is NaN. Without observations, to measure what these cost, nothing is folded.
 macro_rules! fold_min {
     ($sum:literal, $min:literal) => {
@@ -151,4 +158,4 @@ macro_rules! fold {
     };
 }
 
-pub(super) use {first_piece, fold, fold_max, fold_min, next_tile, piece, walk};
+pub(super) use {first_piece, fold, fold_max, fold_min, next_tile, piece, walk, zero};

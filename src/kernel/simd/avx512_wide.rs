@@ -10,7 +10,7 @@ use std::mem::offset_of;
 
 use super::LANES;
 use super::avx512_walk::{
-    Walk, bytes, first_piece, fold, fold_max, fold_min, next_tile, piece, walk,
+    Walk, bytes, first_piece, fold, fold_max, fold_min, next_tile, piece, walk, zero,
 };
 use super::tiles::{Ending, Extremes, Tiles};
 
@@ -222,30 +222,7 @@ macro_rules! tiles {
             $tiles,
             [
                 "20:",
-                "vpxord zmm8, zmm8, zmm8",
-                "vpxord zmm9, zmm9, zmm9",
-                "vpxord zmm10, zmm10, zmm10",
-                "vpxord zmm11, zmm11, zmm11",
-                "vpxord zmm12, zmm12, zmm12",
-                "vpxord zmm13, zmm13, zmm13",
-                "vpxord zmm14, zmm14, zmm14",
-                "vpxord zmm15, zmm15, zmm15",
-                "vpxord zmm16, zmm16, zmm16",
-                "vpxord zmm17, zmm17, zmm17",
-                "vpxord zmm18, zmm18, zmm18",
-                "vpxord zmm19, zmm19, zmm19",
-                "vpxord zmm20, zmm20, zmm20",
-                "vpxord zmm21, zmm21, zmm21",
-                "vpxord zmm22, zmm22, zmm22",
-                "vpxord zmm23, zmm23, zmm23",
-                "vpxord zmm24, zmm24, zmm24",
-                "vpxord zmm25, zmm25, zmm25",
-                "vpxord zmm26, zmm26, zmm26",
-                "vpxord zmm27, zmm27, zmm27",
-                "vpxord zmm28, zmm28, zmm28",
-                "vpxord zmm29, zmm29, zmm29",
-                "vpxord zmm30, zmm30, zmm30",
-                "vpxord zmm31, zmm31, zmm31",
+                zero!(8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31),
                 first_piece!(),
                 "30:",
                 rows!($shape),

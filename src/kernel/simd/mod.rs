@@ -44,6 +44,11 @@ pub(crate) fn pow2<S: Simd>(s: S, n: S::V) -> S::V {
     s.shl_bits::<23>(s.add(n, s.splat(ROUND + 127.0)))
 }
 
+/// Rows of a GEMM tile of so many vectors.
+pub(crate) const fn tile_rows<S: Simd>(vectors: usize) -> usize {
+    if vectors == 4 { S::WIDEST_TILE_ROWS } else { S::TILE_ROWS }
+}
+
 /// An instruction set as a zero-sized value: it exists only where its instructions do.
 pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Sixteen `f32`.
@@ -72,12 +77,6 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     const REGISTERS: usize = 16;
     /// Lanes of a register; they divide 16.
     const REGISTER_LANES: usize;
-
-    /// Rows of a tile of so many vectors.
-    #[inline(always)]
-    fn tile_rows(vectors: usize) -> usize {
-        if vectors == 4 { Self::WIDEST_TILE_ROWS } else { Self::TILE_ROWS }
-    }
 
     /// Whether tiles of more than [`Simd::TILE_VECTORS`] are faster.
     #[inline(always)]
@@ -179,7 +178,7 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// not said.
     ///
     /// # Safety
-    /// As for [`Simd::tiles`], with [`Simd::tile_rows`] pointers, and so many vectors of the panel, the bias and
+    /// As for [`Simd::tiles`], with [`tile_rows`] pointers, and so many vectors of the panel, the bias and
     /// the results.
     #[inline(always)]
     unsafe fn wide<const VECTORS: usize, const ENDING: u8, const ADD: bool>(
