@@ -29,6 +29,9 @@ impl Observation {
     /// No element counted: all were NaN or [`LOWEST`], or there were none.
     pub const EMPTY: Self = Self { min: f32::INFINITY, max: f32::NEG_INFINITY };
 
+    /// Bounds of elements of which nothing is known.
+    pub const ANY: Self = Self { min: f32::NEG_INFINITY, max: f32::INFINITY };
+
     /// The observation of `values`, element by element.
     pub fn scan(values: &[f32]) -> Self {
         let counted = values.iter().filter(|&&v| !v.is_nan() && v != LOWEST);

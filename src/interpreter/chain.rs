@@ -4,7 +4,9 @@
 use smallvec::SmallVec;
 
 use super::build::{Builder, Planned};
-use crate::kernel::elementwise::{Binary, Unary, gate_in_place, unary, unary_in_place};
+use crate::kernel::elementwise::{
+    Binary, Gated, Unary, gate_in_place, unary, unary_in_place_knowing,
+};
 use crate::kernel::gemm::Clamp;
 use crate::kernel::{Isa, cyclic, minmax};
 use crate::observation::Observation;
@@ -55,16 +57,19 @@ impl Link {
         }
     }
 
-    /// The same where `to` holds `home`, which is one of the operands.
+    /// The same where `to` holds `home`, which is one of the operands and has these extremes, as
+    /// [`unary_in_place_knowing`] takes them.
     fn compute_in_place<'a>(
         &self,
         isa: Isa,
-        home: Operand,
+        (home, extremes, seen): (Operand, Observation, Observation),
         operand: impl Fn(Operand) -> &'a [f32],
         to: &mut [f32],
     ) -> Observation {
         match (self.function, &self.operands[..]) {
-            (Pointwise::Unary(function), _) => unary_in_place(isa, function, to),
+            (Pointwise::Unary(function), _) => {
+                unary_in_place_knowing(isa, function, extremes, seen, to)
+            }
             (Pointwise::Binary(function, clamp), &[a, b]) => {
                 let is_right = b == home;
                 let other = operand(if is_right { a } else { b });
@@ -93,6 +98,8 @@ pub(super) struct Elements<'a> {
     /// Elements of the whole output.
     pub(super) len: usize,
     pub(super) values: &'a mut [f32],
+    /// Their extremes, NaN aside, or [`Observation::ANY`].
+    pub(super) extremes: Observation,
     /// The same elements of the tensor whose place the result takes: they are replaced then.
     pub(super) over: Option<&'a mut [f32]>,
 }
@@ -142,13 +149,14 @@ impl Chain {
     pub(super) fn run(
         &self,
         isa: Isa,
-        Elements { start, len, values, mut over }: Elements<'_>,
+        Elements { start, len, values, extremes, mut over }: Elements<'_>,
         others: &[&[f32]],
         scratch: &mut [f32],
         observed: &mut [Observation],
     ) {
         if let Some(clamp) = self.gate() {
-            let (gates, products) = gate_in_place(isa, clamp, values);
+            let seen = Gated { gates: observed[0], products: observed[1] };
+            let Gated { gates, products } = gate_in_place(isa, clamp, values, extremes, seen);
             let rescan = products.needs_rescan();
             let products = if rescan { minmax::scan(isa, values) } else { products };
             observed[0] = observed[0].union(gates);
@@ -187,7 +195,11 @@ impl Chain {
                     let operand = |it| if it == self.home() { home } else { operand(it) };
                     (link.compute(isa, operand, result), &*result)
                 } else if home_reads == 1 {
-                    (link.compute_in_place(isa, self.home(), operand, to), &*to)
+                    // Of the step's output the extremes are known, of all blocks together.
+                    let home = self.home();
+                    let extremes =
+                        if home == Operand::Value(0) { extremes } else { Observation::ANY };
+                    (link.compute_in_place(isa, (home, extremes, *observed), operand, to), &*to)
                 } else {
                     let home = &earlier[..n];
                     let operand = |it| if it == self.home() { home } else { operand(it) };
@@ -389,7 +401,8 @@ mod tests {
             let (first, second) = values.split_at_mut(7 * 123);
             let others = [&row[..], &other];
             for (start, values) in [(0, first), (7 * 123, second)] {
-                let elements = Elements { start, len: 2800, values, over: None };
+                let elements =
+                    Elements { start, len: 2800, values, extremes: Observation::ANY, over: None };
                 chain.run(isa, elements, &others, &mut scratch, &mut observed);
             }
             assert_eq!(values, sum);
@@ -404,7 +417,13 @@ mod tests {
             let (over_first, over_second) = over.split_at_mut(7 * 123);
             for (start, values, over) in [(0, first, over_first), (7 * 123, second, over_second)] {
                 let others = [&row[..], &[]];
-                let elements = Elements { start, len: 2800, values, over: Some(over) };
+                let elements = Elements {
+                    start,
+                    len: 2800,
+                    values,
+                    extremes: Observation::ANY,
+                    over: Some(over),
+                };
                 chain.run(isa, elements, &others, &mut scratch, &mut observed_over);
             }
             assert_eq!(over, sum);
@@ -442,7 +461,13 @@ mod tests {
                 assert!(chain.gate().is_some());
                 let mut values = x.clone();
                 let mut observed = [Observation::EMPTY; 2];
-                let elements = Elements { start: 0, len: x.len(), values: &mut values, over: None };
+                let elements = Elements {
+                    start: 0,
+                    len: x.len(),
+                    values: &mut values,
+                    extremes: Observation::ANY,
+                    over: None,
+                };
                 chain.run(isa, elements, &[], &mut [], &mut observed);
                 let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits() || a.is_nan();
                 assert!(values.iter().zip(&products).all(same));

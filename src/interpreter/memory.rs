@@ -116,7 +116,8 @@ impl Memory<'_> {
             scratch: bytemuck::cast_slice_mut(scratch),
             linked,
         };
-        following.run(part.map_or(0, |part| part.start), bytemuck::cast_slice_mut(outputs[0]));
+        let values = bytemuck::cast_slice_mut(outputs[0]);
+        following.run(part.map_or(0, |part| part.start), values, Observation::ANY);
         Ok(())
     }
 
@@ -160,7 +161,9 @@ impl Memory<'_> {
             scratch: bytemuck::cast_slice_mut(of_chain),
             linked,
         };
-        let mut run = |at: usize, values: &mut [f32]| following.run(start + at, values);
+        let mut run = |at: usize, values: &mut [f32], extremes: Observation| {
+            following.run(start + at, values, extremes);
+        };
         let has_chain = !chain.links.is_empty();
         let after = has_chain.then(|| Following { run: &mut run, unit: chain.unit(len) });
         // Other lists, since the lifetime in a list cannot shrink.
@@ -248,22 +251,19 @@ struct ChainRun<'a> {
 }
 
 impl ChainRun<'_> {
-    /// Goes on with values from `start` on, counted through all records.
-    fn run(&mut self, start: usize, mut values: &mut [f32]) {
-        let (mut record, mut start) = (start / self.len, start % self.len);
+    /// Goes on with values of one record, from `start` on, counted through all records. They have these extremes,
+    /// NaN aside, or any.
+    fn run(&mut self, start: usize, values: &mut [f32], extremes: Observation) {
+        let place = start..start + values.len();
+        let (record, start) = (start / self.len, start % self.len);
+        assert!(start + values.len() <= self.len, "values of one record");
         let links = self.chain.links.len();
-        while !values.is_empty() {
-            let here = values.len().min(self.len - start);
-            let (first, rest) = std::mem::take(&mut values).split_at_mut(here);
-            let others: SmallVec<[&[f32]; 4]> =
-                self.others.iter().map(|it| bytemuck::cast_slice(it.of(record))).collect();
-            let linked = &mut self.linked[record * links..][..links];
-            let from = record * self.len + start;
-            let over = self.over.as_mut().map(|over| &mut over[from..from + here]);
-            let elements = Elements { start, len: self.len, values: first, over };
-            self.chain.run(self.isa, elements, &others, self.scratch, linked);
-            (values, record, start) = (rest, record + 1, 0);
-        }
+        let others: SmallVec<[&[f32]; 4]> =
+            self.others.iter().map(|it| bytemuck::cast_slice(it.of(record))).collect();
+        let linked = &mut self.linked[record * links..][..links];
+        let over = self.over.as_mut().map(|over| &mut over[place]);
+        let elements = Elements { start, len: self.len, values, extremes, over };
+        self.chain.run(self.isa, elements, &others, self.scratch, linked);
     }
 }
 

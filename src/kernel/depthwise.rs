@@ -71,10 +71,12 @@ impl Depthwise<'_> {
             let mut folded = isa.dispatch_products(self.arithmetic, run);
             if let Some(after) = &mut after {
                 let results = &mut output[results.clone()];
+                let mut extremes = folded;
                 if folded.needs_rescan() {
                     folded = minmax::scan(isa, results);
+                    extremes = Observation::ANY;
                 }
-                after(first * row, results);
+                after(first * row, results, extremes);
             }
             observed = observed.union(folded);
         }
@@ -322,7 +324,10 @@ mod tests {
                             let turned = in_ring(&input, x.input * channels, ring);
                             output.fill(0.0);
                             let d = Depthwise { ring, ..d };
-                            let observed = d.run(isa, &turned, &mut output, None);
+                            let mut after = |_: usize, values: &mut [f32], extremes| {
+                                assert_eq!(extremes, Observation::scan(values));
+                            };
+                            let observed = d.run(isa, &turned, &mut output, Some(&mut after));
                             assert_eq!(output, expected, "{isa} {ring:?} {y:?} {x:?} {channels}");
                             assert!(observed.same_bits(Observation::scan(&expected)));
                         }

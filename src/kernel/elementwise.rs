@@ -5,11 +5,12 @@ use std::marker::PhantomData;
 pub use self::functions::{Binary, Unary};
 use self::functions::{Elements, OfOne};
 pub(super) use self::functions::{OfTwo, Pairs};
+pub use self::gate::{Gated, gate_in_place};
+pub use self::known::unary_in_place_knowing;
 use super::broadcast::Broadcast;
 use super::gemm::Clamp;
-use super::isa::{Isa, Task};
-use super::math;
-use super::minmax::{Fold, RegisterFold};
+use super::isa::Isa;
+use super::minmax::Fold;
 use super::odometer::Odometer;
 use super::simd::{LANES, Simd};
 use crate::observation::Observation;
@@ -21,88 +22,33 @@ use crate::observation::Observation;
 pub fn unary(isa: Isa, function: Unary, input: &[f32], output: &mut [f32]) -> Observation {
     assert_eq!(input.len(), output.len(), "one result an element");
     let (from, to, len) = (input.as_ptr(), output.as_mut_ptr(), output.len());
-    function.walk(isa, UnaryWalk { from, to, len, lives: PhantomData })
+    function.walk(isa, UnaryWalk::<true, true> { from, to, len, lives: PhantomData })
 }
 
 /// Applies `function` to every element in place and folds the extremes of the results.
 pub fn unary_in_place(isa: Isa, function: Unary, values: &mut [f32]) -> Observation {
-    let (to, len) = (values.as_mut_ptr(), values.len());
-    function.walk(isa, UnaryWalk { from: to, to, len, lives: PhantomData })
-}
-
-/// Replaces every `x` by `clamp(x * logistic(x))`, and folds the extremes of the gates `logistic(x)` and
-/// of the products.
-pub fn gate_in_place(isa: Isa, clamp: Clamp, values: &mut [f32]) -> (Observation, Observation) {
-    isa.dispatch(Gate { clamp, values })
-}
-
-struct Gate<'a> {
-    clamp: Clamp,
-    values: &'a mut [f32],
-}
-
-impl Task for Gate<'_> {
-    type Output = (Observation, Observation);
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) -> Self::Output {
-        // Bounds that cannot be reached are no part of the usual loop.
-        match (self.clamp == Clamp::NONE, S::REGISTER_LANES == LANES) {
-            (true, true) => self.gate::<S, 4, false>(s),
-            (true, false) => self.gate::<S, 3, false>(s),
-            (false, true) => self.gate::<S, 4, true>(s),
-            (false, false) => self.gate::<S, 3, true>(s),
-        }
-    }
-}
-
-impl Gate<'_> {
-    /// `N` vectors at a time: as many as hide the time of a division, and fit the registers.
-    #[inline(always)]
-    fn gate<S: Simd, const N: usize, const CLAMP: bool>(self, s: S) -> (Observation, Observation) {
-        let (mut gates, mut products) = (RegisterFold::new(s), RegisterFold::new(s));
-        let whole = self.values.len() / (N * LANES) * (N * LANES);
-        let (groups, rest) = self.values.split_at_mut(whole);
-        for group in groups.as_chunks_mut::<LANES>().0.as_chunks_mut::<N>().0 {
-            let mut x = [s.splat(0.0); N];
-            for (x, vector) in x.iter_mut().zip(&*group) {
-                *x = s.load(vector);
-            }
-            let g = math::logistics(s, x);
-            for i in 0..N {
-                x[i] = s.mul(x[i], g[i]);
-                if CLAMP {
-                    x[i] = self.clamp.apply(s, x[i]);
-                }
-            }
-            for i in 0..N {
-                gates.push_vector(s, g[i]);
-                products.push_vector(s, x[i]);
-                s.store(x[i], &mut group[i]);
-            }
-        }
-        for few in rest.chunks_mut(LANES) {
-            let x = s.load_up_to(few);
-            let g = math::logistic(s, x);
-            let y = self.clamp.apply(s, s.mul(x, g));
-            gates.push_first(s, g, few.len());
-            products.push_first(s, y, few.len());
-            s.store_up_to(y, few);
-        }
-        (gates.finish(s), products.finish(s))
-    }
+    function.walk(isa, UnaryWalk::<true, true>::in_place(values))
 }
 
 /// From `len` elements to as many results, apart from them or in their place: one loop for both, since
 /// every function has one of its own.
-struct UnaryWalk<'a> {
+///
+/// Folded are the extremes that matter; of the elements after whole vectors both, as that costs nothing.
+struct UnaryWalk<'a, const MIN: bool, const MAX: bool> {
     from: *const f32,
     to: *mut f32,
     len: usize,
     lives: PhantomData<&'a mut [f32]>,
 }
 
-impl Elements for UnaryWalk<'_> {
+impl<'a, const MIN: bool, const MAX: bool> UnaryWalk<'a, MIN, MAX> {
+    fn in_place(values: &'a mut [f32]) -> Self {
+        let (to, len) = (values.as_mut_ptr(), values.len());
+        Self { from: to, to, len, lives: PhantomData }
+    }
+}
+
+impl<const MIN: bool, const MAX: bool> Elements for UnaryWalk<'_, MIN, MAX> {
     // No closures here and below: a closure that the compiler does not inline would be compiled without
     // the instructions.
     #[inline(always)]
@@ -115,7 +61,7 @@ impl Elements for UnaryWalk<'_> {
         unsafe {
             for at in (0..whole).step_by(LANES) {
                 let y = function.apply(s, s.load_ptr(self.from.add(at)));
-                fold.push(s, y);
+                fold.push_for::<MIN, MAX>(s, y);
                 s.store_ptr(y, self.to.add(at));
             }
             if few > 0 {
@@ -288,5 +234,7 @@ impl<F: OfTwo> Run<F> {
 }
 
 mod functions;
+mod gate;
+mod known;
 #[cfg(test)]
 mod tests;

@@ -295,15 +295,20 @@ impl<F> Rows<'_, F> {
 }
 
 /// What follows on finished results while they are in the cache: takes the position of the first in the
-/// output, and the results, which it may change.
-pub type After<'a> = &'a mut (dyn FnMut(usize, &mut [f32]) + 'a);
+/// output, the results, which it may change, and their extremes, NaN aside, or [`Observation::ANY`] where these are
+/// not known, as when a result is the lowest float.
+pub type After<'a> = &'a mut (dyn FnMut(usize, &mut [f32], Observation) + 'a);
 
 /// `after` for a part of an output that starts at `start` in it.
 pub fn after_part<'a>(
     after: &'a mut Option<After<'_>>,
     start: usize,
-) -> Option<impl FnMut(usize, &mut [f32]) + 'a> {
-    after.as_mut().map(|after| move |at: usize, values: &mut [f32]| after(start + at, values))
+) -> Option<impl FnMut(usize, &mut [f32], Observation) + 'a> {
+    after.as_mut().map(|after| {
+        move |at: usize, values: &mut [f32], extremes: Observation| {
+            after(start + at, values, extremes);
+        }
+    })
 }
 
 /// Multiplies rows with the packed weights, clamps, and unites the extremes of each image's results
@@ -312,7 +317,7 @@ pub fn after_part<'a>(
 /// `scratch` has at least [`PackedWeights::scratch_len`] bytes for all rows together and starts on a
 /// boundary of 8 bytes. The results have not been looked at for the lowest float: see
 /// [`Observation::needs_rescan`]. With `after`, which needs rows without gaps between them, they have:
-/// it is called for one block of rows after the other, in order.
+/// it is called for one image's part of a block of rows after the other, in order.
 ///
 /// # Panics
 /// If a segment or a result row lies outside its buffer, or the scratch memory is too small.
@@ -362,6 +367,7 @@ pub fn multiply<'w, F: Fn((usize, usize), &mut [usize]) -> usize>(
         let mut before = SmallVec::<[Observation; 64]>::new();
         if after.is_some() {
             before.extend_from_slice(&observed[images.clone()]);
+            observed[images.clone()].fill(Observation::EMPTY);
         }
         fill_pointers(weights, &rows, block.clone(), (pointers, block_rows));
         let Target { values, row_stride, column } = &mut target;
@@ -382,14 +388,17 @@ pub fn multiply<'w, F: Fn((usize, usize), &mut [usize]) -> usize>(
         product.run();
         if let Some(after) = &mut after {
             for (image, before) in images.zip(before) {
-                if observed[image].needs_rescan() {
-                    let rows =
-                        first.max(image * image_rows)..block.end.min((image + 1) * image_rows);
-                    let results = &target.values[(rows.start - base) * n..(rows.end - base) * n];
-                    observed[image] = before.union(minmax::scan(weights.isa, results));
-                }
+                let rows = first.max(image * image_rows)..block.end.min((image + 1) * image_rows);
+                let results = &mut target.values[(rows.start - base) * n..(rows.end - base) * n];
+                let folded = observed[image];
+                let (seen, extremes) = if folded.needs_rescan() {
+                    (minmax::scan(weights.isa, results), Observation::ANY)
+                } else {
+                    (folded, folded)
+                };
+                observed[image] = before.union(seen);
+                after(rows.start * n, results, extremes);
             }
-            after(first * n, &mut target.values[(first - base) * n..(block.end - base) * n]);
         }
     }
 }

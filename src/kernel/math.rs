@@ -11,6 +11,9 @@ use super::simd::{ROUND, Simd, pow2};
 /// ln 2 less the float next to it.
 const LN2_LOW: f32 = -1.904_654_3e-9;
 
+/// From here on the logistic function is 1.
+pub(crate) const LOGISTIC_BOUND: f32 = 40.0;
+
 /// Largest error of [`exp`], in units in the last place, where the result is a normal number.
 #[cfg(test)]
 const EXP_ULP: f64 = 1.0;
@@ -87,14 +90,20 @@ pub(crate) fn logistic<S: Simd>(s: S, x: S::V) -> S::V {
 /// `x = r - n ln 2` with `|r| <= ln 2 / 2`, and `e^-r` is the fraction `(a - r / 2) / (a + r / 2)`,
 /// so that one division is enough: `(a + r / 2) / ((a + r / 2) + 2^n (a - r / 2))`.
 #[inline(always)]
-pub(crate) fn logistics<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
-    let round = s.splat(ROUND);
-    let (mut r, mut rounded, mut a, mut result) = (x, x, x, x);
+pub(crate) fn logistics<S: Simd, const N: usize>(s: S, mut x: [S::V; N]) -> [S::V; N] {
     // Above, the result is 1. At the lower bound r is 0 and 2^n infinite: the result is 0, as below it.
     // NaN passes: it is the second operand.
-    for r in &mut r {
-        *r = s.min(s.splat(40.0), s.max(s.splat(-128.0 * LN_2), *r));
+    for x in &mut x {
+        *x = s.min(s.splat(LOGISTIC_BOUND), s.max(s.splat(-128.0 * LN_2), *x));
     }
+    logistics_within(s, x)
+}
+
+/// [`logistics`] of values of which none is beyond [`LOGISTIC_BOUND`], on either side.
+#[inline(always)]
+pub(crate) fn logistics_within<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
+    let round = s.splat(ROUND);
+    let (mut r, mut rounded, mut a, mut result) = (x, x, x, x);
     for i in 0..N {
         rounded[i] = s.fma(r[i], s.splat(-LOG2_E), round);
     }

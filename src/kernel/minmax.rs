@@ -22,20 +22,21 @@ impl<S: Simd> Fold<S> {
     /// Sees sixteen values.
     #[inline(always)]
     pub(crate) fn push(&mut self, s: S, v: S::V) {
-        if cfg!(feature = "unobserved") {
-            return;
-        }
-        self.min = s.min(v, self.min);
-        self.max = s.max(v, self.max);
+        self.push_for::<true, true>(s, v);
     }
 
-    /// Sees sixteen values whose least does not matter.
+    /// Sees sixteen values, for the extremes that matter.
     #[inline(always)]
-    pub(crate) fn push_max(&mut self, s: S, v: S::V) {
+    pub(crate) fn push_for<const MIN: bool, const MAX: bool>(&mut self, s: S, v: S::V) {
         if cfg!(feature = "unobserved") {
             return;
         }
-        self.max = s.max(v, self.max);
+        if MIN {
+            self.min = s.min(v, self.min);
+        }
+        if MAX {
+            self.max = s.max(v, self.max);
+        }
     }
 
     /// Sees what another has seen.
@@ -139,11 +140,21 @@ impl<S: Simd> RegisterFold<S> {
     /// Sees a vector.
     #[inline(always)]
     pub(crate) fn push_vector(&mut self, s: S, v: S::V) {
+        self.push_vector_for::<true, true>(s, v);
+    }
+
+    /// Sees a vector, for the extremes that matter.
+    #[inline(always)]
+    pub(crate) fn push_vector_for<const MIN: bool, const MAX: bool>(&mut self, s: S, v: S::V) {
         if cfg!(feature = "unobserved") {
             return;
         }
-        self.min = s.min_across(v, self.min);
-        self.max = s.max_across(v, self.max);
+        if MIN {
+            self.min = s.min_across(v, self.min);
+        }
+        if MAX {
+            self.max = s.max_across(v, self.max);
+        }
     }
 
     /// The extremes of all lanes.

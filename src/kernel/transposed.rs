@@ -267,7 +267,8 @@ impl Transposed {
                     };
                     observed[image] = observed[image].union(seen);
                     if let Some(mut after) = after_part(&mut after, start) {
-                        after(finished.start, &mut output[finished]);
+                        // What is finished need not be what this band's extremes are of.
+                        after(finished.start, &mut output[finished], Observation::ANY);
                     }
                 }
             }

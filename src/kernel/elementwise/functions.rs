@@ -71,7 +71,7 @@ pub(super) trait Elements {
 }
 
 /// A walk with a function.
-struct One<E, F>(E, F);
+pub(super) struct One<E, F>(pub(super) E, pub(super) F);
 
 impl<E: Elements, F: OfOne> Task for One<E, F> {
     type Output = Observation;
@@ -86,7 +86,7 @@ macro_rules! of_one {
     ($($name:ident: |$s:ident, $x:ident| $result:expr;)+) => {
         $(
             #[derive(Clone, Copy)]
-            struct $name;
+            pub(super) struct $name;
 
             impl OfOne for $name {
                 #[inline(always)]

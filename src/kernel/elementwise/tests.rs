@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::kernel::testing::{any_value, assert_same_bits};
+use crate::observation::LOWEST;
 
 const ALL: [Binary; 10] = [
     Binary::Add,
@@ -78,6 +79,55 @@ fn element(values: &[f32], shape: &[usize], result: &[usize], mut at: usize) -> 
     values[offset]
 }
 
+/// Blocks with any values, and such whose extremes are ordinary.
+fn values_of_a_block() -> impl Strategy<Value = Vec<f32>> {
+    let any = prop::collection::vec(any_value(), 0..300);
+    let ordinary = prop_oneof![20 => -8.0_f32..8.0, 1 => Just(f32::NAN), 1 => Just(-0.0)];
+    prop_oneof![any, prop::collection::vec(ordinary, 0..300)]
+}
+
+/// The extremes of values, as kernels give them to what follows.
+fn extremes(values: &[f32]) -> Observation {
+    if values.contains(&LOWEST) { Observation::ANY } else { Observation::scan(values) }
+}
+
+/// Calls `each` with all floats from `-low` down to `-high`, a few at a time.
+fn negative_floats(low: f32, high: f32, mut each: impl FnMut(&mut [f32])) {
+    let bits: Vec<u32> = (low.to_bits()..=high.to_bits()).collect();
+    for bits in bits.chunks(1 << 14) {
+        let mut values: Vec<f32> = bits.iter().map(|&bits| -f32::from_bits(bits)).collect();
+        each(&mut values);
+    }
+}
+
+#[test]
+fn hard_swish_is_nowhere_less_than_its_least_value() {
+    let isa = Isa::supported()[0];
+    let mut observed = Observation::EMPTY;
+    negative_floats(1.45, 1.55, |values| {
+        observed = observed.union(unary_in_place(isa, Unary::HardSwish, values));
+    });
+    assert_eq!(observed.min, -0.375);
+    let mut others: Vec<f32> = (0..400_000).map(|i| i as f32 * -1.0e-5).collect();
+    assert_eq!(unary_in_place(isa, Unary::HardSwish, &mut others).min, -0.375);
+}
+
+#[test]
+fn bounds_of_gates_hold() {
+    let isa = Isa::supported()[0];
+    // Results may fall by a few units in the last place where the function rises.
+    let mut values: Vec<f32> = (-400_000..400_000).map(|i| i as f32 * 1.0e-4).collect();
+    let arguments = values.clone();
+    unary_in_place(isa, Unary::Logistic, &mut values);
+    let (mut greatest, mut greatest_product) = (0.0_f32, 0.0_f32);
+    for (x, gate) in arguments.into_iter().zip(values) {
+        greatest = greatest.max(gate);
+        assert!(greatest <= gate * (1.0 + 4.0 * f32::EPSILON) && gate <= 1.0, "at {x}");
+        greatest_product = greatest_product.max(x * gate);
+        assert!(greatest_product <= (x * gate).max(0.0) * (1.0 + 4.0 * f32::EPSILON), "at {x}");
+    }
+}
+
 proptest! {
     #[test]
     fn binary_equals_the_formula(
@@ -115,7 +165,8 @@ proptest! {
 
     #[test]
     fn gates_are_those_of_the_single_functions(
-        values in prop::collection::vec(any_value(), 0..300),
+        values in values_of_a_block(),
+        earlier in prop::collection::vec(-6.0_f32..6.0, 0..300),
         high in prop::sample::select(vec![f32::INFINITY, 1.5]),
     ) {
         let clamp = Clamp { low: f32::NEG_INFINITY, high };
@@ -125,11 +176,42 @@ proptest! {
             let mut products = vec![0.0; values.len()];
             let pairs = products.iter_mut().zip(values.iter().zip(&gates));
             pairs.for_each(|(y, (x, g))| *y = if x * g > high { high } else { x * g });
-            let mut found = values.clone();
-            let observed = gate_in_place(isa, clamp, &mut found);
-            assert_same_bits(&found, &products, isa.name());
-            prop_assert!(observed.0.same_bits(Observation::scan(&gates)));
-            prop_assert!(observed.1.same_bits(Observation::scan(&products)));
+            let expected = Gated {
+                gates: Observation::scan(&gates),
+                products: Observation::scan(&products),
+            };
+            let mut before = earlier.clone();
+            let seen = gate_in_place(isa, clamp, &mut before, Observation::ANY, Gated::EMPTY);
+            for bounds in [Observation::ANY, extremes(&values)] {
+                for seen in [Gated::EMPTY, seen] {
+                    let mut found = values.clone();
+                    let observed = gate_in_place(isa, clamp, &mut found, bounds, seen);
+                    assert_same_bits(&found, &products, isa.name());
+                    prop_assert_eq!(observed.union(seen), expected.union(seen), "{}", isa);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn extremes_that_are_known_are_those_that_would_be_folded(
+        values in values_of_a_block(),
+        earlier in prop::collection::vec(-6.0_f32..6.0, 0..300),
+        function in prop::sample::select(vec![Unary::HardSwish, Unary::Square]),
+    ) {
+        for isa in Isa::supported() {
+            let (mut results, mut before) = (values.clone(), earlier.clone());
+            let expected = unary_in_place(isa, function, &mut results);
+            let earlier = unary_in_place(isa, function, &mut before);
+            let least = Observation { min: -0.375, max: 0.0 };
+            for elements in [Observation::ANY, extremes(&values)] {
+                for seen in [Observation::EMPTY, earlier, least] {
+                    let mut found = values.clone();
+                    let observed = unary_in_place_knowing(isa, function, elements, seen, &mut found);
+                    assert_same_bits(&found, &results, isa.name());
+                    prop_assert_eq!(observed.union(seen), expected.union(seen), "{}", isa);
+                }
+            }
         }
     }
 

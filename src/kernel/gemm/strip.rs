@@ -479,7 +479,7 @@ impl Strip<'_> {
                 for (j, sum) in row.into_iter().enumerate() {
                     let result = s.add(sum, bias[j]);
                     if ENDING >= Ending::LowKnown as u8 {
-                        folds[j].push_max(s, result);
+                        folds[j].push_for::<false, true>(s, result);
                     } else {
                         folds[j].push(s, result);
                     }

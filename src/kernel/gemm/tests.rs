@@ -193,8 +193,9 @@ fn images_together_are_as_images_alone() {
             let images: Vec<&[f32]> = images.iter().map(Vec::as_slice).collect();
             let run = |images: &[&[f32]], after: bool| {
                 let mut next = 0;
-                let mut double = |start: usize, values: &mut [f32]| {
+                let mut double = |start: usize, values: &mut [f32], extremes: Observation| {
                     assert_eq!(start, next, "one block after the other");
+                    assert_eq!(extremes, Observation::scan(values), "{isa} {arithmetic}");
                     next += values.len();
                     for v in values {
                         *v += *v;
@@ -250,7 +251,12 @@ fn the_lowest_float_is_ignored_before_what_follows() {
         let lines = (1, image.len());
         let rows = Rows { images: &[&image], edges: &[], lines, row_bytes, offsets, step: 0 };
         let target = Target { values: &mut out, row_stride: 1, column: 0 };
-        let mut zero = |_: usize, values: &mut [f32]| values.fill(0.0);
+        let mut zero = |_: usize, values: &mut [f32], extremes: Observation| {
+            let is_lowest = values.contains(&crate::observation::LOWEST);
+            let expected = if is_lowest { Observation::ANY } else { Observation::scan(values) };
+            assert_eq!(extremes, expected);
+            values.fill(0.0);
+        };
         let (after, scratch) = (Some(&mut zero as After<'_>), scratch.bytes_mut());
         multiply(&packed, rows, Clamp::NONE, target, &mut observed, after, scratch);
         assert!(observed[0].same_bits(Observation::scan(&image)), "{isa} {observed:?}");

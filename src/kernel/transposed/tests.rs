@@ -65,7 +65,7 @@ fn equals_the_definition() {
                 scratch.bytes_mut().fill(0xff);
                 let mut observed = [Observation::EMPTY; 2];
                 let mut followed = 0;
-                let mut after = |at: usize, values: &mut [f32]| {
+                let mut after = |at: usize, values: &mut [f32], _: Observation| {
                     assert_eq!(at, followed, "in order");
                     followed += values.len();
                 };
