@@ -25,8 +25,13 @@ pub fn binary(
     let (a, b) = operands;
     let is_even = a.len().max(b.len()).is_multiple_of(a.len().min(b.len()).max(1));
     assert!(is_even && fits(a, output) && fits(b, output), "whole operands");
-    let (a, b) = (Operand::of(a), Operand::of(b));
     let (to, len) = (output.as_mut_ptr(), output.len());
+    let mut longer = [0.0; LONG];
+    let (a, b) = if a.len() < b.len() {
+        (Operand::lengthened(a, b.len(), &mut longer), Operand::of(b))
+    } else {
+        (Operand::of(a), Operand::lengthened(b, a.len(), &mut longer))
+    };
     function.walk(isa, Cyclic { operands: (a, b), clamp, to, len, lives: PhantomData })
 }
 
@@ -43,10 +48,14 @@ pub fn binary_in_place(
 ) -> Observation {
     assert!(!values.is_empty() && fits(other, values), "whole operands");
     let (to, len) = (values.as_mut_ptr(), values.len());
-    let (own, other) = (Operand { first: to, len }, Operand::of(other));
+    let mut longer = [0.0; LONG];
+    let (own, other) = (Operand { first: to, len }, Operand::lengthened(other, len, &mut longer));
     let operands = if is_right { (other, own) } else { (own, other) };
     function.walk(isa, Cyclic { operands, clamp, to, len, lives: PhantomData })
 }
+
+/// Elements of a run that hide what begins and ends it.
+const LONG: usize = 512;
 
 fn fits(operand: &[f32], output: &[f32]) -> bool {
     !operand.is_empty() && output.len().is_multiple_of(operand.len())
@@ -62,6 +71,19 @@ struct Operand {
 impl Operand {
     fn of(values: &[f32]) -> Self {
         Self { first: values.as_ptr(), len: values.len() }
+    }
+
+    /// `values`, several times in `longer` if they are few and repeated often, as a whole, over `len` elements.
+    fn lengthened(values: &[f32], len: usize, longer: &mut [f32; LONG]) -> Self {
+        let n = values.len();
+        if n == 1 || n > LONG / 2 || len < 4 * LONG {
+            return Self::of(values);
+        }
+        let times = 1 << (len / n).trailing_zeros().min((LONG / n).ilog2());
+        for copy in longer.chunks_exact_mut(n).take(times) {
+            copy.copy_from_slice(values);
+        }
+        Self { first: longer.as_ptr(), len: times * n }
     }
 }
 
@@ -116,9 +138,18 @@ mod tests {
     fn shorter_operands_are_repeated() {
         let clamp = Clamp { low: -0.5, high: 1.0 };
         for isa in Isa::supported() {
-            for (len, a_len, b_len) in
-                [(48, 48, 48), (45, 45, 15), (45, 15, 45), (40, 1, 40), (7, 7, 1), (64, 32, 16)]
-            {
+            for (len, a_len, b_len) in [
+                (48, 48, 48),
+                (45, 45, 15),
+                (45, 15, 45),
+                (40, 1, 40),
+                (7, 7, 1),
+                (64, 32, 16),
+                (3136, 3136, 16),
+                (3136, 49, 3136),
+                (9216, 9216, 72),
+                (9216, 4608, 18),
+            ] {
                 let (a, b) = (ramp(a_len, 1), ramp(b_len, 2));
                 let mut output = vec![0.0; len];
                 let observed = binary(isa, Binary::Sub, (&a, &b), clamp, &mut output);

@@ -11,8 +11,14 @@ use super::integer::{IntegerBinary, IntegerFunction};
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::kernel::broadcast::Broadcast;
+use crate::kernel::cyclic;
 use crate::kernel::elementwise::{Binary, binary};
-use crate::operator::{Inputs, Observe, Operator, Pointwise, PrepareContext, Prepared};
+use crate::kernel::gemm::Clamp;
+use crate::kernel::window::Axis;
+use crate::observation::Observation;
+use crate::operator::{
+    EvalContext, Inputs, Observe, Operator, Pointwise, PrepareContext, Prepared,
+};
 use crate::schema::BuiltinOptionsT;
 use crate::tensor::{DType, TensorType};
 
@@ -105,7 +111,20 @@ impl Operator for BinaryOperator {
     fn prepare(&self, context: &PrepareContext<'_>) -> Result<Prepared> {
         let (broadcast, shape) = Self::broadcast(context.inputs)?;
         let (function, activation) = (self.function, self.activation);
-        let prepared = Prepared::eval(Observe::Fused, move |context| {
+        let (a, b) = (context.inputs.shape(0)?, context.inputs.shape(1)?);
+        if let Some(clamp) =
+            activation.only_clamp().filter(|_| repeats(a, &shape) && repeats(b, &shape))
+        {
+            let rows = rows(a, b, &shape);
+            let eval = move |context: &mut EvalContext<'_>| {
+                let observed = repeated(context, function, clamp, rows);
+                context.observe(0, observed);
+                Ok(())
+            };
+            let prepared = Prepared::eval(Observe::Fused, eval);
+            return Ok(Prepared { rows, ..prepared }.pointwise(Pointwise::Binary(function, clamp)));
+        }
+        Ok(Prepared::eval(Observe::Fused, move |context| {
             let isa = context.isa();
             let operands = (context.input::<f32>(0), context.input::<f32>(1));
             let output = context.output::<f32>(0);
@@ -113,19 +132,96 @@ impl Operator for BinaryOperator {
             let observed = activation.finish(isa, folded, output);
             context.observe(0, observed);
             Ok(())
-        });
-        let (a, b) = (context.inputs.shape(0)?, context.inputs.shape(1)?);
-        Ok(match activation.only_clamp() {
-            Some(clamp) if repeats(a, &shape) && repeats(b, &shape) => {
-                prepared.pointwise(Pointwise::Binary(function, clamp))
-            }
-            _ => prepared,
-        })
+        }))
     }
+}
+
+/// How rows of `shape` `[1, rows, ...]` read rows of `a`, of the same shape, if `b` is repeated in each.
+fn rows(a: &[usize], b: &[usize], shape: &[usize]) -> Option<Axis> {
+    let &[1, n, ref row @ ..] = shape else { return None };
+    let (row, b) = (row.iter().product::<usize>(), b.iter().product::<usize>());
+    let is_repeated = b > 0 && row.is_multiple_of(b);
+    let axis = Axis { input: n, output: n, taps: 1, stride: 1, dilation: 1, before: 0 };
+    (a == shape && is_repeated).then_some(axis)
+}
+
+/// Computes all elements, or the rows that are asked for, from operands that are repeated.
+fn repeated(
+    context: &mut EvalContext<'_>,
+    function: Binary,
+    clamp: Clamp,
+    rows: Option<Axis>,
+) -> Observation {
+    let (isa, a, b) = (context.isa(), context.input::<f32>(0), context.input::<f32>(1));
+    let part = rows.map(|rows| context.part(rows));
+    let output = context.output::<f32>(0);
+    if output.is_empty() {
+        return Observation::EMPTY;
+    }
+    let Some((Axis { output: rows, .. }, ring)) = part else {
+        return cyclic::binary(isa, function, (a, b), clamp, output);
+    };
+    // Rows up to the last place, and those from the first on.
+    let (row, first) = (output.len() / rows, ring.place(0));
+    let (here, rest) = output.split_at_mut(rows.min(ring.places - first) * row);
+    let a = (&a[first * row..][..here.len()], &a[..rest.len()]);
+    let observed = cyclic::binary(isa, function, (a.0, b), clamp, here);
+    if rest.is_empty() {
+        return observed;
+    }
+    observed.union(cyclic::binary(isa, function, (a.1, b), clamp, rest))
 }
 
 /// Whether an operand of shape `operand` is repeated as a whole to fill `shape`.
 fn repeats(operand: &[usize], shape: &[usize]) -> bool {
     let operand = &operand[operand.iter().take_while(|&&d| d == 1).count()..];
     shape.ends_with(operand)
+}
+
+#[cfg(test)]
+mod tests {
+    use smallvec::smallvec;
+
+    use super::*;
+    use crate::kernel::Isa;
+    use crate::kernel::window::Ring;
+    use crate::operator::Source;
+
+    #[test]
+    fn rows_in_a_ring_are_computed_in_order() {
+        let shape = [1, 6, 3, 4];
+        let a: Vec<f32> = (0..6 * 12).map(|i| (i * 31 % 47) as f32 - 20.0).collect();
+        let b = [0.5, -2.0, 3.0, 1.5];
+        let rows = rows(&shape, &[4], &shape).unwrap();
+        // Rows 1 to 4, of which the ring has the last ones at its first places.
+        let asked = &a[12..5 * 12];
+        let expected: Vec<f32> = asked.iter().zip(b.iter().cycle()).map(|(a, b)| a * b).collect();
+        for first in 0..=5 {
+            let ring = Ring { first, places: 5 };
+            let mut input = [f32::NAN; 5 * 12];
+            for (i, row) in asked.chunks_exact(12).enumerate() {
+                input[ring.place(i) * 12..][..12].copy_from_slice(row);
+            }
+            let mut output = vec![0.0_f32; 4 * 12];
+            let mut context = EvalContext {
+                isa: Isa::supported()[0],
+                records: 1,
+                inputs: smallvec![
+                    Some(Source::Same(bytemuck::cast_slice(&input))),
+                    Some(Source::Same(bytemuck::cast_slice(&b))),
+                ],
+                outputs: smallvec![bytemuck::cast_slice_mut(&mut output)],
+                scratch: &mut [],
+                observations: &mut [],
+                after: None,
+                part: Some((1..5, ring)),
+            };
+            let observed = repeated(&mut context, Binary::Mul, Clamp::NONE, Some(rows));
+            drop(context);
+            assert_eq!(output, expected, "from place {first}");
+            assert!(observed.same_bits(Observation::scan(&expected)));
+        }
+        assert_eq!(super::rows(&[1, 6, 1, 4], &[4], &shape), None, "an operand that is repeated");
+        assert_eq!(super::rows(&shape, &[6, 3, 4], &shape), None, "another one for each row");
+    }
 }

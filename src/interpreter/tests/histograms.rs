@@ -31,7 +31,7 @@ pub(super) fn counted(values: &[f32], limit: BinLimit) -> Histogram {
 #[test]
 fn counting_changes_no_observation_and_counts_every_element() {
     let limit = BinLimit::new(256).unwrap();
-    for (model, len) in [(images(), 90 * 90 * 3), (residuals::blocks(), 40 * 40 * 16)] {
+    for (model, len) in [(images(), 90 * 90 * 16), (residuals::blocks(), 40 * 40 * 16)] {
         let tensors = &model.subgraphs[0].tensors;
         let records: Vec<Vec<f32>> = (0..3)
             .map(|r| (0..len).map(|i| ((i + r) * 31 % 97) as f32 / 97.0 - 0.3).collect())
