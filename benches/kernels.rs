@@ -265,7 +265,8 @@ fn pooling(isa: Isa, _: f64) {
     ] {
         let axis = same(size, taps, stride);
         let window = Window { y: axis, x: axis };
-        let pool = Pool { pooling, window, channels, clamp: Clamp::NONE };
+        let ring = Ring::whole(window.y.input);
+        let pool = Pool { pooling, window, ring, channels, clamp: Clamp::NONE };
         let input = aligned(size * size * channels);
         let input: &[f32] = input.as_slice();
         let mut output = aligned(axis.output * axis.output * channels);

@@ -243,7 +243,7 @@ impl Builder<'_> {
         let output_row = bytes(output)?.checked_div(rows.output)?;
         let unit = step.chain.unit(bytes(output)? / size_of::<f32>());
         let fits = (output_row / size_of::<f32>()).is_multiple_of(unit)
-            && step.prepared.observe == Observe::Fused;
+            && step.prepared.observe != Observe::Scan;
         fits.then_some(Stage { rows, input_row, output_row, weights: step.prepared.held })
     }
 

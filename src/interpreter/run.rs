@@ -11,6 +11,7 @@ use super::strips::Strips;
 use crate::error::{Error, Result};
 use crate::kernel::minmax;
 use crate::observation::{Observation, RecordObservations};
+use crate::operator::Observe;
 use crate::tensor::{AlignedBuffer, DType, TensorType};
 
 /// One worker's memory for running a plan.
@@ -392,6 +393,10 @@ impl Group<'_, '_> {
             watch.end(strips.first + action.stage);
         }
         for step in steps {
+            if step.observe != Observe::Fused {
+                // What follows from the inputs does so when these are complete.
+                self.memory.observe(step, record, &[], names, observations)?;
+            }
             let links = step.chain.links.iter().map(|link| &link.name);
             for (tensor, name) in step.tensors().zip(std::iter::once(&step.name).chain(links)) {
                 some(observations[tensor], &names[tensor], step.len, false)

@@ -26,6 +26,8 @@ pub struct Pool {
     pub pooling: Pooling,
     /// Where outputs read.
     pub window: Window,
+    /// Where the input has its rows.
+    pub ring: Ring,
     /// Number of channels.
     pub channels: usize,
     /// Fused activation.
@@ -33,13 +35,14 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Pools `input` `[h, w, channels]` into `output` `[h, w, channels]` and folds the extremes.
+    /// Pools `input` `[places, w, channels]` into `output` `[h, w, channels]` and folds the extremes.
     ///
     /// # Panics
-    /// If a buffer's length is not what the window and the channels say.
+    /// If a buffer's length is not what the window, the ring and the channels say.
     pub fn run(&self, isa: Isa, input: &[f32], output: &mut [f32]) -> Observation {
         let Window { y, x } = self.window;
-        assert_eq!(input.len(), y.input * x.input * self.channels, "input length");
+        assert!(self.ring.places >= y.input, "places for all rows");
+        assert_eq!(input.len(), self.ring.places * x.input * self.channels, "input length");
         assert_eq!(output.len(), y.output * x.output * self.channels, "output length");
         isa.dispatch(Run { pool: self, input, output })
     }
@@ -56,12 +59,12 @@ impl Task for Run<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> Observation {
-        let Pool { window, channels, .. } = *self.pool;
+        let Pool { window, ring, channels, .. } = *self.pool;
         macro_rules! squares {
             ($(($taps:literal, $stride:literal)),+) => {$(
                 if fits::<S, $taps, $stride>(&window, channels) {
                     let Self { pool, input, output } = self;
-                    let all = (&window, 0..window.y.output, Ring::whole(window.y.input));
+                    let all = (&window, 0..window.y.output, ring);
                     return match pool.pooling {
                         Pooling::Max => {
                             let taps = Largest(pool.clamp);
@@ -148,7 +151,7 @@ impl Run<'_> {
                     Pooling::Average | Pooling::RootMeanSquare => s.splat(0.0),
                 };
                 for ty in taps_y.clone() {
-                    let iy = oy * y.stride + ty * y.dilation - y.before;
+                    let iy = pool.ring.place(oy * y.stride + ty * y.dilation - y.before);
                     for tx in taps_x.clone() {
                         let ix = ox * x.stride + tx * x.dilation - x.before;
                         let at = (iy * x.input + ix) * channels + block * LANES;
@@ -177,7 +180,7 @@ impl Run<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::testing::ramp;
+    use crate::kernel::testing::{in_ring, ramp};
     use crate::kernel::window::Axis;
 
     #[test]
@@ -198,9 +201,17 @@ mod tests {
                 let input = ramp(y.input * x.input * channels, 5);
                 for pooling in [Pooling::Max, Pooling::Average, Pooling::RootMeanSquare] {
                     let clamp = Clamp { low: -0.5, high: 0.75 };
-                    let pool = Pool { pooling, window: Window { y, x }, channels, clamp };
+                    let (window, ring) = (Window { y, x }, Ring::whole(y.input));
+                    let pool = Pool { pooling, window, ring, channels, clamp };
                     let mut output = vec![0.0; y.output * x.output * channels];
                     let observed = pool.run(isa, &input, &mut output);
+                    // Rows in a ring, and a place that is not theirs.
+                    let ring = Ring { first: y.input / 2 + 1, places: y.input + 1 };
+                    let turned = in_ring(&input, x.input * channels, ring);
+                    let mut again = vec![0.0; output.len()];
+                    let observed_again = Pool { ring, ..pool }.run(isa, &turned, &mut again);
+                    assert_eq!(again, output, "{isa} {pooling:?} {y:?} {x:?} {channels}");
+                    assert_eq!(observed_again, observed);
                     for (i, &result) in output.iter().enumerate() {
                         let (c, position) = (i % channels, i / channels);
                         let (oy, ox) = (position / x.output, position % x.output);

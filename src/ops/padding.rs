@@ -6,9 +6,10 @@
 use super::attributes::{attributes, element_len, zero_byte};
 use crate::error::{Error, Result};
 use crate::graph::Node;
+use crate::kernel::window::{self, Ring};
 use crate::operator::{Inputs, Observe, Operator, PrepareContext, Prepared};
 use crate::schema::{BuiltinOptionsT, MirrorPadMode};
-use crate::tensor::TensorType;
+use crate::tensor::{DType, TensorType};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pad {
@@ -76,6 +77,16 @@ impl Pad {
         Ok(borders)
     }
 
+    /// How rows of `[1, rows, ..]` read rows, if those outside are of one value.
+    fn rows(self, axes: &[Axis]) -> Option<window::Axis> {
+        let &[Axis { n: 1, before: 0, after: 0 }, Axis { n, before, after }, _, ..] = axes else {
+            return None;
+        };
+        let output = before + n + after;
+        let axis = window::Axis { input: n, output, taps: 1, stride: 1, dilation: 1, before };
+        (!matches!(self, Self::Mirror { .. })).then_some(axis)
+    }
+
     /// For an output position of an axis, the input position that it copies.
     fn source(self, position: usize, n: usize, before: usize) -> Option<usize> {
         if position >= before && position - before < n {
@@ -126,13 +137,21 @@ impl Operator for Pad {
             // A mirror shows nothing that is not in the input, and the input is all there.
             Self::Mirror { .. } => Observe::SameAs(0),
         };
-        Ok(Prepared::eval(observe, move |context| {
+        let rows = if input.dtype == DType::F32 { pad.rows(&axes) } else { None };
+        let prepared = Prepared::eval(observe, move |context| {
             let from = context.input::<u8>(0);
             let value =
                 if pad == Self::Value { context.input::<u8>(2) } else { &[zero; 16][..element] };
-            copy(pad, &axes, element, Some(from), value, context.output(0));
+            match rows {
+                Some(rows) => {
+                    let (rows, ring) = context.part(rows);
+                    copy_rows((rows, ring), &axes[2..], element, from, value, context.output(0));
+                }
+                None => copy(pad, &axes, element, Some(from), value, context.output(0)),
+            }
             Ok(())
-        }))
+        });
+        Ok(Prepared { rows, ..prepared })
     }
 }
 
@@ -141,6 +160,25 @@ struct Axis {
     n: usize,
     before: usize,
     after: usize,
+}
+
+/// Fills rows of `to`, along the axes left: from rows of the input in a ring, or with `value` where there is none.
+fn copy_rows(
+    (rows, ring): (window::Axis, Ring),
+    axes: &[Axis],
+    element: usize,
+    from: &[u8],
+    value: &[u8],
+    to: &mut [u8],
+) {
+    let (from_len, to_len) = (from.len() / ring.places.max(1), to.len() / rows.output.max(1));
+    if to_len == 0 {
+        return;
+    }
+    for (row, to) in to.chunks_exact_mut(to_len).enumerate() {
+        let from = rows.source(row, 0).map(|row| &from[ring.place(row) * from_len..][..from_len]);
+        copy(Pad::Value, axes, element, from, value, to);
+    }
 }
 
 /// Fills `to` along the axes left: from the slice `from` of the input, or with `value` where there is

@@ -7,7 +7,7 @@ use super::attributes::{attributes, window_axis};
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::kernel::pool::{Pool, Pooling};
-use crate::kernel::window::Window;
+use crate::kernel::window::{Ring, Window};
 use crate::observation::Observation;
 use crate::operator::{Inputs, Observe, Operator, PrepareContext, Prepared};
 use crate::schema::{BuiltinOptionsT, Padding};
@@ -69,11 +69,15 @@ impl Operator for Pool2d {
     fn prepare(&self, context: &PrepareContext<'_>) -> Result<Prepared> {
         let (batch, window, channels) = self.window(context.inputs)?;
         let activation = self.activation;
-        let pool = Pool { pooling: self.pooling, window, channels, clamp: activation.clamp };
-        let input_len = window.y.input * window.x.input * channels;
-        let output_len = window.y.output * window.x.output * channels;
-        Ok(Prepared::eval(Observe::Fused, move |context| {
+        let Window { y, x } = window;
+        let ring = Ring::whole(y.input);
+        let pool = Pool { pooling: self.pooling, window, ring, channels, clamp: activation.clamp };
+        let prepared = Prepared::eval(Observe::Fused, move |context| {
             let (isa, input) = (context.isa(), context.input::<f32>(0));
+            let (y, ring) = context.part(y);
+            let pool = Pool { window: Window { y, x }, ring, ..pool };
+            let input_len = ring.places * x.input * channels;
+            let output_len = y.output * x.output * channels;
             let output = context.output::<f32>(0);
             let mut observed = Observation::EMPTY;
             for image in 0..batch {
@@ -84,6 +88,7 @@ impl Operator for Pool2d {
             let observed = activation.finish(isa, observed, output);
             context.observe(0, observed);
             Ok(())
-        }))
+        });
+        Ok(Prepared { rows: (batch == 1).then_some(y), ..prepared })
     }
 }
