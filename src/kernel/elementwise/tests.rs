@@ -82,7 +82,12 @@ fn element(values: &[f32], shape: &[usize], result: &[usize], mut at: usize) -> 
 /// Blocks with any values, and such whose extremes are ordinary.
 fn values_of_a_block() -> impl Strategy<Value = Vec<f32>> {
     let any = prop::collection::vec(any_value(), 0..300);
-    let ordinary = prop_oneof![20 => -8.0_f32..8.0, 1 => Just(f32::NAN), 1 => Just(-0.0)];
+    let ordinary = prop_oneof![
+        40 => -8.0_f32..8.0,
+        2 => -40.0_f32..=40.0,
+        1 => Just(f32::NAN),
+        1 => Just(-0.0),
+    ];
     prop_oneof![any, prop::collection::vec(ordinary, 0..300)]
 }
 
