@@ -45,6 +45,9 @@ const BLOCK_BYTES: usize = 768 * 1024;
 /// Fewest tiles of a block: what it takes to read the weights no more often than they can be read.
 const FEWEST_TILES: usize = 42;
 
+/// The same where products take wide tiles, and with them half the time.
+const FEWEST_TILES_WIDE: usize = 84;
+
 /// A convolution with transformed weights.
 #[derive(Debug)]
 pub struct Winograd {
@@ -101,14 +104,15 @@ impl Geometry {
     }
 
     /// Tiles of a block at most, when there are `tiles` in all.
-    fn most_tiles(&self, tiles: usize) -> usize {
+    fn most_tiles(&self, isa: Isa, tiles: usize) -> usize {
         let bytes = PAIRS * (self.channels + self.output_channels) * size_of::<f32>();
-        (BLOCK_BYTES / bytes).max(FEWEST_TILES).min(tiles)
+        let fewest = if isa.has_wide_tiles() { FEWEST_TILES_WIDE } else { FEWEST_TILES };
+        (BLOCK_BYTES / bytes).max(fewest).min(tiles)
     }
 
     /// Tiles of a block: as few blocks as can be, of one size.
-    fn block_tiles(&self, tiles: usize) -> usize {
-        let blocks = tiles.div_ceil(self.most_tiles(tiles).max(1));
+    fn block_tiles(&self, isa: Isa, tiles: usize) -> usize {
+        let blocks = tiles.div_ceil(self.most_tiles(isa, tiles).max(1));
         tiles.div_ceil(blocks.max(1))
     }
 
@@ -144,7 +148,7 @@ impl Geometry {
     /// `isa`.
     pub fn scratch_len(&self, isa: Isa, images: usize) -> usize {
         // Fewer images never need more.
-        let block = self.most_tiles(images * self.tiles());
+        let block = self.most_tiles(isa, images * self.tiles());
         let floats = self.points_len(block) + self.products_len(block);
         let pointers = self.weight_layout().scratch_len(isa, block, self.row_bytes());
         (floats * size_of::<f32>()).next_multiple_of(64) + pointers
@@ -191,7 +195,7 @@ impl Winograd {
         assert_eq!(output.len(), inputs.len() * geometry.output_len(), "output length");
         assert_eq!(observed.len(), inputs.len(), "one observation an image");
         let all = inputs.len() * tiles;
-        let block = geometry.block_tiles(all);
+        let block = geometry.block_tiles(self.isa, all);
         let (points_len, products_len) = (geometry.points_len(block), geometry.products_len(block));
         let bytes = ((points_len + products_len) * size_of::<f32>()).next_multiple_of(64);
         let (floats, pointers) = scratch.split_at_mut(bytes);
