@@ -62,6 +62,12 @@ impl Observation {
         self.min == LOWEST || self.max == LOWEST
     }
 
+    /// Extremes of what was folded, NaN aside, to be used as bounds: any where [`LOWEST`] may be among it.
+    #[must_use]
+    pub fn bounds(self) -> Self {
+        if self.needs_rescan() { Self::ANY } else { self }
+    }
+
     /// The same with `-0.0` replaced by `+0.0`.
     #[must_use]
     pub fn with_positive_zeros(self) -> Self {

@@ -157,10 +157,8 @@ impl Chain {
         if let Some(clamp) = self.gate() {
             let seen = Gated { gates: observed[0], products: observed[1] };
             let Gated { gates, products } = gate_in_place(isa, clamp, values, extremes, seen);
-            let rescan = products.needs_rescan();
-            let products = if rescan { minmax::scan(isa, values) } else { products };
             observed[0] = observed[0].union(gates);
-            observed[1] = observed[1].union(products);
+            observed[1] = observed[1].union(minmax::settle(isa, products, values));
             return;
         }
         let (block, home_reads) = (self.block_len(len), self.home_reads());
@@ -205,8 +203,7 @@ impl Chain {
                     let operand = |it| if it == self.home() { home } else { operand(it) };
                     (link.compute(isa, operand, to), &*to)
                 };
-                let folded = if folded.needs_rescan() { minmax::scan(isa, result) } else { folded };
-                *observed = observed.union(folded);
+                *observed = observed.union(minmax::settle(isa, folded, result));
             }
         }
     }

@@ -42,8 +42,7 @@ impl Memory<'_> {
             let values = || bytemuck::cast_slice(bytes);
             let input = |i: usize| observations[step.input_tensors[i]];
             let observed = match step.observe {
-                Observe::Fused if folded[i].needs_rescan() => minmax::scan(self.isa, values()),
-                Observe::Fused => folded[i],
+                Observe::Fused => minmax::settle(self.isa, folded[i], values()),
                 Observe::Scan => minmax::scan(self.isa, values()),
                 Observe::SameAs(from) => input(from),
                 Observe::WithZero(from) => input(from).union(Observation { min: 0.0, max: 0.0 }),

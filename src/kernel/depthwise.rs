@@ -71,12 +71,9 @@ impl Depthwise<'_> {
             let mut folded = isa.dispatch_products(self.arithmetic, run);
             if let Some(after) = &mut after {
                 let results = &mut output[results.clone()];
-                let mut extremes = folded;
-                if folded.needs_rescan() {
-                    folded = minmax::scan(isa, results);
-                    extremes = Observation::ANY;
-                }
-                after(first * row, results, extremes);
+                let bounds = folded.bounds();
+                folded = minmax::settle(isa, folded, results);
+                after(first * row, results, bounds);
             }
             observed = observed.union(folded);
         }

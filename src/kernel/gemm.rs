@@ -391,13 +391,8 @@ pub fn multiply<'w, F: Fn((usize, usize), &mut [usize]) -> usize>(
                 let rows = first.max(image * image_rows)..block.end.min((image + 1) * image_rows);
                 let results = &mut target.values[(rows.start - base) * n..(rows.end - base) * n];
                 let folded = observed[image];
-                let (seen, extremes) = if folded.needs_rescan() {
-                    (minmax::scan(weights.isa, results), Observation::ANY)
-                } else {
-                    (folded, folded)
-                };
-                observed[image] = before.union(seen);
-                after(rows.start * n, results, extremes);
+                observed[image] = before.union(minmax::settle(weights.isa, folded, results));
+                after(rows.start * n, results, folded.bounds());
             }
         }
     }

@@ -228,6 +228,11 @@ pub fn scan(isa: Isa, values: &[f32]) -> Observation {
     folded
 }
 
+/// The observation of `values`, of which a kernel has folded these extremes.
+pub fn settle(isa: Isa, folded: Observation, values: &[f32]) -> Observation {
+    if folded.needs_rescan() { scan(isa, values) } else { folded }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
