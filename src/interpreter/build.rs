@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use super::chain::Chain;
+use super::columns::Columns;
 use super::memory::Memory;
 use super::order::execution_order;
 use super::plan::{Area, Location, Plan, PlanInput, PlanOptions, Step, StepOutput, Work};
@@ -52,8 +53,10 @@ pub(super) struct Builder<'a> {
     pub(super) constants: Vec<Option<Constant>>,
     /// One a tensor; those of constants are final.
     pub(super) observations: Vec<Observation>,
-    /// The tensor whose memory a tensor is: itself, unless it is an alias.
+    /// The tensor in whose memory a tensor is: itself, unless it is an alias or a part of another.
     pub(super) root: Vec<usize>,
+    /// Which part of that memory, if it is not all.
+    pub(super) columns: Vec<Option<Columns>>,
 }
 
 /// An operator that is left to run.
@@ -141,6 +144,7 @@ impl<'a> Builder<'a> {
             constants: subgraph.tensors.iter().map(|t| initial(t, options.memory_limit)).collect(),
             observations: vec![Observation::EMPTY; n],
             root: (0..n).collect(),
+            columns: vec![None; n],
         }
     }
 
@@ -464,7 +468,8 @@ impl<'a> Builder<'a> {
         let mut step_outputs = SmallVec::new();
         for (&tensor, tensor_type) in node.outputs.iter().zip(outputs) {
             let len = tensor_type.byte_len().unwrap_or(0);
-            let location = Location::Arena(Area { offset: end, len, in_groups: false });
+            let area = Area { offset: end, len, step: len, pitch: None, in_groups: false };
+            let location = Location::Arena(area);
             step_outputs.push(StepOutput { tensor, is_float: false, location });
             end += len.max(1).next_multiple_of(64);
         }

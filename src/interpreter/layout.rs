@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use super::build::{Builder, MORE_MEMORY, Planned};
 use super::chain::{Joined, Joiner};
+use super::columns::{Columns, Users};
 use super::group;
 use super::histograms::Counting;
 use super::place::Placed;
@@ -14,7 +15,7 @@ use super::plan::{Groups, Location, ObservedTensor, Plan, Step, StepOutput, Work
 use super::strips::{self, Stage, Strips};
 use crate::error::{Error, Result};
 use crate::operator::{Compute, GroupScratch, Observe};
-use crate::tensor::{DType, num_elements};
+use crate::tensor::{DType, TensorType, num_elements};
 
 /// Bytes that the histograms of a group may take: there are several times as many in flight.
 const HISTOGRAMS: usize = 16 << 20;
@@ -52,10 +53,13 @@ impl Builder<'_> {
     /// Joins elementwise operators to the steps before them.
     pub(super) fn join(&self, planned: Vec<Planned>) -> Vec<Planned> {
         let joiner = Joiner::new(self, &planned);
+        let users = Users::new(self, &planned);
         let mut taken = vec![false; planned.len()];
         let mut chains = Vec::with_capacity(planned.len());
         for at in 0..planned.len() {
-            let joined = if taken[at] { None } else { joiner.chain(&planned, &taken, at) };
+            // A concatenation that need not be computed has no blocks for anything to follow.
+            let alone = taken[at] || self.may_share(&users, &planned, at);
+            let joined = if alone { None } else { joiner.chain(&planned, &taken, at) };
             for &link in joined.iter().flat_map(|joined| &joined.steps) {
                 taken[link] = true;
             }
@@ -93,10 +97,15 @@ impl Builder<'_> {
         let observed = self.observed();
         let groups = self.groups(observed.len());
         let mut split = group::split(groups, &work, &in_groups, input_bytes);
+        let aliases = self.root.clone();
+        self.share(&planned, split);
         let mut strips = self.strips(&planned, split.tail);
         let mut placed = self.place(&mut planned, split, &strips)?;
         if placed.arena_len > self.options.memory_limit && split.records > 1 {
             split = group::Split { records: 1, tail: planned.len() };
+            self.root = aliases;
+            self.columns.fill(None);
+            self.share(&planned, split);
             strips = self.strips(&planned, split.tail);
             placed = self.place(&mut planned, split, &strips)?;
         }
@@ -239,7 +248,13 @@ impl Builder<'_> {
         let node = &self.subgraph.nodes[step.node];
         let (Some(rows), &[output]) = (step.prepared.rows, &node.outputs[..]) else { return None };
         let bytes = |tensor: usize| self.types[tensor].as_ref()?.byte_len();
-        let input_row = bytes(node.inputs.first().copied()??)?.checked_div(rows.input)?;
+        let input = node.inputs.first().copied()??;
+        let input_row = bytes(input)?.checked_div(rows.input)?;
+        // A row of an image are several of those that are apart.
+        let input_row = match self.columns[input] {
+            Some(Columns { rows: Some(apart), .. }) => input_row / apart.len * apart.pitch,
+            _ => input_row,
+        };
         let output_row = bytes(output)?.checked_div(rows.output)?;
         let unit = step.chain.unit(bytes(output)? / size_of::<f32>());
         let fits = (output_row / size_of::<f32>()).is_multiple_of(unit)
@@ -272,9 +287,18 @@ impl Builder<'_> {
             StepOutput { location: Location::Arena(area), .. } => area.offset,
             StepOutput { .. } => 0,
         });
+        let is_there = |input: usize| {
+            let joins = prepared.joins.is_some() && self.columns[input].is_some();
+            joins && node.outputs.iter().all(|&output| self.root[output] == self.root[input])
+        };
+        let bytes = |input: usize| self.types[input].as_ref().and_then(TensorType::byte_len);
+        let there = node.inputs.iter().flatten().filter(|&&input| is_there(input));
+        let not_copied = 2 * there.filter_map(|&input| bytes(input)).sum::<usize>();
+        let activations = work.activations.saturating_sub(not_copied);
         let mut inputs = SmallVec::new();
         for input in &node.inputs {
             inputs.push(match input {
+                Some(input) if is_there(*input) => Some(Location::Output),
                 Some(input) => Some(locations[*input].ok_or_else(missing)?),
                 None => None,
             });
@@ -292,7 +316,7 @@ impl Builder<'_> {
             blocks,
             others,
             in_groups: prepared.in_groups.is_some(),
-            work,
+            work: Work { activations, ..work },
             inputs,
             input_tensors: node.inputs.iter().map(|i| i.unwrap_or(0)).collect(),
             outputs,

@@ -62,6 +62,7 @@ impl Memory<'_> {
             Location::Input(i) => self.inputs[record * self.input_count + i],
             Location::Constant(i) => self.constants[i].bytes(),
             Location::Arena(area) => &self.arena[area.range(&(record..record + 1))],
+            Location::Output => &[],
         }
     }
 
@@ -138,12 +139,17 @@ impl Memory<'_> {
         let others = sources.others(step, &between, &records)?;
         let mut inputs: SmallVec<[Option<Source<'_>>; 8]> = SmallVec::new();
         for location in &step.inputs {
+            let location = location.filter(|it| !matches!(it, Location::Output));
             let source = location.map(|it| sources.source(it, step, &between, &records));
             inputs.push(source.transpose()?);
         }
         if let (Some(part), Some(Some(first))) = (part, inputs.first_mut()) {
-            *first = Source::Same(&first.of(0)[part.input.clone()]);
+            *first = first.part(0, part.input.clone());
         }
+        let output_pitch = match step.outputs.first().map(|output| output.location) {
+            Some(Location::Arena(area)) => area.pitch,
+            _ => None,
+        };
         folded.fill(Observation::EMPTY);
         linked.fill(Observation::EMPTY);
         let (scratch, rest) = self.scratch.split_at_mut(step.scratch);
@@ -178,6 +184,7 @@ impl Memory<'_> {
             records: records.len(),
             inputs,
             outputs: to,
+            output_pitch,
             scratch,
             observations: folded,
             after,
@@ -214,7 +221,10 @@ impl<'a> Readable<'a> {
                 let bytes = find(between, area.range(records)).ok_or_else(|| {
                     Error::internal(format!("{}: an input under an output", step.name))
                 })?;
-                Source::Block { bytes, len: area.len }
+                Source::Block { bytes, step: area.step, len: area.len, pitch: area.pitch }
+            }
+            Location::Output => {
+                return Err(Error::internal(format!("{}: an input in the output", step.name)));
             }
         })
     }

@@ -9,6 +9,7 @@
 mod arena;
 mod build;
 mod chain;
+mod columns;
 mod control;
 mod group;
 mod histograms;

@@ -2,6 +2,7 @@
 
 use super::arena::{self, Lifetime};
 use super::build::{Builder, Planned};
+use super::columns::Columns;
 use super::group;
 use super::plan::{Area, Location};
 use super::strips::Strips;
@@ -38,13 +39,20 @@ impl Builder<'_> {
         for &output in &self.results {
             last_read[self.root[output]] = usize::MAX;
         }
+        // Nor does anything take a place in memory that several tensors share.
+        for (&root, columns) in self.root.iter().zip(&self.columns) {
+            if columns.is_some() {
+                last_read[root] = usize::MAX;
+            }
+        }
         for (at, step) in planned.iter_mut().enumerate() {
             let is_free = |tensor: usize| {
                 let tensor = self.root[tensor];
                 is_written[tensor] && last_read[tensor] == at
             };
             let is_in_strips = strips.iter().any(|strips| strips.range().contains(&at));
-            let over = if is_in_strips { None } else { self.given_place(step, is_free) };
+            let is_part = self.touched(step).1.iter().any(|&it| self.columns[it].is_some());
+            let over = if is_in_strips || is_part { None } else { self.given_place(step, is_free) };
             step.chain.over = over;
             if let (Some(over), Some(link)) = (over, step.chain.links.last()) {
                 let place = root[step.others[over]];
@@ -95,6 +103,7 @@ impl Builder<'_> {
         // Lives of arena tensors, by root.
         let mut lives: Vec<Option<Lifetime>> = vec![None; n];
         let mut is_read = vec![false; n];
+        let bytes = |it: usize| self.types[it].as_ref().and_then(TensorType::byte_len).unwrap_or(0);
         for (at, step) in planned.iter().enumerate() {
             let (inputs, outputs) = self.touched(step);
             // Steps of strips take turns: what one of them touches lives as long as all.
@@ -104,12 +113,12 @@ impl Builder<'_> {
             let place = strips.and_then(|strips| strips.place(at));
             for output in outputs {
                 let root = root[output];
-                let size = self.types[output].as_ref().and_then(TensorType::byte_len).unwrap_or(0);
-                if root == output {
-                    let size = place.unwrap_or(size);
-                    lives[root] = Some(Lifetime { size, first, last });
-                } else if let Some(life) = &mut lives[root] {
+                if let Some(life) = &mut lives[root] {
                     life.last = life.last.max(last);
+                } else if root == output || self.columns[output].is_some() {
+                    // Memory that several tensors share lives from the first of them on.
+                    let size = place.unwrap_or_else(|| bytes(root));
+                    lives[root] = Some(Lifetime { size, first, last });
                 }
             }
             for input in inputs {
@@ -131,7 +140,8 @@ impl Builder<'_> {
         let mut areas = Vec::with_capacity(lifetimes.len());
         for life in &mut lifetimes {
             let in_groups = life.last >= tail;
-            areas.push(Area { offset: 0, len: life.size, in_groups });
+            let (len, step) = (life.size, life.size);
+            areas.push(Area { offset: 0, len, step, pitch: None, in_groups });
             if in_groups {
                 life.size = life.size.saturating_mul(group);
                 if life.first < tail {
@@ -152,7 +162,14 @@ impl Builder<'_> {
             }
         }
         for i in 0..n {
-            locations[i] = locations[root[i]];
+            locations[i] = match (locations[root[i]], self.columns[i]) {
+                (Some(Location::Arena(whole)), Some(Columns { first, rows })) => {
+                    let len = rows.map_or(bytes(i), |rows| rows.span(bytes(i)));
+                    let (offset, pitch) = (whole.offset + first, rows.map(|rows| rows.pitch));
+                    Some(Location::Arena(Area { offset, len, pitch, ..whole }))
+                }
+                (location, _) => location,
+            };
         }
         Ok(Placed { locations, arena_len, constants })
     }

@@ -127,15 +127,21 @@ pub(super) enum Location {
     Constant(usize),
     /// In the interpreter's arena.
     Arena(Area),
+    /// In its place in the output of the step that reads it: see [`Columns`](super::columns::Columns).
+    Output,
 }
 
 /// A tensor's place in the arena.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Area {
     pub(super) offset: usize,
-    /// Bytes of one record.
+    /// Bytes of one record, from the first to the last.
     pub(super) len: usize,
-    /// Whether all records of a group have their own, one after another.
+    /// From the first byte of a record to that of the next.
+    pub(super) step: usize,
+    /// From one row to the next, if these are apart.
+    pub(super) pitch: Option<usize>,
+    /// Whether all records of a group have their own.
     pub(super) in_groups: bool,
 }
 
@@ -143,8 +149,9 @@ impl Area {
     /// Where the bytes of successive records are.
     pub(super) fn range(self, records: &Range<usize>) -> Range<usize> {
         let (first, count) = if self.in_groups { (records.start, records.len()) } else { (0, 1) };
-        let start = self.offset + first * self.len;
-        start..start + count * self.len
+        let start = self.offset + first * self.step;
+        let others = count.checked_sub(1).map(|others| others * self.step + self.len);
+        start..start + others.unwrap_or(0)
     }
 }
 

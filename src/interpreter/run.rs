@@ -218,6 +218,7 @@ impl Interpreter {
             Location::Input(i) => inputs.get(i).copied(),
             Location::Constant(i) => Some(self.plan.constants[i].bytes()),
             Location::Arena(area) => self.arena.bytes().get(area.range(&(0..1))),
+            Location::Output => None,
         }
     }
 }

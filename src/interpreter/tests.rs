@@ -1,3 +1,4 @@
+mod columns;
 mod control;
 mod histograms;
 mod residuals;

@@ -35,6 +35,29 @@ pub fn binary(
     function.walk(isa, Cyclic { operands: (a, b), clamp, to, len, lives: PhantomData })
 }
 
+/// The same where rows of `row` elements of the left operand are `pitch` elements apart, and the right operand is
+/// repeated in each.
+///
+/// # Panics
+/// If the output is not a whole number of rows, a row of the right operand, or rows are missing.
+pub fn binary_of_rows(
+    isa: Isa,
+    function: Binary,
+    (a, row, pitch): (&[f32], usize, usize),
+    b: &[f32],
+    clamp: Clamp,
+    output: &mut [f32],
+) -> Observation {
+    let (to, len) = (output.as_mut_ptr(), output.len());
+    assert!(len > 0 && len.is_multiple_of(row), "whole rows");
+    assert!(!b.is_empty() && row.is_multiple_of(b.len()), "whole operands");
+    assert!(pitch >= row && (len / row - 1) * pitch + row <= a.len(), "all rows");
+    let mut longer = [0.0; LONG];
+    let a = Operand { first: a.as_ptr(), len, row, pitch };
+    let b = Operand::lengthened(b, row, &mut longer);
+    function.walk(isa, Cyclic { operands: (a, b), clamp, to, len, lives: PhantomData })
+}
+
 /// The same with results in the place of the left operand, or of the right one if `is_right`.
 ///
 /// # Panics
@@ -49,7 +72,8 @@ pub fn binary_in_place(
     assert!(!values.is_empty() && fits(other, values), "whole operands");
     let (to, len) = (values.as_mut_ptr(), values.len());
     let mut longer = [0.0; LONG];
-    let (own, other) = (Operand { first: to, len }, Operand::lengthened(other, len, &mut longer));
+    let own = Operand { first: to, len, row: len, pitch: len };
+    let other = Operand::lengthened(other, len, &mut longer);
     let operands = if is_right { (other, own) } else { (own, other) };
     function.walk(isa, Cyclic { operands, clamp, to, len, lives: PhantomData })
 }
@@ -66,11 +90,15 @@ fn fits(operand: &[f32], output: &[f32]) -> bool {
 struct Operand {
     first: *const f32,
     len: usize,
+    /// Elements side by side, and from their first to that of the next.
+    row: usize,
+    pitch: usize,
 }
 
 impl Operand {
     fn of(values: &[f32]) -> Self {
-        Self { first: values.as_ptr(), len: values.len() }
+        let len = values.len();
+        Self { first: values.as_ptr(), len, row: len, pitch: len }
     }
 
     /// `values`, several times in `longer` if they are few and repeated often, as a whole, over `len` elements.
@@ -83,7 +111,7 @@ impl Operand {
         for copy in longer.chunks_exact_mut(n).take(times) {
             copy.copy_from_slice(values);
         }
-        Self { first: longer.as_ptr(), len: times * n }
+        Self::of(&longer[..times * n])
     }
 }
 
@@ -98,34 +126,64 @@ struct Cyclic<'a> {
 }
 
 impl Pairs for Cyclic<'_> {
-    /// Visits runs in which neither operand starts again, but for one that is a single element.
+    /// Visits runs in which neither operand starts again or skips elements, but for one that is a single element.
     #[inline(always)]
     fn walk<S: Simd>(self, s: S, function: impl OfTwo) -> Observation {
         let ((a, b), len) = (self.operands, self.len);
         let advances = [a.len > 1 || len == 1, b.len > 1 || len == 1];
-        let run_a = if advances[0] { a.len } else { len };
-        let run_b = if advances[1] { b.len } else { len };
-        let n = run_a.min(run_b).max(1);
+        let row_a = if advances[0] { a.row } else { len };
+        let row_b = if advances[1] { b.row } else { len };
+        let n = row_a.min(row_b).max(1);
         let mut fold = Fold::new(s);
-        let (mut at_a, mut at_b) = (0, 0);
+        let (mut at_a, mut at_b) = (Place::default(), Place::default());
         for at in (0..len / n * n).step_by(n) {
             // SAFETY: whoever made this has borrowed both operands and `len` results, mutably, and one of
             // the operands is apart from the results; operands that advance have `n` elements from where
-            // they are, since both lengths divide that of the results, and the shorter one the longer.
+            // they are, since both lengths divide that of the results, and the shorter row the longer.
             let seen = unsafe {
                 let run = Run {
                     function,
-                    a: if advances[0] { a.first.add(at_a) } else { a.first },
-                    b: if advances[1] { b.first.add(at_b) } else { b.first },
+                    a: a.first.add(at_a.offset),
+                    b: b.first.add(at_b.offset),
                     clamp: self.clamp,
                 };
                 run.visit(s, advances, self.to.add(at), n)
             };
             fold.join(s, seen);
-            at_a = (at_a + n) % run_a;
-            at_b = (at_b + n) % run_b;
+            if advances[0] {
+                at_a.advance(&a, n);
+            }
+            if advances[1] {
+                at_b.advance(&b, n);
+            }
         }
         fold.finish(s)
+    }
+}
+
+/// Where an operand is read.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    /// Elements behind the first.
+    offset: usize,
+    /// Elements of the row that were read.
+    column: usize,
+    /// Elements that were read.
+    done: usize,
+}
+
+impl Place {
+    /// Goes on by `n` elements, of which a row is a whole number.
+    #[inline(always)]
+    fn advance(&mut self, operand: &Operand, n: usize) {
+        *self = Self { offset: self.offset + n, column: self.column + n, done: self.done + n };
+        if self.column == operand.row {
+            self.offset += operand.pitch - operand.row;
+            self.column = 0;
+        }
+        if self.done == operand.len {
+            *self = Self::default();
+        }
     }
 }
 
@@ -167,6 +225,30 @@ mod tests {
                         check(&values, observed);
                     }
                 }
+            }
+        }
+    }
+    #[test]
+    fn rows_are_apart() {
+        let clamp = Clamp { low: -0.5, high: 1.0 };
+        for isa in Isa::supported() {
+            for (rows, row, pitch, b_len) in [
+                (5, 32, 48, 32),
+                (3, 48, 100, 16),
+                (7, 18, 19, 1),
+                (1, 7, 900, 7),
+                (4, 1, 3, 1),
+                (2, 2048, 2050, 8),
+            ] {
+                let (a, b) = (ramp((rows - 1) * pitch + row, 1), ramp(b_len, 2));
+                let mut output = vec![0.0; rows * row];
+                let observed =
+                    binary_of_rows(isa, Binary::Sub, (&a, row, pitch), &b, clamp, &mut output);
+                let element = |i: usize| a[i / row * pitch + i % row] - b[i % b_len];
+                let expected: Vec<f32> =
+                    (0..rows * row).map(|i| element(i).clamp(-0.5, 1.0)).collect();
+                assert_same_bits(&output, &expected, isa.name());
+                assert!(observed.same_bits(Observation::scan(&expected)));
             }
         }
     }

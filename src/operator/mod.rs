@@ -243,6 +243,11 @@ pub struct Prepared {
     /// How rows of the only output, `[1, rows, ...]`, read rows of input 0, `[1, rows, ...]`, if the
     /// closure can compute a [part](EvalContext::part) of them for one record.
     pub rows: Option<Axis>,
+    /// If the only output is a concatenation and nothing else: the bytes that every input brings to each of its
+    /// rows. An input may [be there already](EvalContext::is_there), and rows may be [apart](EvalContext::pitch).
+    pub joins: Option<Vec<usize>>,
+    /// Bytes of the rows of input 0 if these may be [apart](EvalContext::pitch).
+    pub reads_apart: Option<usize>,
     /// Multiply-adds for one record, roughly: what the plan weighs against memory traffic.
     pub multiply_adds: u64,
 }
@@ -262,6 +267,8 @@ impl Prepared {
             blocks: None,
             pointwise: None,
             rows: None,
+            joins: None,
+            reads_apart: None,
             multiply_adds: 0,
         }
     }
@@ -286,6 +293,8 @@ impl Prepared {
             blocks: None,
             pointwise: None,
             rows: None,
+            joins: None,
+            reads_apart: None,
             multiply_adds: 0,
         }
     }
@@ -350,8 +359,9 @@ impl fmt::Debug for Prepared {
 pub(crate) enum Source<'a> {
     /// The same for all: a constant, or that of the only record.
     Same(&'a [u8]),
-    /// One after another, each of `len` bytes.
-    Block { bytes: &'a [u8], len: usize },
+    /// One after another, each of `len` bytes and `step` bytes behind the one before; `pitch` bytes from one row
+    /// to the next, if these are apart.
+    Block { bytes: &'a [u8], step: usize, len: usize, pitch: Option<usize> },
     /// An input of the model: that of record `r` is at `first + r * step`.
     Given { inputs: &'a [&'a [u8]], first: usize, step: usize },
 }
@@ -360,8 +370,19 @@ impl<'a> Source<'a> {
     pub(crate) fn of(self, record: usize) -> &'a [u8] {
         match self {
             Self::Same(bytes) => bytes,
-            Self::Block { bytes, len } => &bytes[record * len..][..len],
+            Self::Block { bytes, step, len, .. } => &bytes[record * step..][..len],
             Self::Given { inputs, first, step } => inputs[first + record * step],
+        }
+    }
+
+    /// Some bytes of a record.
+    pub(crate) fn part(self, record: usize, part: Range<usize>) -> Self {
+        let bytes = self.of(record);
+        // Behind the last of rows that are apart there is nothing of this input.
+        let bytes = &bytes[part.start..part.end.min(bytes.len())];
+        match self {
+            Self::Block { pitch, .. } => Self::Block { bytes, step: 0, len: bytes.len(), pitch },
+            _ => Self::Same(bytes),
         }
     }
 }
@@ -378,6 +399,8 @@ pub struct EvalContext<'a> {
     pub(crate) inputs: SmallVec<[Option<Source<'a>>; 8]>,
     /// Of all records, one after another.
     pub(crate) outputs: SmallVec<[&'a mut [u8]; 2]>,
+    /// Bytes from one row of output 0 to the next, if these are apart.
+    pub(crate) output_pitch: Option<usize>,
     pub(crate) scratch: &'a mut [u8],
     /// Those of all outputs of the first record, then of the second.
     pub(crate) observations: &'a mut [Observation],
@@ -429,6 +452,25 @@ impl<'a> EvalContext<'a> {
     pub fn input_of<T: Pod>(&self, record: usize, i: usize) -> &'a [T] {
         let source = self.inputs[i].expect("the plan has checked that the input is there");
         bytemuck::cast_slice(source.of(record))
+    }
+
+    /// Bytes from one row of input `i` to the next, if these are apart: the bytes of the input are all between
+    /// its first and its last then. Only where the operator was prepared [for that](Prepared::reads_apart).
+    pub fn pitch(&self, i: usize) -> Option<usize> {
+        match self.inputs[i] {
+            Some(Source::Block { pitch, .. }) => pitch,
+            _ => None,
+        }
+    }
+
+    /// The same of output 0, and of operators that are prepared to [join](Prepared::joins) their inputs.
+    pub fn output_pitch(&self) -> Option<usize> {
+        self.output_pitch
+    }
+
+    /// Whether input `i` of an operator that [joins](Prepared::joins) its inputs is in its place in the output.
+    pub fn is_there(&self, i: usize) -> bool {
+        self.inputs[i].is_none()
     }
 
     /// Input `i` of all records in images of `len` elements.

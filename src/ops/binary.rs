@@ -116,13 +116,15 @@ impl Operator for BinaryOperator {
             activation.only_clamp().filter(|_| repeats(a, &shape) && repeats(b, &shape))
         {
             let rows = rows(a, b, &shape);
+            let reads_apart = rows.and_then(|_| row_apart(a, b));
             let eval = move |context: &mut EvalContext<'_>| {
-                let observed = repeated(context, function, clamp, rows);
+                let observed = repeated(context, function, clamp, rows, reads_apart);
                 context.observe(0, observed);
                 Ok(())
             };
             let prepared = Prepared::eval(Observe::Fused, eval);
-            return Ok(Prepared { rows, ..prepared }.pointwise(Pointwise::Binary(function, clamp)));
+            return Ok(Prepared { rows, reads_apart, ..prepared }
+                .pointwise(Pointwise::Binary(function, clamp)));
         }
         Ok(Prepared::eval(Observe::Fused, move |context| {
             let isa = context.isa();
@@ -145,15 +147,23 @@ fn rows(a: &[usize], b: &[usize], shape: &[usize]) -> Option<Axis> {
     (a == shape && is_repeated).then_some(axis)
 }
 
+/// Bytes of the rows of `a` that may be apart, if `b` is repeated in each.
+fn row_apart(a: &[usize], b: &[usize]) -> Option<usize> {
+    let row = *a.last()?;
+    (row > 0 && row.is_multiple_of(b.iter().product())).then_some(row * size_of::<f32>())
+}
+
 /// Computes all elements, or the rows that are asked for, from operands that are repeated.
 fn repeated(
     context: &mut EvalContext<'_>,
     function: Binary,
     clamp: Clamp,
     rows: Option<Axis>,
+    apart: Option<usize>,
 ) -> Observation {
     let (isa, a, b) = (context.isa(), context.input::<f32>(0), context.input::<f32>(1));
     let part = rows.map(|rows| context.part(rows));
+    let apart = context.pitch(0).zip(apart);
     let output = context.output::<f32>(0);
     if output.is_empty() {
         return Observation::EMPTY;
@@ -161,6 +171,12 @@ fn repeated(
     let Some((Axis { output: rows, .. }, ring)) = part else {
         return cyclic::binary(isa, function, (a, b), clamp, output);
     };
+    if let Some((pitch, row)) = apart {
+        let float = size_of::<f32>();
+        // No ring: tensors whose rows are apart are whole.
+        let rows = (a, row / float, pitch / float);
+        return cyclic::binary_of_rows(isa, function, rows, b, clamp, output);
+    }
     // Rows up to the last place, and those from the first on.
     let (row, first) = (output.len() / rows, ring.place(0));
     let (here, rest) = output.split_at_mut(rows.min(ring.places - first) * row);
@@ -211,12 +227,13 @@ mod tests {
                     Some(Source::Same(bytemuck::cast_slice(&b))),
                 ],
                 outputs: smallvec![bytemuck::cast_slice_mut(&mut output)],
+                output_pitch: None,
                 scratch: &mut [],
                 observations: &mut [],
                 after: None,
                 part: Some((1..5, ring)),
             };
-            let observed = repeated(&mut context, Binary::Mul, Clamp::NONE, Some(rows));
+            let observed = repeated(&mut context, Binary::Mul, Clamp::NONE, Some(rows), None);
             drop(context);
             assert_eq!(output, expected, "from place {first}");
             assert!(observed.same_bits(Observation::scan(&expected)));

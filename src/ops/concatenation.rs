@@ -68,10 +68,12 @@ impl Operator for Concatenation {
         }
         let activation = self.activation;
         if activation == Activation::NONE {
-            return Ok(Prepared::eval(Observe::UnionOfInputs, move |context| {
+            let joins = Some(runs.clone());
+            let prepared = Prepared::eval(Observe::UnionOfInputs, move |context| {
                 join(&runs, context);
                 Ok(())
-            }));
+            });
+            return Ok(Prepared { joins, ..prepared });
         }
         Ok(Prepared::eval(Observe::Fused, move |context| {
             join(&runs, context);

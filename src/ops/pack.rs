@@ -59,10 +59,12 @@ impl Operator for Pack {
         let axis = axis_in(self.axis.into(), first.shape.len() + 1)?;
         let run = first.shape[axis..].iter().product::<usize>() * element;
         let runs = vec![run; inputs.len()];
-        Ok(Prepared::eval(Observe::UnionOfInputs, move |context| {
+        let joins = Some(runs.clone());
+        let prepared = Prepared::eval(Observe::UnionOfInputs, move |context| {
             join(&runs, context);
             Ok(())
-        }))
+        });
+        Ok(Prepared { joins, ..prepared })
     }
 }
 

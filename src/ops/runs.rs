@@ -4,16 +4,18 @@
 
 use crate::operator::EvalContext;
 
-/// Writes runs of `runs[i]` bytes of every input `i` in turns into output 0.
+/// Writes runs of `runs[i]` bytes of every input `i` in turns into output 0, but for inputs that are there already.
 pub(super) fn join(runs: &[usize], context: &mut EvalContext<'_>) {
     let total: usize = runs.iter().sum();
+    let row = context.output_pitch().unwrap_or(total);
     let mut at = 0;
     for (i, &run) in runs.iter().enumerate() {
-        let from = context.input::<u8>(i);
-        if run > 0 {
-            let to = context.output::<u8>(0).chunks_exact_mut(total);
-            for (from, to) in from.chunks_exact(run).zip(to) {
-                to[at..at + run].copy_from_slice(from);
+        if run > 0 && !context.is_there(i) {
+            let from = context.input::<u8>(i).chunks(context.pitch(i).unwrap_or(run));
+            // Behind the last run there may be less than a row.
+            let to = context.output::<u8>(0).get_mut(at..).unwrap_or_default().chunks_mut(row);
+            for (from, to) in from.zip(to) {
+                to[..run].copy_from_slice(&from[..run]);
             }
         }
         at += run;

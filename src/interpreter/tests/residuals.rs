@@ -2,17 +2,17 @@
 
 use super::*;
 
-fn dims(shape: &[usize]) -> Vec<Option<usize>> {
+pub(super) fn dims(shape: &[usize]) -> Vec<Option<usize>> {
     shape.iter().map(|&d| Some(d)).collect()
 }
 
-fn filter(name: &str, shape: &[usize]) -> Tensor {
+pub(super) fn filter(name: &str, shape: &[usize]) -> Tensor {
     let values: Vec<f32> =
         (0..shape.iter().product()).map(|i| (i * 7919 % 31) as f32 / 31.0 - 0.4).collect();
     Tensor { shape: dims(shape), ..constant(name, &values) }
 }
 
-fn conv(inputs: &[usize], output: usize) -> Node {
+pub(super) fn conv(inputs: &[usize], output: usize) -> Node {
     let options = Conv2DOptionsT {
         stride_h: 1,
         stride_w: 1,
