@@ -28,6 +28,10 @@ pub(super) trait Taps<S: Simd>: Copy {
     fn join(&self, s: S, sum: S::R, value: S::R, weight: S::R) -> S::R;
     /// The output, from a sum over `count` taps.
     fn finish(&self, s: S, sum: S::R, count: usize) -> S::R;
+    /// Whether every sum is its output.
+    fn is_plain(&self) -> bool {
+        false
+    }
 }
 
 /// [`Clamp::apply`] to a register.
@@ -279,10 +283,14 @@ impl<T> Block<T> {
             });
             row = row.wrapping_add(self.row_step);
         }
-        let rows = self.rows.1 - self.rows.0;
-        for (n, sum) in sums.into_iter().enumerate() {
-            let count = self.border.inputs::<BORDER>(n * STRIDE, TAPS, all);
-            let value = taps.finish(s, sum, rows * count);
+        if !taps.is_plain() {
+            let rows = self.rows.1 - self.rows.0;
+            for (n, sum) in sums.iter_mut().enumerate() {
+                let count = self.border.inputs::<BORDER>(n * STRIDE, TAPS, all);
+                *sum = taps.finish(s, *sum, rows * count);
+            }
+        }
+        for (n, value) in sums.into_iter().enumerate() {
             fold.push(s, value);
             // SAFETY: the caller's promise.
             unsafe { s.register_store(value, self.output.wrapping_add(n * self.channels + c)) };

@@ -230,17 +230,21 @@ impl<T> Tile<T> {
         &self,
         s: S,
         (oy, c): (usize, usize),
-        sums: [S::R; N],
+        mut sums: [S::R; N],
         mut fold: RegisterFold<S>,
     ) -> RegisterFold<S>
     where
         T: Taps<S>,
     {
-        let rows = self.y.valid_taps(oy).len();
-        for (n, sum) in sums.into_iter().enumerate() {
-            let all = TAPS + (N - 1) * STRIDE;
-            let columns = self.border.inputs::<BORDER>(n * STRIDE, TAPS, all);
-            let value = self.taps.finish(s, sum, rows * columns);
+        if !self.taps.is_plain() {
+            let rows = self.y.valid_taps(oy).len();
+            for (n, sum) in sums.iter_mut().enumerate() {
+                let all = TAPS + (N - 1) * STRIDE;
+                let columns = self.border.inputs::<BORDER>(n * STRIDE, TAPS, all);
+                *sum = self.taps.finish(s, *sum, rows * columns);
+            }
+        }
+        for (n, value) in sums.into_iter().enumerate() {
             fold.push(s, value);
             let to = self.output.wrapping_add(oy * self.result_step + n * self.channels + c);
             // SAFETY: the caller's promise.
