@@ -9,7 +9,7 @@ use crate::observation::Observation;
 
 /// How far results of the logistic function, and products with it, may lie on the wrong side of the result at a
 /// bound of the arguments, as a share: it rises, but its last bits do not, and products round. Over all floats
-/// between the bounds of the function neither falls by more than 1.2 units of this sixteenth.
+/// between the bounds of the function neither falls by more than 1.2 epsilon.
 const MARGIN: f32 = 16.0 * f32::EPSILON;
 
 /// Extremes of the gates `logistic(x)` and of the products.
