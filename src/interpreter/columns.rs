@@ -112,23 +112,12 @@ impl Builder<'_> {
     ) -> Option<(usize, usize, Columns)> {
         let Planned { node, prepared, chain, .. } = &planned[at];
         let node = &self.subgraph.nodes[*node];
-        let joins = prepared.joins.as_ref()?;
         let &[output] = &node.outputs[..] else { return None };
-        let (row, total) = (joins[i], joins.iter().sum::<usize>());
         let input = node.inputs[i]?;
-        if row == 0 || self.columns[input].is_some() || !chain.links.is_empty() {
+        if self.columns[input].is_some() || !chain.links.is_empty() {
             return None;
         }
-        let bytes = self.types[output].as_ref().and_then(TensorType::byte_len)?;
-        let outer = bytes.checked_div(total)?;
-        let (before, pitch) = match self.columns[output] {
-            None => (0, total),
-            Some(Columns { first, rows: None }) => (first, total),
-            Some(Columns { first, rows: Some(rows) }) if rows.len == total => (first, rows.pitch),
-            Some(_) => return None,
-        };
-        let rows = (outer > 1 && row != pitch).then_some(Rows { len: row, pitch });
-        let columns = Columns { first: before + joins[..i].iter().sum::<usize>(), rows };
+        let columns = self.part(output, prepared.joins.as_ref()?, i)?;
         let (root, whole) = (self.root[input], self.root[output]);
 
         let times = node.inputs.iter().flatten().filter(|&&it| self.root[it] == root).count();
@@ -136,7 +125,7 @@ impl Builder<'_> {
             return None;
         }
         let writer = users.writers[root]?;
-        let fits = match rows {
+        let fits = match columns.rows {
             None => {
                 // Who writes several records at once has them one after another.
                 let in_groups = planned[writer].prepared.in_groups.is_some();
@@ -157,6 +146,22 @@ impl Builder<'_> {
             }
         };
         fits.then_some((root, whole, columns))
+    }
+
+    /// Where a concatenation, which joins so many bytes of each input, has input `i`, if that is not empty and the
+    /// concatenation's own rows are not apart in another way.
+    pub(super) fn part(&self, output: usize, joins: &[usize], i: usize) -> Option<Columns> {
+        let (row, total) = (joins[i], joins.iter().sum::<usize>());
+        let bytes = self.types[output].as_ref().and_then(TensorType::byte_len)?;
+        let outer = bytes.checked_div(total).filter(|_| row > 0)?;
+        let (before, pitch) = match self.columns[output] {
+            None => (0, total),
+            Some(Columns { first, rows: None }) => (first, total),
+            Some(Columns { first, rows: Some(rows) }) if rows.len == total => (first, rows.pitch),
+            Some(_) => return None,
+        };
+        let rows = (outer > 1 && row != pitch).then_some(Rows { len: row, pitch });
+        Some(Columns { first: before + joins[..i].iter().sum::<usize>(), rows })
     }
 
     /// Whether a step reads `tensor` nowhere but where its rows, of `len` bytes, may be apart.

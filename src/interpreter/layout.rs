@@ -287,22 +287,26 @@ impl Builder<'_> {
             StepOutput { location: Location::Arena(area), .. } => area.offset,
             StepOutput { .. } => 0,
         });
-        let is_there = |input: usize| {
-            let joins = prepared.joins.is_some() && self.columns[input].is_some();
-            joins && node.outputs.iter().all(|&output| self.root[output] == self.root[input])
+        let is_there = |(i, input): (usize, usize)| {
+            let (Some(joins), &[output]) = (&prepared.joins, &node.outputs[..]) else {
+                return false;
+            };
+            let part = self.part(output, joins, i);
+            part.is_some() && self.columns[input] == part && self.root[input] == self.root[output]
         };
         let bytes = |input: usize| self.types[input].as_ref().and_then(TensorType::byte_len);
-        let there = node.inputs.iter().flatten().filter(|&&input| is_there(input));
-        let not_copied = 2 * there.filter_map(|&input| bytes(input)).sum::<usize>();
-        let activations = work.activations.saturating_sub(not_copied);
-        let mut inputs = SmallVec::new();
-        for input in &node.inputs {
-            inputs.push(match input {
-                Some(input) if is_there(*input) => Some(Location::Output),
-                Some(input) => Some(locations[*input].ok_or_else(missing)?),
+        let (mut inputs, mut not_copied) = (SmallVec::new(), 0);
+        for (i, input) in node.inputs.iter().enumerate() {
+            inputs.push(match *input {
+                Some(input) if is_there((i, input)) => {
+                    not_copied += 2 * bytes(input).unwrap_or(0);
+                    Some(Location::Output)
+                }
+                Some(input) => Some(locations[input].ok_or_else(missing)?),
                 None => None,
             });
         }
+        let activations = work.activations.saturating_sub(not_copied);
         let eval = match prepared.compute {
             Compute::Eval(eval) => Some(eval),
             Compute::Later(make) => Some(make()),

@@ -228,6 +228,7 @@ mod tests {
             }
         }
     }
+
     #[test]
     fn rows_are_apart() {
         let clamp = Clamp { low: -0.5, high: 1.0 };
