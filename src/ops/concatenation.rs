@@ -5,7 +5,7 @@
 
 use super::activation::Activation;
 use super::attributes::{attributes, axis_in, element_len};
-use super::runs::join;
+use super::runs::{join, joined};
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::kernel::elementwise::{Unary, unary_in_place};
@@ -68,12 +68,7 @@ impl Operator for Concatenation {
         }
         let activation = self.activation;
         if activation == Activation::NONE {
-            let joins = Some(runs.clone());
-            let prepared = Prepared::eval(Observe::UnionOfInputs, move |context| {
-                join(&runs, context);
-                Ok(())
-            });
-            return Ok(Prepared { joins, ..prepared });
+            return Ok(joined(runs));
         }
         Ok(Prepared::eval(Observe::Fused, move |context| {
             join(&runs, context);

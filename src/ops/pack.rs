@@ -3,7 +3,7 @@
 //! Semantics: TFLite's `pack.cc` and `unpack.cc`, any element type of whole bytes.
 
 use super::attributes::{attributes, axis_in, element_len};
-use super::runs::{join, part};
+use super::runs::{joined, part};
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::operator::{Inputs, Observe, Operator, PrepareContext, Prepared};
@@ -58,13 +58,7 @@ impl Operator for Pack {
         }
         let axis = axis_in(self.axis.into(), first.shape.len() + 1)?;
         let run = first.shape[axis..].iter().product::<usize>() * element;
-        let runs = vec![run; inputs.len()];
-        let joins = Some(runs.clone());
-        let prepared = Prepared::eval(Observe::UnionOfInputs, move |context| {
-            join(&runs, context);
-            Ok(())
-        });
-        Ok(Prepared { joins, ..prepared })
+        Ok(joined(vec![run; inputs.len()]))
     }
 }
 

@@ -2,7 +2,17 @@
 //!
 //! Along an axis, each part of a tensor is one run of bytes for every position of the axes before it.
 
-use crate::operator::EvalContext;
+use crate::operator::{EvalContext, Observe, Prepared};
+
+/// The concatenation of such runs and nothing else.
+pub(super) fn joined(runs: Vec<usize>) -> Prepared {
+    let joins = Some(runs.clone());
+    let prepared = Prepared::eval(Observe::UnionOfInputs, move |context| {
+        join(&runs, context);
+        Ok(())
+    });
+    Prepared { joins, ..prepared }
+}
 
 /// Writes runs of `runs[i]` bytes of every input `i` in turns into output 0, but for inputs that are there already.
 pub(super) fn join(runs: &[usize], context: &mut EvalContext<'_>) {
