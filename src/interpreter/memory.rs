@@ -66,7 +66,8 @@ impl Memory<'_> {
         }
     }
 
-    /// Evaluates a step and its chain for a part of its output, and stores what is observed of that.
+    /// Evaluates a step and its chain for a part of its output, stores what is observed of the step's part in `folded`,
+    /// and unites what is observed of its chain with `linked`.
     pub(super) fn part(
         &mut self,
         step: &Step,
@@ -89,7 +90,7 @@ impl Memory<'_> {
         if is_done { Ok(()) } else { self.chain(step, record, Some(part), linked) }
     }
 
-    /// Computes the chain behind a step for one record, or a part of it.
+    /// Computes the chain behind a step for one record, or a part of it, and unites what is observed with `linked`.
     pub(super) fn chain(
         &mut self,
         step: &Step,
@@ -105,7 +106,6 @@ impl Memory<'_> {
         let constants = self.constants;
         let inputs = Readable { given: self.inputs, input_count: self.input_count, constants };
         let others = inputs.others(step, &between, &records)?;
-        linked.fill(Observation::EMPTY);
         let (_, scratch) = self.scratch.split_at_mut(step.scratch);
         let mut following = ChainRun {
             isa: self.isa,
@@ -122,8 +122,8 @@ impl Memory<'_> {
     }
 
     /// Evaluates one step for successive records, or for a part of one. `folded` has room for what its
-    /// kernel folds, one an output for the first record, then for the second, and `linked` for the links
-    /// of the chain behind it. Returns whether the kernel has run the chain.
+    /// kernel folds, one an output for the first record, then for the second; what is observed of the links of the
+    /// chain behind it is united with `linked`. Returns whether the kernel has run the chain.
     pub(super) fn eval(
         &mut self,
         eval: &Eval,
@@ -151,7 +151,6 @@ impl Memory<'_> {
             _ => None,
         };
         folded.fill(Observation::EMPTY);
-        linked.fill(Observation::EMPTY);
         let (scratch, rest) = self.scratch.split_at_mut(step.scratch);
         let (blocks, of_chain) = rest.split_at_mut(step.blocks);
         let (chain, len) = (&step.chain, step.len);

@@ -327,6 +327,7 @@ impl Group<'_, '_> {
         let links = step.chain.links.len();
         let folded = &mut self.folded[..records.len() * outputs];
         let linked = &mut self.linked[..records.len() * links];
+        linked.fill(Observation::EMPTY);
         let mut is_done = false;
         if let Some(eval) = &step.eval {
             match self.memory.eval(eval, step, records.clone(), None, folded, linked) {
@@ -387,6 +388,10 @@ impl Group<'_, '_> {
             watch.begin();
             let (folded, linked) =
                 (&mut self.folded[..1], &mut self.linked[..step.chain.links.len()]);
+            // Chains skip what cannot move the extremes of earlier strips.
+            for (link, linked) in step.chain.links.iter().zip(&mut *linked) {
+                *linked = observations[link.tensor];
+            }
             self.memory.part(step, record, &action.part, folded, linked)?;
             for (tensor, &observed) in step.tensors().zip(folded.iter().chain(&*linked)) {
                 observations[tensor] = observations[tensor].union(observed);
