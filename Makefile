@@ -60,6 +60,10 @@ check: lint test ## Everything that must pass before a change is done
 large: setup ## Record and write a model of more than 2 GB
 	cargo test --release --test cli large -- --ignored
 
+.PHONY: exhaustive
+exhaustive: setup ## Check for all floats that the logistic function does not fall
+	cargo test --release --lib falls_nowhere -- --ignored
+
 .PHONY: kill
 kill: setup ## Kill the program KILLS=200 times at random moments, and resume it each time
 	KILLS=$(or $(KILLS),200) cargo test --test cli kills -- --nocapture

@@ -4,6 +4,7 @@
 use std::f32::consts::{LN_2, LOG2_E};
 
 pub(crate) use self::logarithm::{log, pow};
+pub(crate) use self::logistic::{LOGISTIC_BOUND, logistic, logistics, logistics_within};
 pub(crate) use self::rounding::{ceil, floor, round, sign};
 pub(crate) use self::trigonometry::{atan2, cos, sin};
 use super::simd::{ROUND, Simd, pow2};
@@ -11,30 +12,21 @@ use super::simd::{ROUND, Simd, pow2};
 /// ln 2 less the float next to it.
 const LN2_LOW: f32 = -1.904_654_3e-9;
 
-/// From here on the logistic function is 1.
-pub(crate) const LOGISTIC_BOUND: f32 = 40.0;
-
 /// Largest error of [`exp`], in units in the last place, where the result is a normal number.
 #[cfg(test)]
 const EXP_ULP: f64 = 1.0;
 /// Largest error of [`elu`], in units in the last place.
 #[cfg(test)]
 const ELU_ULP: f64 = 1.0;
-/// Largest error of [`logistic`], in units in the last place, from `LOGISTIC_LOW` on.
-#[cfg(test)]
-const LOGISTIC_ULP: f64 = 2.5;
-/// The same below `LOGISTIC_LOW`, where the result is normal.
-#[cfg(test)]
-const LOGISTIC_LOW_ULP: f64 = 4.5;
-/// Where the error in the reduction of the argument of [`logistic`] begins to show.
-#[cfg(test)]
-const LOGISTIC_LOW: f32 = -40.0;
 /// Largest error of [`tanh`], in units in the last place.
 #[cfg(test)]
 const TANH_ULP: f64 = 2.5;
-/// Largest error of [`gelu`] and [`gelu_approximate`], as a share of the argument.
+/// Largest error of [`gelu`], as a share of the argument.
 #[cfg(test)]
 const GELU_ERROR: f64 = 1.3e-7;
+/// Largest error of [`gelu_approximate`], as a share of the argument.
+#[cfg(test)]
+const GELU_APPROXIMATE_ERROR: f64 = 1.6e-7;
 
 /// `e^x`.
 ///
@@ -77,68 +69,6 @@ pub(crate) fn elu<S: Simd>(s: S, x: S::V) -> S::V {
     let p = s.fma(s.mul(r, r), polynomial(s, COEFFICIENTS, r), r);
     let factor = pow2(s, n);
     s.select(s.lt(x, zero), s.fma(p, factor, s.sub(factor, one)), x)
-}
-
-/// `1 / (1 + e^-x)`.
-#[inline(always)]
-pub(crate) fn logistic<S: Simd>(s: S, x: S::V) -> S::V {
-    logistics(s, [x])[0]
-}
-
-/// `1 / (1 + e^-x)` of several vectors, step by step, so that none waits for results of its own.
-///
-/// `x = r - n ln 2` with `|r| <= ln 2 / 2`, and `e^-r` is the fraction `(a - r / 2) / (a + r / 2)`,
-/// so that one division is enough: `(a + r / 2) / ((a + r / 2) + 2^n (a - r / 2))`.
-#[inline(always)]
-pub(crate) fn logistics<S: Simd, const N: usize>(s: S, mut x: [S::V; N]) -> [S::V; N] {
-    // Above, the result is 1. At the lower bound r is 0 and 2^n infinite: the result is 0, as below it.
-    // NaN passes: it is the second operand.
-    for x in &mut x {
-        *x = s.min(s.splat(LOGISTIC_BOUND), s.max(s.splat(-128.0 * LN_2), *x));
-    }
-    logistics_within(s, x)
-}
-
-/// [`logistics`] of values of which none is beyond [`LOGISTIC_BOUND`], on either side.
-#[inline(always)]
-pub(crate) fn logistics_within<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
-    let round = s.splat(ROUND);
-    let (mut r, mut rounded, mut a, mut result) = (x, x, x, x);
-    for i in 0..N {
-        rounded[i] = s.fma(r[i], s.splat(-LOG2_E), round);
-    }
-    // Exact, since the terms cancel; the error of ln 2 counts n times, as one of 3e-9 x would.
-    for i in 0..N {
-        r[i] = s.fma(s.sub(rounded[i], round), s.splat(LN_2), r[i]);
-    }
-    // r / 2 coth(r / 2): a weighted minimax fit, with which the fraction is off by 6e-10.
-    for i in 0..N {
-        result[i] = s.mul(r[i], r[i]);
-    }
-    for i in 0..N {
-        a[i] = s.fma(result[i], s.splat(-0.001_382_975_7), s.splat(0.083_333_09));
-    }
-    for i in 0..N {
-        a[i] = s.fma(result[i], a[i], s.splat(1.0));
-    }
-    for i in 0..N {
-        result[i] = s.fma(r[i], s.splat(-0.5), a[i]);
-    }
-    for i in 0..N {
-        a[i] = s.fma(r[i], s.splat(0.5), a[i]);
-    }
-    // The low bits of `rounded` are n, which is added to the exponent. A NaN need not stay one here,
-    // but does in the other term.
-    for i in 0..N {
-        result[i] = s.add_bits(result[i], s.shl_bits::<23>(rounded[i]));
-    }
-    for i in 0..N {
-        result[i] = s.add(a[i], result[i]);
-    }
-    for i in 0..N {
-        result[i] = s.div(a[i], result[i]);
-    }
-    result
 }
 
 /// Hyperbolic tangent.
@@ -212,6 +142,7 @@ pub(crate) fn gelu_approximate<S: Simd>(s: S, x: S::V) -> S::V {
 }
 
 mod logarithm;
+mod logistic;
 mod rounding;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! `x * logistic(x)` in one pass, with what that gate and the product are observed to be.
 
+use super::{Unary, unary_in_place};
 use crate::kernel::gemm::Clamp;
 use crate::kernel::isa::{Isa, Task};
 use crate::kernel::math::{self, LOGISTIC_BOUND};
@@ -7,10 +8,11 @@ use crate::kernel::minmax::RegisterFold;
 use crate::kernel::simd::{LANES, Simd};
 use crate::observation::Observation;
 
-/// How far results of the logistic function, and products with it, may lie on the wrong side of the result at a
-/// bound of the arguments, as a share: it rises, but its last bits do not, and products round. Over all floats
-/// between the bounds of the function neither falls by more than 1.2 epsilon.
-const MARGIN: f32 = 16.0 * f32::EPSILON;
+/// The least product of all floats, near -1.2785.
+const LEAST_PRODUCT: f32 = -0.278_464_56;
+
+/// Values after which it is asked again whether the least product was seen: of those near 0, one in 30,000 has it.
+const PIECE: usize = 16 * 1024;
 
 /// Extremes of the gates `logistic(x)` and of the products.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,55 +32,53 @@ impl Gated {
     pub fn union(self, other: Self) -> Self {
         Self { gates: self.gates.union(other.gates), products: self.products.union(other.products) }
     }
-
-    /// Whether arguments within `bounds` can move nothing but the least product.
-    fn stays(self, isa: Isa, bounds: Observation) -> bool {
-        let Observation { min, max } = bounds;
-        let mut ends = [min, max];
-        super::unary_in_place(isa, super::Unary::Logistic, &mut ends);
-        let [low, high] = ends;
-        let (low, high) = (low * (1.0 - MARGIN), (high * (1.0 + MARGIN)).min(1.0));
-        // Of arguments below zero, no product is above it.
-        let product = (max * high * (1.0 + MARGIN)).max(0.0);
-        self.gates.min <= low && self.gates.max >= high && self.products.max >= product
-    }
 }
 
-/// Replaces every `x` by `clamp(x * logistic(x))`, and gives the extremes of the gates `logistic(x)` and
-/// of the products, as far as they are beyond those in `seen`.
+/// Replaces every `x` by `clamp(x * logistic(x))`, where `elements` are the extremes of the values, NaN aside, or
+/// [`Observation::ANY`], and `seen` are those of earlier results. Gives extremes that lead to the same union with `seen`.
 ///
-/// The values, NaN aside, lie within `bounds`: most blocks of a tensor hold nothing that could move an extreme, and
-/// are not looked at then.
+/// The logistic function does not fall, nor do the products from zero on. So all extremes but the least product are
+/// the results of those of the elements.
 pub fn gate_in_place(
     isa: Isa,
     clamp: Clamp,
     values: &mut [f32],
-    bounds: Observation,
+    elements: Observation,
     seen: Gated,
 ) -> Gated {
-    let is_bounded = bounds.min >= -LOGISTIC_BOUND && bounds.max <= LOGISTIC_BOUND;
-    // Without a value that counts, nothing is known.
-    if clamp != Clamp::NONE {
-        isa.dispatch(Pass::<true, false, false> { clamp, values })
-    } else if !is_bounded || bounds.is_empty() {
-        isa.dispatch(Pass::<false, false, false> { clamp, values })
-    } else if seen.stays(isa, bounds) {
-        isa.dispatch(Pass::<false, true, true> { clamp, values })
-    } else {
-        isa.dispatch(Pass::<false, true, false> { clamp, values })
+    let Observation { min, max } = elements;
+    let is_known = min >= -LOGISTIC_BOUND && (0.0..=LOGISTIC_BOUND).contains(&max);
+    if clamp != Clamp::NONE || !is_known {
+        return isa.dispatch(Pass::<false, true> { clamp, values });
     }
+    let mut gates = [min, max];
+    unary_in_place(isa, Unary::Logistic, &mut gates);
+    let [low, high] = gates;
+    let greatest = max * high;
+    let mut products = Observation { min: greatest, max: greatest }.with_positive_zeros();
+    let mut left = values;
+    while !left.is_empty() {
+        let folded = if products.min.min(seen.products.min) <= LEAST_PRODUCT {
+            let values = std::mem::take(&mut left);
+            isa.dispatch(Pass::<true, false> { clamp, values })
+        } else {
+            let (values, rest) = left.split_at_mut(PIECE.min(left.len()));
+            left = rest;
+            isa.dispatch(Pass::<true, true> { clamp, values })
+        };
+        products = products.union(folded.products);
+    }
+    Gated { gates: Observation { min: low, max: high }, products }
 }
 
-/// A pass with bounds of the products or without, over values within the bounds of the logistic function or any,
-/// that folds the least product only or all extremes.
-struct Pass<'a, const CLAMP: bool, const BOUNDED: bool, const LEAST: bool> {
+/// A pass over any values, which folds all extremes, or over such within the bounds of the logistic function, of
+/// which it folds the least product where that `MATTERS`.
+struct Pass<'a, const BOUNDED: bool, const MATTERS: bool> {
     clamp: Clamp,
     values: &'a mut [f32],
 }
 
-impl<const CLAMP: bool, const BOUNDED: bool, const LEAST: bool> Task
-    for Pass<'_, CLAMP, BOUNDED, LEAST>
-{
+impl<const BOUNDED: bool, const MATTERS: bool> Task for Pass<'_, BOUNDED, MATTERS> {
     type Output = Gated;
 
     #[inline(always)]
@@ -87,7 +87,7 @@ impl<const CLAMP: bool, const BOUNDED: bool, const LEAST: bool> Task
     }
 }
 
-impl<const CLAMP: bool, const BOUNDED: bool, const LEAST: bool> Pass<'_, CLAMP, BOUNDED, LEAST> {
+impl<const BOUNDED: bool, const MATTERS: bool> Pass<'_, BOUNDED, MATTERS> {
     /// `N` vectors at a time: as many as hide the time of a division, and fit the registers.
     #[inline(always)]
     fn run<S: Simd, const N: usize>(self, s: S) -> Gated {
@@ -102,14 +102,12 @@ impl<const CLAMP: bool, const BOUNDED: bool, const LEAST: bool> Pass<'_, CLAMP, 
             let g = if BOUNDED { math::logistics_within(s, x) } else { math::logistics(s, x) };
             for i in 0..N {
                 x[i] = s.mul(x[i], g[i]);
-                if CLAMP {
-                    x[i] = self.clamp.apply(s, x[i]);
-                }
-            }
-            for i in 0..N {
-                if LEAST {
-                    products.push_vector_for::<true, false>(s, x[i]);
+                if BOUNDED {
+                    if MATTERS {
+                        products.push_vector_for::<true, false>(s, x[i]);
+                    }
                 } else {
+                    x[i] = self.clamp.apply(s, x[i]);
                     gates.push_vector(s, g[i]);
                     products.push_vector(s, x[i]);
                 }

@@ -1,6 +1,6 @@
 //! Extremes of results that follow from those of the elements.
 
-use super::functions::{HardSwish, One};
+use super::functions::{HardSwish, Logistic, One};
 use super::{Unary, UnaryWalk, unary_in_place};
 use crate::kernel::isa::Isa;
 use crate::observation::Observation;
@@ -17,16 +17,25 @@ pub fn unary_in_place_knowing(
     seen: Observation,
     values: &mut [f32],
 ) -> Observation {
-    // From zero on no step of the computation falls, so that the greatest result is that of the greatest element.
-    let is_known = function == Unary::HardSwish && elements.max >= 0.0 && elements.max.is_finite();
-    if !is_known {
-        return unary_in_place(isa, function, values);
+    let Observation { min, max } = elements;
+    let is_known = elements != Observation::ANY && !elements.is_empty();
+    match function {
+        // No result is below that of a smaller element.
+        Unary::Logistic if is_known => {
+            let ends = unary_in_place(isa, function, &mut [min, max]);
+            isa.dispatch(One(UnaryWalk::<false, false>::in_place(values), Logistic)).union(ends)
+        }
+        // From zero on no step of the computation falls, so that the greatest result is that of the greatest
+        // element.
+        Unary::HardSwish if is_known && max >= 0.0 && max.is_finite() => {
+            let greatest = unary_in_place(isa, function, &mut [max]);
+            let least = if seen.min <= HARD_SWISH_LEAST {
+                isa.dispatch(One(UnaryWalk::<false, false>::in_place(values), HardSwish))
+            } else {
+                isa.dispatch(One(UnaryWalk::<true, false>::in_place(values), HardSwish))
+            };
+            least.union(greatest)
+        }
+        _ => unary_in_place(isa, function, values),
     }
-    let greatest = unary_in_place(isa, function, &mut [elements.max]);
-    let least = if seen.min <= HARD_SWISH_LEAST {
-        isa.dispatch(One(UnaryWalk::<false, false>::in_place(values), HardSwish))
-    } else {
-        isa.dispatch(One(UnaryWalk::<true, false>::in_place(values), HardSwish))
-    };
-    least.union(greatest)
 }

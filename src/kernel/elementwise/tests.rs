@@ -118,18 +118,31 @@ fn hard_swish_is_nowhere_less_than_its_least_value() {
 }
 
 #[test]
-fn bounds_of_gates_hold() {
+fn no_product_with_a_gate_is_less_than_the_least() {
     let isa = Isa::supported()[0];
-    // Results may fall by a few units in the last place where the function rises.
-    let mut values: Vec<f32> = (-400_000..400_000).map(|i| i as f32 * 1.0e-4).collect();
-    let arguments = values.clone();
-    unary_in_place(isa, Unary::Logistic, &mut values);
-    let (mut greatest, mut greatest_product) = (0.0_f32, 0.0_f32);
-    for (x, gate) in arguments.into_iter().zip(values) {
-        greatest = greatest.max(gate);
-        assert!(greatest <= gate * (1.0 + 4.0 * f32::EPSILON) && gate <= 1.0, "at {x}");
-        greatest_product = greatest_product.max(x * gate);
-        assert!(greatest_product <= (x * gate).max(0.0) * (1.0 + 4.0 * f32::EPSILON), "at {x}");
+    let mut observed = Gated::EMPTY;
+    negative_floats(1.27, 1.285, |values| {
+        let found = gate_in_place(isa, Clamp::NONE, values, Observation::ANY, Gated::EMPTY);
+        observed = observed.union(found);
+    });
+    let mut others: Vec<f32> = (0..400_000).map(|i| i as f32 * -1.0e-5).collect();
+    let others = gate_in_place(isa, Clamp::NONE, &mut others, Observation::ANY, Gated::EMPTY);
+    assert!(others.products.min >= observed.products.min);
+    assert_eq!(observed.products.min, -0.278_464_56);
+}
+
+#[test]
+fn many_gates_are_observed_as_one_by_one() {
+    // The least product is soon among them, late, or never.
+    for step in [1.0e-4, 1.0e-3, 0.1] {
+        let values: Vec<f32> = (0..70_003).map(|i| (i as f32 * step) % 9.0 - 4.0).collect();
+        for isa in Isa::supported() {
+            let [mut one, mut other] = [values.clone(), values.clone()];
+            let run = |to, elements| gate_in_place(isa, Clamp::NONE, to, elements, Gated::EMPTY);
+            let expected = run(&mut one, Observation::ANY);
+            assert_eq!(run(&mut other, Observation::scan(&values)), expected, "{isa}");
+            assert_same_bits(&one, &other, isa.name());
+        }
     }
 }
 
@@ -202,7 +215,7 @@ proptest! {
     fn extremes_that_are_known_are_those_that_would_be_folded(
         values in values_of_a_block(),
         earlier in prop::collection::vec(-6.0_f32..6.0, 0..300),
-        function in prop::sample::select(vec![Unary::HardSwish, Unary::Square]),
+        function in prop::sample::select(vec![Unary::HardSwish, Unary::Logistic, Unary::Square]),
     ) {
         for isa in Isa::supported() {
             let (mut results, mut before) = (values.clone(), earlier.clone());

@@ -4,9 +4,10 @@ use std::arch::x86_64::{
     __m256, _CMP_EQ_OQ, _CMP_LT_OQ, _MM_HINT_T0, _mm_cvtsi32_si128, _mm_prefetch, _mm256_add_epi32,
     _mm256_add_ps, _mm256_and_ps, _mm256_blendv_ps, _mm256_castps_si256, _mm256_castsi256_ps,
     _mm256_cmp_ps, _mm256_div_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_min_ps,
-    _mm256_movemask_ps, _mm256_mul_ps, _mm256_or_ps, _mm256_permute2f128_ps, _mm256_set1_ps,
-    _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_sll_epi32, _mm256_sqrt_ps, _mm256_srl_epi32,
-    _mm256_storeu_ps, _mm256_sub_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
+    _mm256_movemask_ps, _mm256_mul_ps, _mm256_or_ps, _mm256_permute2f128_ps,
+    _mm256_permutevar8x32_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_shuffle_ps,
+    _mm256_sll_epi32, _mm256_sqrt_ps, _mm256_srl_epi32, _mm256_storeu_ps, _mm256_sub_ps,
+    _mm256_unpackhi_ps, _mm256_unpacklo_ps,
 };
 
 use super::{LANES, Simd};
@@ -240,6 +241,14 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn add_bits(self, a: Self::V, b: Self::V) -> Self::V {
         both_bits!(|a, b| _mm256_add_epi32(a, b))
+    }
+    #[inline(always)]
+    fn choose(self, values: &[f32; 8], a: Self::V) -> Self::V {
+        // SAFETY: the values are readable; AVX2 was detected.
+        let values = unsafe { _mm256_loadu_ps(values.as_ptr()) };
+        // SAFETY: registers only; AVX2 was detected.
+        let half = |a| unsafe { _mm256_permutevar8x32_ps(values, _mm256_castps_si256(a)) };
+        Pair(half(a.0), half(a.1))
     }
     #[inline(always)]
     fn turn_words(self, from: &[u32], from_stride: usize, to: &mut [u32], to_stride: usize) {

@@ -6,9 +6,9 @@ use std::arch::x86_64::{
     _mm512_broadcast_f32x8, _mm512_castps_si512, _mm512_castps512_ps256, _mm512_castsi512_ps,
     _mm512_cmp_ps_mask, _mm512_div_ps, _mm512_extractf32x8_ps, _mm512_fmadd_ps, _mm512_insertf32x8,
     _mm512_loadu_ps, _mm512_mask_blend_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
-    _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_or_ps, _mm512_scalef_ps, _mm512_set1_ps,
-    _mm512_slli_epi32, _mm512_sqrt_ps, _mm512_srli_epi32, _mm512_storeu_ps, _mm512_sub_ps,
-    _mm512_zextps256_ps512,
+    _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_or_ps, _mm512_permutexvar_ps,
+    _mm512_scalef_ps, _mm512_set1_ps, _mm512_slli_epi32, _mm512_sqrt_ps, _mm512_srli_epi32,
+    _mm512_storeu_ps, _mm512_sub_ps, _mm512_zextps256_ps512,
 };
 
 use super::pair::{NarrowSums, PairRun, PairSums};
@@ -280,6 +280,13 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn add_bits(self, a: Self::V, b: Self::V) -> Self::V {
         v!(_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b))))
+    }
+    #[inline(always)]
+    fn choose(self, values: &[f32; 8], a: Self::V) -> Self::V {
+        // Four bits choose here: the upper half repeats the lower one.
+        // SAFETY: the values are readable; AVX-512 was detected.
+        let values = unsafe { _mm512_broadcast_f32x8(_mm256_loadu_ps(values.as_ptr())) };
+        v!(_mm512_permutexvar_ps(_mm512_castps_si512(a), values))
     }
     #[inline(always)]
     fn scale(self, a: Self::V, n: Self::V) -> Self::V {

@@ -303,6 +303,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn shr_bits<const N: u32>(self, a: Self::V) -> Self::V;
     /// The sum of the lanes' bits as integers, without carry.
     fn add_bits(self, a: Self::V, b: Self::V) -> Self::V;
+    /// In each lane the value that the lowest three of the lane's bits choose.
+    fn choose(self, values: &[f32; 8], a: Self::V) -> Self::V;
 
     /// `a * 2^n` for normal `a` and integral `n` whose magnitudes are between 1/2 and 2, and up to
     /// 200, rounded once.

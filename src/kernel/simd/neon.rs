@@ -237,4 +237,17 @@ impl Simd for Neon {
             vreinterpretq_u32_f32(b)
         )))
     }
+    #[inline(always)]
+    fn choose(self, values: &[f32; 8], a: Self::V) -> Self::V {
+        // SAFETY: the values are readable; NEON was detected.
+        let (low, high) =
+            unsafe { (vld1q_f32(values.as_ptr()), vld1q_f32(values.as_ptr().add(4))) };
+        // Bytes are chosen: four follow on another in each value.
+        all!(|a| {
+            let values = uint8x16x2_t(vreinterpretq_u8_f32(low), vreinterpretq_u8_f32(high));
+            let value = vandq_u32(vreinterpretq_u32_f32(a), vdupq_n_u32(7));
+            let bytes = vmlaq_n_u32(vdupq_n_u32(0x0302_0100), value, 0x0404_0404);
+            vreinterpretq_f32_u8(vqtbl2q_u8(values, vreinterpretq_u8_u32(bytes)))
+        })
+    }
 }

@@ -166,4 +166,8 @@ impl Simd for Portable {
     fn add_bits(self, a: Self::V, b: Self::V) -> Self::V {
         map2_bits(a, b, u32::wrapping_add)
     }
+    #[inline(always)]
+    fn choose(self, values: &[f32; 8], a: Self::V) -> Self::V {
+        a.map(|a| values[(a.to_bits() & 7) as usize])
+    }
 }

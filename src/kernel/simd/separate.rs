@@ -181,4 +181,8 @@ impl<S: Simd> Simd for Separate<S> {
     fn add_bits(self, a: Self::V, b: Self::V) -> Self::V {
         self.0.add_bits(a, b)
     }
+    #[inline(always)]
+    fn choose(self, values: &[f32; 8], a: Self::V) -> Self::V {
+        self.0.choose(values, a)
+    }
 }
