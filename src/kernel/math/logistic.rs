@@ -53,7 +53,7 @@ pub(crate) fn logistic<S: Simd>(s: S, x: S::V) -> S::V {
 /// No result is below that of a smaller argument. That of an infinite one is 0 or 1.
 #[inline(always)]
 pub(crate) fn logistics<S: Simd, const N: usize>(s: S, mut x: [S::V; N]) -> [S::V; N] {
-    // Above, the result is 1. At the lower bound r is 0 and 2^(m / 8) infinite: the result is 0, as below it.
+    // Above, the result is 1. At the lower bound 2^(m / 8) is infinite, and from -88.68 on: the result is 0, as below it.
     // NaN passes: it is the second operand.
     for x in &mut x {
         *x = s.min(s.splat(LOGISTIC_BOUND), s.max(s.splat(-128.0 * LN_2), *x));

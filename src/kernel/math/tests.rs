@@ -151,7 +151,7 @@ fn the_logistic_function_does_not_fall_where_its_pieces_meet() {
 }
 
 #[test]
-#[ignore = "a minute with optimisations, hours without: make exhaustive"]
+#[ignore = "seconds with optimisations, an hour without: make exhaustive"]
 fn the_logistic_function_falls_nowhere() {
     let isa = Isa::detect();
     let end = 90.0_f32.to_bits();
