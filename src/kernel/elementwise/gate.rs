@@ -1,5 +1,6 @@
 //! `x * logistic(x)` in one pass, with what that gate and the product are observed to be.
 
+use super::known::until_least;
 use super::{Unary, unary_in_place};
 use crate::kernel::gemm::Clamp;
 use crate::kernel::isa::{Isa, Task};
@@ -10,9 +11,6 @@ use crate::observation::Observation;
 
 /// The least product of all floats, near -1.2785.
 const LEAST_PRODUCT: f32 = -0.278_464_56;
-
-/// Values after which it is asked again whether the least product was seen: of those near 0, one in 30,000 has it.
-const PIECE: usize = 16 * 1024;
 
 /// Extremes of the gates `logistic(x)` and of the products.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,20 +53,15 @@ pub fn gate_in_place(
     unary_in_place(isa, Unary::Logistic, &mut gates);
     let [low, high] = gates;
     let greatest = max * high;
-    let mut products = Observation { min: greatest, max: greatest }.with_positive_zeros();
-    let mut left = values;
-    while !left.is_empty() {
-        let folded = if products.min.min(seen.products.min) <= LEAST_PRODUCT {
-            let values = std::mem::take(&mut left);
-            isa.dispatch(Pass::<true, false> { clamp, values })
+    let greatest = Observation { min: greatest, max: greatest }.with_positive_zeros();
+    let least = until_least(values, (LEAST_PRODUCT, seen.products.min), |values, matters| {
+        if matters {
+            isa.dispatch(Pass::<true, true> { clamp, values }).products
         } else {
-            let (values, rest) = left.split_at_mut(PIECE.min(left.len()));
-            left = rest;
-            isa.dispatch(Pass::<true, true> { clamp, values })
-        };
-        products = products.union(folded.products);
-    }
-    Gated { gates: Observation { min: low, max: high }, products }
+            isa.dispatch(Pass::<true, false> { clamp, values }).products
+        }
+    });
+    Gated { gates: Observation { min: low, max: high }, products: least.union(greatest) }
 }
 
 /// A pass over any values, which folds all extremes, or over such within the bounds of the logistic function, of

@@ -132,8 +132,8 @@ fn no_product_with_a_gate_is_less_than_the_least() {
 }
 
 #[test]
-fn many_gates_are_observed_as_one_by_one() {
-    // The least product is soon among them, late, or never.
+fn many_values_are_observed_as_if_nothing_were_known() {
+    // The least result is soon among them, late, or never.
     for step in [1.0e-4, 1.0e-3, 0.1] {
         let values: Vec<f32> = (0..70_003).map(|i| (i as f32 * step) % 9.0 - 4.0).collect();
         for isa in Isa::supported() {
@@ -142,6 +142,14 @@ fn many_gates_are_observed_as_one_by_one() {
             let expected = run(&mut one, Observation::ANY);
             assert_eq!(run(&mut other, Observation::scan(&values)), expected, "{isa}");
             assert_same_bits(&one, &other, isa.name());
+            for function in [Unary::HardSwish, Unary::Logistic] {
+                let [mut one, mut other] = [values.clone(), values.clone()];
+                let expected = unary_in_place(isa, function, &mut one);
+                let (elements, seen) = (Observation::scan(&values), Observation::EMPTY);
+                let found = unary_in_place_knowing(isa, function, elements, seen, &mut other);
+                assert_eq!(found, expected, "{isa} {function:?}");
+                assert_same_bits(&one, &other, isa.name());
+            }
         }
     }
 }
