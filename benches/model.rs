@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use record_minmax::circle::ModelFile;
+use record_minmax::graph::Model;
 use record_minmax::interpreter::{Groups, Interpreter, Plan, PlanOptions, Profile};
 use record_minmax::kernel::{Isa, peak};
 use record_minmax::tensor::{AlignedBuffer, DType};
@@ -71,28 +72,85 @@ fn main() {
         times[0],
         times[times.len() / 2]
     );
-    steps(&plan, &profile, rounds * plan.group());
+    steps(&model, &plan, &profile, rounds * plan.group());
 }
 
-/// A line a step: its time and the limits that it comes near to.
-fn steps(plan: &Plan, profile: &Profile, records: usize) {
+/// A line a step: its time, its shares of two limits, and what it is.
+fn steps(model: &Model, plan: &Plan, profile: &Profile, records: usize) {
     let limit = fma_limit(plan.isa());
     let total: f64 = profile.times().iter().map(Duration::as_secs_f64).sum();
     println!(
-        "  FMA limit {limit:.1} GFLOP/s; transforms of Winograd's algorithm count as operations"
+        "  FMA limit {limit:.1} GFLOP/s; transforms of Winograd's algorithm count as operations\n  \
+         copy: bytes in and out, of those that are copied in this time if there are as many"
     );
-    println!("  {:>8} {:>6} {:>9} {:>6} {:>7}  step", "us", "share", "GFLOP/s", "limit", "GB/s");
+    println!(
+        "  {:>8} {:>6} {:>9} {:>6} {:>7} {:>6}  step",
+        "us", "share", "GFLOP/s", "limit", "GB/s", "copy"
+    );
+    let mut copies = Copies::default();
     for ((name, work), time) in plan.steps().zip(profile.times()) {
         let time = time.as_secs_f64();
         let seconds = time / records as f64;
         let flops = 2.0 * work.multiply_adds as f64 / seconds / 1.0e9;
+        let bytes = work.activations as f64 / seconds / 1.0e9;
         println!(
-            "  {:>8.1} {:>5.1}% {flops:>9.1} {:>5.1}% {:>7.1}  {name}",
+            "  {:>8.1} {:>5.1}% {flops:>9.1} {:>5.1}% {bytes:>7.1} {:>5.1}%  {name}{}",
             seconds * 1e6,
             100.0 * time / total,
             100.0 * flops / limit,
-            work.activations as f64 / seconds / 1.0e9,
+            100.0 * bytes / copies.rate(work.activations),
+            shapes(model, &name, work.multiply_adds).unwrap_or_default(),
         );
+    }
+}
+
+/// The shapes that the first operator of a step of this name reads and makes, and whether it needs fewer multiply-adds
+/// than its definition has.
+fn shapes(model: &Model, name: &str, multiply_adds: u64) -> Option<String> {
+    let node: usize = name.strip_prefix("operator ")?.split_once(' ')?.0.parse().ok()?;
+    let subgraph = model.subgraphs.first()?;
+    let node = subgraph.nodes.get(node)?;
+    let shape = |tensor: usize| -> Option<Vec<usize>> {
+        subgraph.tensors[tensor].shape.iter().copied().collect()
+    };
+    let input = shape((*node.inputs.first()?)?)?;
+    let output = shape(*node.outputs.first()?)?;
+    let text = |shape: &[usize]| {
+        let dimensions: Vec<String> = shape.iter().skip(1).map(usize::to_string).collect();
+        dimensions.join("x")
+    };
+    let (input, result) = (text(&input), text(&output));
+    let filter = node.inputs.get(1).copied().flatten().and_then(shape);
+    let Some([n, y, x, c]) = filter.as_deref() else {
+        return Some(format!("  {input} -> {result}"));
+    };
+    let direct = output.iter().take(3).product::<usize>() * n * y * x * c;
+    let algorithm = if multiply_adds < direct as u64 { ", Winograd" } else { "" };
+    Some(format!("  {input} -> {result}, {y}x{x}{algorithm}"))
+}
+
+/// How fast memory is copied, by how much it is: with each power of two from 64 KiB on.
+#[derive(Default)]
+struct Copies(Vec<f64>);
+
+impl Copies {
+    /// Bytes read and written in a nanosecond where both together are so many.
+    fn rate(&mut self, bytes: usize) -> f64 {
+        let class = bytes.div_ceil(64 * 1024).next_power_of_two().trailing_zeros().min(12) as usize;
+        for class in self.0.len()..=class {
+            let len = (32 * 1024) << class;
+            let (from, mut to) = (vec![1_u8; len], vec![0; len]);
+            let repeats = (64 * 1024 * 1024 / len).max(2);
+            let rates = (0..5).map(|_| {
+                let start = Instant::now();
+                for _ in 0..repeats {
+                    std::hint::black_box(&mut to).copy_from_slice(std::hint::black_box(&from));
+                }
+                (2 * len * repeats) as f64 / start.elapsed().as_secs_f64() / 1.0e9
+            });
+            self.0.push(rates.fold(0.0, f64::max));
+        }
+        self.0[class]
     }
 }
 
