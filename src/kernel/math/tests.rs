@@ -137,7 +137,7 @@ fn assert_logistic_rises(isa: Isa, bits: std::ops::Range<u32>) {
 #[test]
 fn the_logistic_function_does_not_fall_where_its_pieces_meet() {
     let isa = Isa::detect();
-    // A step of the argument is a thousandth of one of the result below, and a thousand of them above.
+    // Further out, a step of the argument changes the result by more than rounding does.
     for piece in 0..32 {
         let end = ((piece as f32 + 0.5) * LN_2 / 8.0).to_bits();
         assert_logistic_rises(isa, end - 2000..end + 2000);
