@@ -11,7 +11,7 @@ use record_minmax::arithmetic::Arithmetic;
 use record_minmax::histogram::{BinLimit, Histogram};
 use record_minmax::kernel::broadcast::Broadcast;
 use record_minmax::kernel::depthwise::Depthwise;
-use record_minmax::kernel::elementwise::{Binary, Gated, Unary, binary, gate_in_place, unary};
+use record_minmax::kernel::elementwise::{Binary, Unary, binary, gate_in_place, unary};
 use record_minmax::kernel::gemm::{Clamp, PackedWeights, Rows, Target, WeightLayout, multiply};
 use record_minmax::kernel::histogram::Counter;
 use record_minmax::kernel::pool::{Pool, Pooling};
@@ -335,16 +335,18 @@ fn elementwise(isa: Isa, _: f64) {
                 unary(isa, function, a, output);
             });
         }
-        let ends = Observation::scan(a);
-        // Of any values, and such as cannot move an extreme.
-        for (name, bounds) in [("x * LOGISTIC", Observation::ANY), ("likewise, known", ends)] {
-            let mut ends = [ends.min - 0.1, ends.max + 0.1];
-            let seen = gate_in_place(isa, Clamp::NONE, &mut ends, Observation::ANY, Gated::EMPTY);
+        // Of any values, and such of which the extremes are known and the least product was seen.
+        let known = Observation::scan(a);
+        let least = Observation { min: -1.0, max: 0.0 };
+        for (name, elements, seen) in [
+            ("x * LOGISTIC", Observation::ANY, Observation::EMPTY),
+            ("likewise, known", known, least),
+        ] {
             show(name, &shape, bytes(a) + bytes(output), &mut || {
                 // As blocks of a chain that a step has just written.
                 for (from, block) in a.chunks(8192).zip(output.chunks_mut(8192)) {
                     block.copy_from_slice(from);
-                    gate_in_place(isa, Clamp::NONE, block, bounds, seen);
+                    gate_in_place(isa, Clamp::NONE, block, elements, seen);
                 }
             });
         }

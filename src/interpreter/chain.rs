@@ -155,8 +155,8 @@ impl Chain {
         observed: &mut [Observation],
     ) {
         if let Some(clamp) = self.gate() {
-            let seen = Gated { gates: observed[0], products: observed[1] };
-            let Gated { gates, products } = gate_in_place(isa, clamp, values, extremes, seen);
+            let Gated { gates, products } =
+                gate_in_place(isa, clamp, values, extremes, observed[1]);
             observed[0] = observed[0].union(gates);
             observed[1] = observed[1].union(minmax::settle(isa, products, values));
             return;

@@ -258,19 +258,7 @@ impl Prepared {
         observe: Observe,
         eval: impl Fn(&mut EvalContext<'_>) -> Result<()> + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            compute: Compute::Eval(Box::new(eval)),
-            scratch: 0,
-            held: 0,
-            observe,
-            in_groups: None,
-            blocks: None,
-            pointwise: None,
-            rows: None,
-            joins: None,
-            reads_apart: None,
-            multiply_adds: 0,
-        }
+        Self { compute: Compute::Eval(Box::new(eval)), observe, ..Self::alias(0) }
     }
 
     /// A closure that is made later, since it takes long to make.

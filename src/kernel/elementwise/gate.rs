@@ -21,19 +21,8 @@ pub struct Gated {
     pub products: Observation,
 }
 
-impl Gated {
-    /// Nothing seen yet.
-    pub const EMPTY: Self = Self { gates: Observation::EMPTY, products: Observation::EMPTY };
-
-    /// Those of both.
-    #[must_use]
-    pub fn union(self, other: Self) -> Self {
-        Self { gates: self.gates.union(other.gates), products: self.products.union(other.products) }
-    }
-}
-
 /// Replaces every `x` by `clamp(x * logistic(x))`, where `elements` are the extremes of the values, NaN aside, or
-/// [`Observation::ANY`], and `seen` are those of earlier results. Gives extremes that lead to the same union with `seen`.
+/// [`Observation::ANY`], and `seen` are those of earlier products. Gives extremes that lead to the same union with these.
 ///
 /// The logistic function does not fall, nor do the products from zero on. So all extremes but the least product are
 /// the results of those of the elements.
@@ -42,7 +31,7 @@ pub fn gate_in_place(
     clamp: Clamp,
     values: &mut [f32],
     elements: Observation,
-    seen: Gated,
+    seen: Observation,
 ) -> Gated {
     let Observation { min, max } = elements;
     let is_known = min >= -LOGISTIC_BOUND && (0.0..=LOGISTIC_BOUND).contains(&max);
@@ -54,7 +43,7 @@ pub fn gate_in_place(
     let [low, high] = gates;
     let greatest = max * high;
     let greatest = Observation { min: greatest, max: greatest }.with_positive_zeros();
-    let least = until_least(values, (LEAST_PRODUCT, seen.products.min), |values, matters| {
+    let least = until_least(values, (LEAST_PRODUCT, seen.min), |values, matters| {
         if matters {
             isa.dispatch(Pass::<true, true> { clamp, values }).products
         } else {
