@@ -36,6 +36,10 @@ impl Piece {
 }
 
 /// Whole tiles: sums of the same terms, and what becomes of them.
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(dead_code, reason = "only AVX-512 reads all of them")
+)]
 #[derive(Clone, Copy)]
 pub(crate) struct Tiles<'a> {
     /// The first elements of the rows' first segments.
@@ -60,6 +64,7 @@ pub(crate) struct Tiles<'a> {
     pub(crate) share: usize,
 }
 
+#[cfg(target_arch = "x86_64")]
 impl Tiles<'_> {
     /// Bytes to fetch with each term.
     pub(crate) fn fetch_of_term(&self) -> usize {
