@@ -62,7 +62,7 @@ impl Observation {
         self.min == LOWEST || self.max == LOWEST
     }
 
-    /// Extremes of what was folded, NaN aside, to be used as bounds: any where [`LOWEST`] may be among it.
+    /// Extremes of what was folded, NaN aside: [`Self::ANY`] where [`LOWEST`] may be among it.
     #[must_use]
     pub fn bounds(self) -> Self {
         if self.needs_rescan() { Self::ANY } else { self }

@@ -1,7 +1,6 @@
 //! `x * logistic(x)` in one pass, with what that gate and the product are observed to be.
 
 use super::known::until_least;
-use super::{Unary, unary_in_place};
 use crate::kernel::gemm::Clamp;
 use crate::kernel::isa::{Isa, Task};
 use crate::kernel::math::{self, LOGISTIC_BOUND};
@@ -38,11 +37,7 @@ pub fn gate_in_place(
     if clamp != Clamp::NONE || !is_known {
         return isa.dispatch(Pass::<false, true> { clamp, values });
     }
-    let mut gates = [min, max];
-    unary_in_place(isa, Unary::Logistic, &mut gates);
-    let [low, high] = gates;
-    let greatest = max * high;
-    let greatest = Observation { min: greatest, max: greatest }.with_positive_zeros();
+    let ends = isa.dispatch(Pass::<false, true> { clamp, values: &mut [min, max] });
     let least = until_least(values, (LEAST_PRODUCT, seen.min), |values, matters| {
         if matters {
             isa.dispatch(Pass::<true, true> { clamp, values }).products
@@ -50,7 +45,7 @@ pub fn gate_in_place(
             isa.dispatch(Pass::<true, false> { clamp, values }).products
         }
     });
-    Gated { gates: Observation { min: low, max: high }, products: least.union(greatest) }
+    Gated { gates: ends.gates, products: ends.products.union(least) }
 }
 
 /// A pass over any values, which folds all extremes, or over such within the bounds of the logistic function, of
