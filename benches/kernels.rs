@@ -105,8 +105,9 @@ fn products(isa: Isa, limit: f64) {
     ];
     for (m, segments, segment_len, n) in shapes {
         let k = segments * segment_len;
-        let input = vec![0.5_f32; m * segment_len + segments * segment_len];
-        let weights = vec![0.25_f32; n * k];
+        // Of both signs, as where an activation follows: its lower bound is soon met.
+        let input = varied(m * segment_len + segments * segment_len);
+        let weights = varied(n * k);
         let layout = WeightLayout { n, segments, segment_len, column_stride: k, k_stride: 1 };
         let packed = PackedWeights::new(isa, Arithmetic::Direct, layout, &weights, None);
         let row_bytes = segment_len * 4;
@@ -168,12 +169,15 @@ fn winograd(isa: Isa, limit: f64) {
     }
 }
 
+/// Values from -1 to 2.
+fn varied(len: usize) -> Vec<f32> {
+    (0..len).map(|i| (i % 13) as f32 * 0.25 - 1.0).collect()
+}
+
 /// Values where activations lie: at the start of a cache line.
 fn aligned(len: usize) -> AlignedBuffer {
     let mut buffer = AlignedBuffer::zeroed(len * size_of::<f32>());
-    for (i, value) in buffer.as_mut_slice::<f32>().iter_mut().enumerate() {
-        *value = (i % 13) as f32 * 0.25 - 1.0;
-    }
+    buffer.as_mut_slice::<f32>().copy_from_slice(&varied(len));
     buffer
 }
 

@@ -165,8 +165,8 @@ impl PackedWeights {
     fn block_rows(isa: Isa, rows: usize, row_bytes: usize) -> usize {
         let (tile_rows, _) = isa.tile();
         let fitting = (ROW_BLOCK_BYTES / row_bytes.max(1)).max(8 * tile_rows);
-        // Wide tiles of three vectors and of four have different numbers of rows.
-        let whole = if isa.has_wide_tiles() { tile_rows * isa.tile_rows(4) } else { tile_rows };
+        // The widest tiles have another number of rows.
+        let whole = tile_rows * isa.widest_tile_rows().unwrap_or(1);
         fitting.min(rows.max(1)).div_ceil(whole) * whole
     }
 

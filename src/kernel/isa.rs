@@ -110,6 +110,16 @@ impl Isa {
         of_type!(self, S => simd::tile_rows::<S>(vectors))
     }
 
+    /// Rows of the GEMM tile of the most vectors, where that is used beside others.
+    pub(crate) fn widest_tile_rows(self) -> Option<usize> {
+        of_type!(self, S => (S::ONE_AND_HALF || S::has_wide_tiles()).then_some(S::WIDEST_TILE_ROWS))
+    }
+
+    /// Whether there are GEMM tiles of one vector and a half that have as many sums as those of one.
+    pub(crate) fn has_one_and_half(self) -> bool {
+        of_type!(self, S => S::ONE_AND_HALF)
+    }
+
     /// Whether GEMM tiles of three and four vectors are faster than smaller ones.
     pub(crate) fn has_wide_tiles(self) -> bool {
         of_type!(self, S => S::has_wide_tiles())

@@ -24,12 +24,16 @@ impl WeightLayout {
     /// The panels of all columns, one after the other.
     pub(super) fn panels(&self, isa: Isa) -> impl Iterator<Item = Panel> {
         let most = isa.tile().1;
-        let is_wide = isa.has_wide_tiles();
+        let (is_wide, has_one_and_half) = (isa.has_wide_tiles(), isa.has_one_and_half());
         let n = self.n;
         let mut column = 0;
         std::iter::from_fn(move || {
             let left = n - column;
-            let vectors = if is_wide { wide_vectors(left) } else { left.div_ceil(LANES).min(most) };
+            let vectors = match left.div_ceil(LANES) {
+                _ if is_wide => wide_vectors(left),
+                2 if has_one_and_half && left == LANES + LANES / 2 => 2,
+                vectors => vectors.min(most),
+            };
             let panel = (left > 0).then_some(Panel { column, vectors });
             column = n.min(column + vectors * LANES);
             panel

@@ -234,8 +234,11 @@ impl Strip<'_> {
                 let tiles = (end - at.row) / tile_rows::<S>(NV);
                 if tiles > 0 && at.ending != Ending::Clamped {
                     let folds = [at.folds[0], at.folds[NV - 1]];
-                    [at.folds[0], at.folds[NV - 1]] =
+                    let [first, last] =
                         self.by_blocks::<S, NV>(s, at.tile, (tiles, at.ending), folds);
+                    // They may be one and the same: all is in the first then.
+                    at.folds[NV - 1] = last;
+                    at.folds[0] = first;
                     self.advance_place(&mut at, tiles);
                 }
             }

@@ -42,7 +42,7 @@ fn first_block(pieces: &[Piece]) -> (&[Piece], &[Piece]) {
     pieces.split_at(end.unwrap_or(pieces.len()))
 }
 
-/// Whether every block begins with a piece that is long enough for [`Simd::overlapped`].
+/// Whether every block begins with a piece that is long enough for two vectors of [`Simd::block_tiles`].
 pub(super) fn may_overlap(mut pieces: &[Piece]) -> bool {
     while let Some(piece) = pieces.first() {
         if piece.len() < ROWS {
@@ -71,10 +71,10 @@ impl Strip<'_> {
     /// Whether [`Strip::by_blocks`] can be asked for, and nothing is better.
     #[inline(always)]
     pub(super) fn has_blocks<S: Simd, const NV: usize, const LAST: u8>(&self, s: S) -> bool {
-        if NV > 2 {
-            return S::WIDE && !self.pieces.is_empty();
-        }
-        self.is_whole::<S, NV, LAST>() && self.may_overlap && s.overlaps()
+        let columns = NV * LANES - if LAST == last::HALF { LANES / 2 } else { 0 };
+        let has_tiles = self.used == columns && S::BLOCK_TILES.contains(&columns);
+        let is_better = columns != 2 * LANES || (self.may_overlap && s.overlaps());
+        has_tiles && is_better && !self.pieces.is_empty()
     }
 
     /// So many whole tiles; as [`Strip::tile`].
@@ -120,11 +120,9 @@ impl Strip<'_> {
         macro_rules! end {
             ($ending:expr, $add:expr, $(($name:ident, $is_added:literal)),*) => {
                 match ($ending, $add) {
-                    $((Ending::$name, $is_added) => match NV {
-                        4 => s.wide::<4, { Ending::$name as u8 }, $is_added>(tiles, folds),
-                        3 => s.wide::<3, { Ending::$name as u8 }, $is_added>(tiles, folds),
-                        _ => s.overlapped::<{ Ending::$name as u8 }, $is_added>(tiles, folds),
-                    },)*
+                    $((Ending::$name, $is_added) => {
+                        s.block_tiles::<NV, { Ending::$name as u8 }, $is_added>(tiles, folds)
+                    })*
                     (Ending::Clamped, _) => unreachable!("has another loop"),
                 }
             };

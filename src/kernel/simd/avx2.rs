@@ -10,7 +10,8 @@ use std::arch::x86_64::{
     _mm256_unpackhi_ps, _mm256_unpacklo_ps,
 };
 
-use super::{LANES, Simd};
+use super::tiles::{Extremes, Tiles};
+use super::{LANES, Simd, avx2_tiles};
 
 /// The CPU has AVX2 and FMA.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +34,15 @@ impl Avx2 {
 /// Lanes 0 to 7 and 8 to 15.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pair(__m256, __m256);
+
+impl Pair {
+    pub(super) fn halves(self) -> [__m256; 2] {
+        [self.0, self.1]
+    }
+    pub(super) fn of_halves([low, high]: [__m256; 2]) -> Self {
+        Self(low, high)
+    }
+}
 
 /// An intrinsic on both halves.
 macro_rules! both {
@@ -61,6 +71,10 @@ impl Simd for Avx2 {
 
     const TILE_ROWS: usize = 6;
     const TILE_VECTORS: usize = 1;
+    const MOST_VECTORS: usize = 2;
+    const WIDEST_TILE_ROWS: usize = 4;
+    const BLOCK_TILES: &'static [usize] = &[16, 24];
+    const ONE_AND_HALF: bool = true;
     const REGISTER_LANES: usize = 8;
 
     #[inline(always)]
@@ -96,6 +110,15 @@ impl Simd for Avx2 {
             _mm256_storeu_ps(to, v.0);
             _mm256_storeu_ps(to.add(8), v.1);
         }
+    }
+    #[inline(always)]
+    unsafe fn block_tiles<const VECTORS: usize, const ENDING: u8, const ADD: bool>(
+        self,
+        tiles: Tiles<'_>,
+        folds: Extremes<Self::V>,
+    ) -> Extremes<Self::V> {
+        // SAFETY: the caller's promise is the same; AVX2 and FMA were detected.
+        unsafe { avx2_tiles::tiles::<VECTORS, ENDING, ADD>(tiles, folds) }
     }
     #[inline(always)]
     fn fma_half(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {

@@ -57,7 +57,7 @@ impl Simd for Avx512 {
     const WIDEST_TILE_ROWS: usize = 6;
     const PAIRS: bool = true;
     const TILES: bool = true;
-    const WIDE: bool = true;
+    const BLOCK_TILES: &'static [usize] = &[32, 48, 64];
     const REGISTERS: usize = 32;
     const REGISTER_LANES: usize = LANES;
 
@@ -136,22 +136,19 @@ impl Simd for Avx512 {
         chip::is_zen_4()
     }
     #[inline(always)]
-    unsafe fn overlapped<const ENDING: u8, const ADD: bool>(
+    unsafe fn block_tiles<const VECTORS: usize, const ENDING: u8, const ADD: bool>(
         self,
         tiles: Tiles<'_>,
         folds: Extremes<Self::V>,
     ) -> Extremes<Self::V> {
         // SAFETY: the caller's promise is the same; AVX-512 was detected.
-        unsafe { avx512_overlap::tiles::<ENDING, ADD>(tiles, folds) }
-    }
-    #[inline(always)]
-    unsafe fn wide<const VECTORS: usize, const ENDING: u8, const ADD: bool>(
-        self,
-        tiles: Tiles<'_>,
-        folds: Extremes<Self::V>,
-    ) -> Extremes<Self::V> {
-        // SAFETY: the caller's promise is the same; AVX-512 was detected.
-        unsafe { avx512_wide::tiles::<VECTORS, ENDING, ADD>(tiles, folds) }
+        unsafe {
+            if VECTORS == 2 {
+                avx512_overlap::tiles::<ENDING, ADD>(tiles, folds)
+            } else {
+                avx512_wide::tiles::<VECTORS, ENDING, ADD>(tiles, folds)
+            }
+        }
     }
     #[inline(always)]
     unsafe fn store_upper_half(self, v: Self::V, to: *mut f32) {

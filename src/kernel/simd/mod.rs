@@ -11,6 +11,8 @@ use super::transpose::turn_plainly;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
+mod avx2_tiles;
+#[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod avx512_overlap;
@@ -46,7 +48,7 @@ pub(crate) fn pow2<S: Simd>(s: S, n: S::V) -> S::V {
 
 /// Rows of a GEMM tile of so many vectors.
 pub(crate) const fn tile_rows<S: Simd>(vectors: usize) -> usize {
-    if vectors == 4 { S::WIDEST_TILE_ROWS } else { S::TILE_ROWS }
+    if vectors == S::MOST_VECTORS { S::WIDEST_TILE_ROWS } else { S::TILE_ROWS }
 }
 
 /// An instruction set as a zero-sized value: it exists only where its instructions do.
@@ -65,14 +67,16 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     const TILE_VECTORS: usize;
     /// Vectors across the widest GEMM tile.
     const MOST_VECTORS: usize = Self::TILE_VECTORS;
-    /// Rows of a tile of four vectors.
+    /// Rows of a tile of so many.
     const WIDEST_TILE_ROWS: usize = Self::TILE_ROWS;
     /// Whether [`Simd::add_pair`] is faster than one tile after the other.
     const PAIRS: bool = false;
     /// Whether there is [`Simd::tiles`].
     const TILES: bool = false;
-    /// Whether there is [`Simd::wide`].
-    const WIDE: bool = false;
+    /// Of how many columns there is [`Simd::block_tiles`].
+    const BLOCK_TILES: &'static [usize] = &[];
+    /// Whether tiles of one vector and a half have as many sums as those of one.
+    const ONE_AND_HALF: bool = false;
     /// Number of registers.
     const REGISTERS: usize = 16;
     /// Lanes of a register; they divide 16.
@@ -151,37 +155,21 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
         unreachable!("asked for where there is none")
     }
 
-    /// Whether [`Simd::overlapped`] is there, and faster than anything else.
+    /// Whether [`Simd::block_tiles`] of two whole vectors is faster than anything else.
     #[inline(always)]
     fn overlaps(self) -> bool {
         false
     }
 
-    /// [`Simd::tiles`], where [`Simd::overlaps`] says so, with any `ENDING` but `Clamped`; the first piece has at
-    /// least [`tiles::ROWS`] terms. With `ADD`, sums are added to what is in their place first. Everything is
-    /// folded into the extremes of the first vector.
-    ///
-    /// # Safety
-    /// As for [`Simd::tiles`].
-    #[inline(always)]
-    unsafe fn overlapped<const ENDING: u8, const ADD: bool>(
-        self,
-        tiles: Tiles<'_>,
-        folds: Extremes<Self::V>,
-    ) -> Extremes<Self::V> {
-        let _ = (tiles, folds);
-        unreachable!("asked for where there is none")
-    }
-
-    /// [`Simd::tiles`], where [`Simd::WIDE`] says so, of three or four `VECTORS`, with any `ENDING` but `Clamped`.
+    /// [`Simd::tiles`], where [`Simd::BLOCK_TILES`] says so, of so many `VECTORS`, with any `ENDING` but `Clamped`.
     /// With `ADD`, sums are added to what is in their place first. Which column is folded into which extremes is
-    /// not said.
+    /// not said; all are in those of the first vector if there is but one. Of two whole vectors, the first piece has at least [`tiles::ROWS`] terms.
     ///
     /// # Safety
     /// As for [`Simd::tiles`], with [`tile_rows`] pointers, and so many vectors of the panel, the bias and
     /// the results.
     #[inline(always)]
-    unsafe fn wide<const VECTORS: usize, const ENDING: u8, const ADD: bool>(
+    unsafe fn block_tiles<const VECTORS: usize, const ENDING: u8, const ADD: bool>(
         self,
         tiles: Tiles<'_>,
         folds: Extremes<Self::V>,

@@ -267,8 +267,8 @@ fn tiles_are_the_same_one_after_the_other_and_overlapped() {
                     let first = Tiles { pieces: &pieces[..1], ..all };
                     let panel = all.panel.add(32 * LENS[0]);
                     let second = Tiles { pieces: &pieces[1..], panel, ..all };
-                    let folds = s.overlapped::<{ Ending::Partial as u8 }, false>(first, folds);
-                    s.overlapped::<ENDING, true>(second, folds)
+                    let folds = s.block_tiles::<2, { Ending::Partial as u8 }, false>(first, folds);
+                    s.block_tiles::<2, ENDING, true>(second, folds)
                 } else {
                     s.tiles::<ENDING>(all, folds)
                 }
@@ -317,7 +317,7 @@ fn tiles_are_the_same_one_after_the_other_and_overlapped() {
 }
 
 #[test]
-fn wide_tiles_are_sums_that_are_clamped_and_folded() {
+fn block_tiles_are_sums_that_are_clamped_and_folded() {
     const TILES: usize = 3;
     /// Terms of the two segments; the second begins a block of sums.
     const LENS: [usize; 2] = [11, 14];
@@ -326,13 +326,13 @@ fn wide_tiles_are_sums_that_are_clamped_and_folded() {
     const BOUNDS: [f32; 2] = [-40.0, 55.0];
     const ROWS: usize = 7 * TILES;
     /// The results of all tiles, and the least and largest of what was folded.
-    struct All<'a, const VECTORS: usize, const ENDING: u8>(&'a [f32], &'a [f32]);
+    struct All<'a, const VECTORS: usize, const ENDING: u8>(usize, &'a [f32], &'a [f32]);
     impl<const VECTORS: usize, const ENDING: u8> Task for All<'_, VECTORS, ENDING> {
-        type Output = Option<(Vec<f32>, [f32; 2])>;
+        type Output = Option<(usize, Vec<f32>, [f32; 2])>;
         #[inline(always)]
         fn run<S: Simd>(self, s: S) -> Self::Output {
-            let Self(elements, panel) = self;
-            if !S::WIDE {
+            let Self(columns, elements, panel) = self;
+            if !S::BLOCK_TILES.contains(&columns) {
                 return None;
             }
             let rows =
@@ -364,35 +364,41 @@ fn wide_tiles_are_sums_that_are_clamped_and_folded() {
                     panel: all.panel.add(VECTORS * LANES * LENS[0]),
                     ..all
                 };
-                let folds = s.wide::<VECTORS, { Ending::Partial as u8 }, false>(first, folds);
-                s.wide::<VECTORS, ENDING, true>(second, folds)
+                let folds =
+                    s.block_tiles::<VECTORS, { Ending::Partial as u8 }, false>(first, folds);
+                s.block_tiles::<VECTORS, ENDING, true>(second, folds)
             };
             let alone = {
                 let mut to = vec![7.0; ROWS * STRIDE];
                 let all = Tiles { to: to.as_mut_ptr(), ..all };
                 // SAFETY: as before.
-                unsafe { s.wide::<VECTORS, ENDING, false>(all, folds) };
+                unsafe { s.block_tiles::<VECTORS, ENDING, false>(all, folds) };
                 to
             };
             // All are whole numbers of eighths: the order of sums does not show.
             assert_eq!(to, alone);
             let least = min.map(|it| s.to_array(it).into_iter().fold(f32::INFINITY, f32::min));
             let most = max.map(|it| s.to_array(it).into_iter().fold(f32::NEG_INFINITY, f32::max));
-            Some((to, [least[0].min(least[1]), most[0].max(most[1])]))
+            Some((
+                TILES * tile_rows::<S>(VECTORS),
+                to,
+                [least[0].min(least[1]), most[0].max(most[1])],
+            ))
         }
     }
-    fn check<const VECTORS: usize, const ENDING: u8>(isa: Isa, ending: Ending) {
+    fn check<const VECTORS: usize, const ENDING: u8>(isa: Isa, columns: usize, ending: Ending) {
         let elements: Vec<f32> = (0..380).map(|i| (i * 37 % 101) as f32 - 50.0).collect();
         let panel: Vec<f32> =
             (0..64 * (TERMS + 1)).map(|i| (i * 53 % 97) as f32 / 8.0 - 6.0).collect();
-        let Some((results, folds)) = isa.dispatch(All::<VECTORS, ENDING>(&elements, &panel)) else {
+        let all = All::<VECTORS, ENDING>(columns, &elements, &panel);
+        let Some((rows, results, folds)) = isa.dispatch(all) else {
             return;
         };
-        let (width, rows) = (VECTORS * LANES, if VECTORS == 3 { 7 } else { 6 } * TILES);
+        let width = VECTORS * LANES;
         let (mut least, mut most) = (f32::INFINITY, f32::NEG_INFINITY);
         for (at, &result) in results.iter().enumerate() {
             let (row, column) = (at / STRIDE, at % STRIDE);
-            if row >= rows || column >= width {
+            if row >= rows || column >= columns {
                 assert_eq!(result, 7.0, "{row} {column}");
                 continue;
             }
@@ -412,15 +418,19 @@ fn wide_tiles_are_sums_that_are_clamped_and_folded() {
         assert!(least < BOUNDS[0] && most > BOUNDS[1], "bounds make a difference");
         if !cfg!(feature = "unobserved") {
             let least = if ending == Ending::Plain { least } else { f32::INFINITY };
-            assert_eq!(folds, [least, most], "{isa} {VECTORS} {ending:?}");
+            assert_eq!(folds, [least, most], "{isa} {columns} {ending:?}");
         }
     }
+    fn all<const VECTORS: usize>(isa: Isa, columns: usize) {
+        check::<VECTORS, { Ending::Plain as u8 }>(isa, columns, Ending::Plain);
+        check::<VECTORS, { Ending::LowKnown as u8 }>(isa, columns, Ending::LowKnown);
+        check::<VECTORS, { Ending::LowKnownOnly as u8 }>(isa, columns, Ending::LowKnownOnly);
+    }
     for isa in Isa::supported() {
-        check::<3, { Ending::Plain as u8 }>(isa, Ending::Plain);
-        check::<3, { Ending::LowKnown as u8 }>(isa, Ending::LowKnown);
-        check::<3, { Ending::LowKnownOnly as u8 }>(isa, Ending::LowKnownOnly);
-        check::<4, { Ending::Plain as u8 }>(isa, Ending::Plain);
-        check::<4, { Ending::LowKnown as u8 }>(isa, Ending::LowKnown);
-        check::<4, { Ending::LowKnownOnly as u8 }>(isa, Ending::LowKnownOnly);
+        all::<1>(isa, 16);
+        all::<2>(isa, 24);
+        all::<2>(isa, 32);
+        all::<3>(isa, 48);
+        all::<4>(isa, 64);
     }
 }

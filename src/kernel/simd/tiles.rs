@@ -29,6 +29,24 @@ impl Piece {
         }
     }
 
+    /// Bytes from the pointers to a tile's first segments to those to the terms' segments.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn pointers(&self) -> usize {
+        self.pointers
+    }
+
+    /// Bytes from what these point to, to behind the last term.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn end(&self) -> usize {
+        self.end
+    }
+
+    /// Bytes of all terms, below zero.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn negative_len(&self) -> usize {
+        self.negative_len
+    }
+
     /// Number of terms.
     pub(crate) fn len(&self) -> usize {
         self.negative_len.wrapping_neg() / size_of::<f32>()
