@@ -102,8 +102,12 @@ fn products(isa: Isa, limit: f64) {
         (128, 1, 384, 1536),
         (128, 1, 1536, 384),
         (1, 1, 2048, 1000),
+        (8, 1, 1280, 1000),
+        (16, 1, 1024, 1000),
     ];
     for (m, segments, segment_len, n) in shapes {
+        // So few rows are those of as many records.
+        let images = if m <= 16 { m } else { 1 };
         let k = segments * segment_len;
         // Of both signs, as where an activation follows: its lower bound is soon met.
         let input = varied(m * segment_len + segments * segment_len);
@@ -113,14 +117,16 @@ fn products(isa: Isa, limit: f64) {
         let row_bytes = segment_len * 4;
         let mut scratch = AlignedBuffer::zeroed(packed.scratch_len(m, row_bytes));
         let mut output = AlignedBuffer::zeroed(m * n * size_of::<f32>());
-        let mut observed = [Observation::EMPTY];
+        let mut observed = vec![Observation::EMPTY; images];
+        let each = if images == 1 { input.len() } else { segment_len };
+        let images: Vec<&[f32]> = input.chunks_exact(each).take(images).collect();
         let reached = rate(|| {
             multiply(
                 &packed,
                 Rows {
-                    images: &[&input],
+                    images: &images,
                     edges: &[],
-                    lines: (1, m),
+                    lines: (1, m / images.len()),
                     row_bytes,
                     offsets: |(_, row): (usize, usize), offsets: &mut [usize]| {
                         for (segment, offset) in offsets.iter_mut().enumerate() {

@@ -120,7 +120,9 @@ fn shapes(model: &Model, name: &str, multiply_adds: u64) -> Option<String> {
         dimensions.join("x")
     };
     let (input, result) = (text(&input), text(&output));
-    let filter = node.inputs.get(1).copied().flatten().and_then(shape);
+    // What multiplies nothing has no filter.
+    let second = node.inputs.get(1).copied().flatten().filter(|_| multiply_adds > 0);
+    let filter = second.and_then(shape);
     let Some([n, y, x, c]) = filter.as_deref() else {
         return Some(format!("  {input} -> {result}"));
     };

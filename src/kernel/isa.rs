@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::simd::separate::Separate;
-use super::simd::{self, Simd};
+use super::simd::{self, LANES, Simd};
 use crate::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
 
@@ -112,12 +112,13 @@ impl Isa {
 
     /// Rows of the GEMM tile of the most vectors, where that is used beside others.
     pub(crate) fn widest_tile_rows(self) -> Option<usize> {
-        of_type!(self, S => (S::ONE_AND_HALF || S::has_wide_tiles()).then_some(S::WIDEST_TILE_ROWS))
+        let is_used = self.has_one_and_half() || self.has_wide_tiles();
+        is_used.then_some(of_type!(self, S => S::WIDEST_TILE_ROWS))
     }
 
-    /// Whether there are GEMM tiles of one vector and a half that have as many sums as those of one.
+    /// Whether there are GEMM tiles of one vector and a half.
     pub(crate) fn has_one_and_half(self) -> bool {
-        of_type!(self, S => S::ONE_AND_HALF)
+        of_type!(self, S => S::BLOCK_TILES.contains(&(LANES + LANES / 2)))
     }
 
     /// Whether GEMM tiles of three and four vectors are faster than smaller ones.

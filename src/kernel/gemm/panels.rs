@@ -65,6 +65,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn panels_of_one_vector_end_with_one_and_a_half() {
+        for isa in Isa::supported().into_iter().filter(|isa| isa.has_one_and_half()) {
+            let all = |n: usize| {
+                let panels = WeightLayout::of_rows(n, 1).panels(isa);
+                panels.map(|panel| (panel.column, panel.vectors)).collect::<Vec<_>>()
+            };
+            assert_eq!(all(24), [(0, 2)]);
+            assert_eq!(all(56), [(0, 1), (16, 1), (32, 2)]);
+            assert_eq!(all(32), [(0, 1), (16, 1)]);
+            // Columns that are there in part are panels of their own.
+            assert_eq!(all(23), [(0, 1), (16, 1)]);
+            assert_eq!(all(25), [(0, 1), (16, 1)]);
+        }
+    }
+
+    #[test]
     fn wide_panels_have_three_vectors_or_four() {
         let all = |mut columns: usize| {
             let mut all = Vec::new();

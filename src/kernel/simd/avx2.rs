@@ -74,7 +74,6 @@ impl Simd for Avx2 {
     const MOST_VECTORS: usize = 2;
     const WIDEST_TILE_ROWS: usize = 4;
     const BLOCK_TILES: &'static [usize] = &[16, 24];
-    const ONE_AND_HALF: bool = true;
     const REGISTER_LANES: usize = 8;
 
     #[inline(always)]

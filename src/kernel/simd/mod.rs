@@ -75,8 +75,6 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     const TILES: bool = false;
     /// Of how many columns there is [`Simd::block_tiles`].
     const BLOCK_TILES: &'static [usize] = &[];
-    /// Whether tiles of one vector and a half have as many sums as those of one.
-    const ONE_AND_HALF: bool = false;
     /// Number of registers.
     const REGISTERS: usize = 16;
     /// Lanes of a register; they divide 16.

@@ -15,7 +15,6 @@ impl<S: Simd> Simd for Separate<S> {
     const TILE_VECTORS: usize = S::TILE_VECTORS;
     const MOST_VECTORS: usize = S::MOST_VECTORS;
     const WIDEST_TILE_ROWS: usize = S::WIDEST_TILE_ROWS;
-    const ONE_AND_HALF: bool = S::ONE_AND_HALF;
     const REGISTERS: usize = S::REGISTERS;
     const REGISTER_LANES: usize = S::REGISTER_LANES;
 
