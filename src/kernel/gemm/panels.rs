@@ -68,8 +68,9 @@ mod tests {
     fn panels_of_one_vector_end_with_one_and_a_half() {
         for isa in Isa::supported().into_iter().filter(|isa| isa.has_one_and_half()) {
             let all = |n: usize| {
-                let panels = WeightLayout::of_rows(n, 1).panels(isa);
-                panels.map(|panel| (panel.column, panel.vectors)).collect::<Vec<_>>()
+                let layout = WeightLayout::of_rows(n, 1);
+                let panels = layout.panels(isa).map(|panel| (panel.column, panel.vectors));
+                panels.collect::<Vec<_>>()
             };
             assert_eq!(all(24), [(0, 2)]);
             assert_eq!(all(56), [(0, 1), (16, 1), (32, 2)]);

@@ -86,10 +86,6 @@ impl Ending {
             Clamp { .. } => Self::LowKnown,
         }
     }
-
-    fn is_low_known(self) -> bool {
-        matches!(self, Self::LowKnown | Self::LowKnownOnly)
-    }
 }
 
 /// What a tile reads and writes.

@@ -112,3 +112,9 @@ pub(crate) enum Ending {
     /// They are stored as they are, without the bias: more terms follow.
     Partial,
 }
+
+impl Ending {
+    pub(crate) fn is_low_known(self) -> bool {
+        matches!(self, Self::LowKnown | Self::LowKnownOnly)
+    }
+}
