@@ -31,11 +31,11 @@ impl WeightLayout {
     }
 }
 
-/// The pieces of the first block, and those of all others.
-fn first_block(pieces: &[Piece]) -> (&[Piece], &[Piece]) {
+/// The pieces of the first `most` terms, whole blocks, and all others.
+fn first_terms(pieces: &[Piece], most: usize) -> (&[Piece], &[Piece]) {
     let mut terms = 0;
     let end = pieces.iter().position(|piece| {
-        let is_behind = terms == SUM_BLOCK;
+        let is_behind = terms == most;
         terms += piece.len();
         is_behind
     });
@@ -48,7 +48,7 @@ pub(super) fn may_overlap(mut pieces: &[Piece]) -> bool {
         if piece.len() < ROWS {
             return false;
         }
-        pieces = first_block(pieces).1;
+        pieces = first_terms(pieces, SUM_BLOCK).1;
     }
     true
 }
@@ -116,7 +116,8 @@ impl Strip<'_> {
     ) -> [Fold<S>; 2] {
         let mut folds = extremes(folds);
         let (mut tiles, mut pieces, all) = (self.all(tile, count), self.pieces, self.pieces.len());
-        let share = tiles.share;
+        let (share, all_terms) = (tiles.share, self.segments * self.segment_len);
+        let most = if all_terms <= S::TERMS_AT_ONCE { all_terms } else { SUM_BLOCK };
         macro_rules! end {
             ($ending:expr, $add:expr, $(($name:ident, $is_added:literal)),*) => {
                 match ($ending, $add) {
@@ -129,11 +130,11 @@ impl Strip<'_> {
         }
         while !pieces.is_empty() {
             let is_first = pieces.len() == all;
-            let (block, behind) = first_block(pieces);
-            let terms: usize = block.iter().map(Piece::len).sum();
-            tiles.pieces = block;
-            // Every block fetches its part.
-            tiles.share = (share * terms).div_ceil(self.segments * self.segment_len);
+            let (first, behind) = first_terms(pieces, most);
+            let terms: usize = first.iter().map(Piece::len).sum();
+            tiles.pieces = first;
+            // Every round fetches its part.
+            tiles.share = (share * terms).div_ceil(all_terms);
             let ending = if behind.is_empty() { ending } else { Ending::Partial };
             // SAFETY: as for this function.
             folds = unsafe {
@@ -161,6 +162,7 @@ impl Strip<'_> {
         Tiles {
             pointers,
             pieces: self.pieces,
+            block: SUM_BLOCK,
             panel: self.panel,
             bias: self.bias,
             bounds: [self.clamp.low, self.clamp.high],

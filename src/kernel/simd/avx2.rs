@@ -74,6 +74,8 @@ impl Simd for Avx2 {
     const MOST_VECTORS: usize = 2;
     const WIDEST_TILE_ROWS: usize = 4;
     const BLOCK_TILES: &'static [usize] = &[16, 24];
+    /// A panel of 28 KiB stays in the first-level cache.
+    const TERMS_AT_ONCE: usize = 448;
     const REGISTER_LANES: usize = 8;
 
     #[inline(always)]

@@ -5,8 +5,8 @@
 
 use std::arch::asm;
 use std::arch::x86_64::{
-    _MM_HINT_T0, _mm_prefetch, _mm256_add_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_min_ps,
-    _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
+    __m256, _MM_HINT_T0, _mm_prefetch, _mm256_add_ps, _mm256_loadu_ps, _mm256_max_ps,
+    _mm256_min_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
 };
 
 use super::LANES;
@@ -149,6 +149,15 @@ struct At {
     next: *const f32,
 }
 
+/// Adds sums to the totals of the blocks before.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn add_totals(sums: &mut [__m256; SUMS], totals: &[__m256; SUMS]) {
+    for (sum, &total) in sums.iter_mut().zip(totals) {
+        *sum = _mm256_add_ps(total, *sum);
+    }
+}
+
 /// [`Simd::block_tiles`](super::Simd::block_tiles) of 16 columns, or of 24 with two `VECTORS`.
 ///
 /// # Safety
@@ -194,7 +203,16 @@ unsafe fn all<const ROWS: usize, const ACROSS: usize, const ENDING: u8, const AD
         }
         let mut sums = [_mm256_setzero_ps(); SUMS];
         let mut at = At { panel: tiles.panel, next };
+        let (mut totals, mut has_totals, mut left) = (sums, false, tiles.block);
         for piece in tiles.pieces {
+            if left == 0 {
+                if has_totals {
+                    add_totals(&mut sums, &totals);
+                }
+                (totals, has_totals, left) = (sums, true, tiles.block);
+                sums = [_mm256_setzero_ps(); SUMS];
+            }
+            left -= piece.len();
             // SAFETY: the caller vouches for the pointers of a tile's rows for each piece, for their elements,
             // and for as many rows of the panel; fetching is a hint, and no address faults.
             unsafe {
@@ -221,6 +239,9 @@ unsafe fn all<const ROWS: usize, const ACROSS: usize, const ENDING: u8, const AD
                     );
                 }
             }
+        }
+        if has_totals {
+            add_totals(&mut sums, &totals);
         }
         for row in 0..ROWS {
             for i in 0..ACROSS {

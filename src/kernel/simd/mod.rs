@@ -75,6 +75,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     const TILES: bool = false;
     /// Of how many columns there is [`Simd::block_tiles`].
     const BLOCK_TILES: &'static [usize] = &[];
+    /// So many terms can be given to [`Simd::block_tiles`] though they are more than one block.
+    const TERMS_AT_ONCE: usize = 0;
     /// Number of registers.
     const REGISTERS: usize = 16;
     /// Lanes of a register; they divide 16.
@@ -160,7 +162,7 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     }
 
     /// [`Simd::tiles`], where [`Simd::BLOCK_TILES`] says so, of so many `VECTORS`, with any `ENDING` but `Clamped`.
-    /// With `ADD`, sums are added to what is in their place first. Which column is folded into which extremes is
+    /// With `ADD`, sums are added to what is in their place first. The terms are one block, unless there are no more than [`Simd::TERMS_AT_ONCE`]. Which column is folded into which extremes is
     /// not said; all are in those of the first vector if there is but one. Of two whole vectors, the first piece has at least [`tiles::ROWS`] terms.
     ///
     /// # Safety

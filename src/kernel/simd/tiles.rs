@@ -64,6 +64,8 @@ pub(crate) struct Tiles<'a> {
     pub(crate) pointers: *const *const f32,
     /// The terms, at least one piece.
     pub(crate) pieces: &'a [Piece],
+    /// Terms that are summed from zero; a block ends with a piece.
+    pub(crate) block: usize,
     /// The vectors of weights of each term.
     pub(crate) panel: *const f32,
     /// As many vectors, added to the sums.

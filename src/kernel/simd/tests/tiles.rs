@@ -6,7 +6,7 @@ use super::super::{LANES, Simd, tile_rows};
 
 const TILES: usize = 3;
 /// Terms of the two segments of a row; the second begins a block of sums.
-const LENS: [usize; 2] = [11, 14];
+const LENS: [usize; 2] = [14, 11];
 const TERMS: usize = LENS[0] + LENS[1];
 /// From one row of results to the next.
 const STRIDE: usize = 77;
@@ -24,6 +24,8 @@ enum Way {
     OneBlock,
     /// The same, segment by segment.
     TwoBlocks,
+    /// The same, both at once.
+    BlocksAtOnce,
 }
 
 /// Elements of rows, and a panel with the bias behind its last row. All are whole numbers of eighths: the order of
@@ -75,6 +77,7 @@ impl<const VECTORS: usize, const ENDING: u8> Task for All<'_, VECTORS, ENDING> {
         let is_there = match way {
             Way::AllTerms => S::TILES && columns == 2 * LANES,
             Way::OneBlock | Way::TwoBlocks => S::BLOCK_TILES.contains(&columns),
+            Way::BlocksAtOnce => S::BLOCK_TILES.contains(&columns) && TERMS <= S::TERMS_AT_ONCE,
         };
         if !is_there {
             return None;
@@ -90,6 +93,7 @@ impl<const VECTORS: usize, const ENDING: u8> Task for All<'_, VECTORS, ENDING> {
         let all = Tiles {
             pointers: pointers.as_ptr(),
             pieces: &pieces,
+            block: if way == Way::BlocksAtOnce { LENS[0] } else { TERMS },
             panel: panel.as_ptr(),
             bias: panel[VECTORS * LANES * TERMS..].as_ptr(),
             bounds: BOUNDS,
@@ -105,7 +109,9 @@ impl<const VECTORS: usize, const ENDING: u8> Task for All<'_, VECTORS, ENDING> {
         let Extremes { min, max } = unsafe {
             match way {
                 Way::AllTerms => s.tiles::<ENDING>(all, folds),
-                Way::OneBlock => s.block_tiles::<VECTORS, ENDING, false>(all, folds),
+                Way::OneBlock | Way::BlocksAtOnce => {
+                    s.block_tiles::<VECTORS, ENDING, false>(all, folds)
+                }
                 Way::TwoBlocks => {
                     let first = Tiles { pieces: &pieces[..1], ..all };
                     let panel = all.panel.add(VECTORS * LANES * LENS[0]);
@@ -156,7 +162,7 @@ fn check<const VECTORS: usize, const ENDING: u8>(
 }
 
 fn check_all<const VECTORS: usize>(isa: Isa, columns: usize) {
-    for way in [Way::AllTerms, Way::OneBlock, Way::TwoBlocks] {
+    for way in [Way::AllTerms, Way::OneBlock, Way::TwoBlocks, Way::BlocksAtOnce] {
         check::<VECTORS, { Ending::Plain as u8 }>(isa, columns, (way, Ending::Plain));
         check::<VECTORS, { Ending::LowKnown as u8 }>(isa, columns, (way, Ending::LowKnown));
         check::<VECTORS, { Ending::LowKnownOnly as u8 }>(isa, columns, (way, Ending::LowKnownOnly));
