@@ -75,7 +75,7 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     const TILES: bool = false;
     /// Of how many columns there is [`Simd::block_tiles`].
     const BLOCK_TILES: &'static [usize] = &[];
-    /// So many terms can be given to [`Simd::block_tiles`] though they are more than one block.
+    /// So many terms can be given to [`Simd::block_tiles`] at once, though they are several blocks.
     const TERMS_AT_ONCE: usize = 0;
     /// Number of registers.
     const REGISTERS: usize = 16;
@@ -161,13 +161,14 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
         false
     }
 
-    /// [`Simd::tiles`], where [`Simd::BLOCK_TILES`] says so, of so many `VECTORS`, with any `ENDING` but `Clamped`.
-    /// With `ADD`, sums are added to what is in their place first. The terms are one block, unless there are no more than [`Simd::TERMS_AT_ONCE`]. Which column is folded into which extremes is
-    /// not said; all are in those of the first vector if there is but one. Of two whole vectors, the first piece has at least [`tiles::ROWS`] terms.
+    /// [`Simd::tiles`], where [`Simd::BLOCK_TILES`] says so, of so many `VECTORS`, the last of which is whole or half there,
+    /// with any `ENDING` but `Clamped`. With `ADD`, sums are added to what is in their place first. The terms are one
+    /// block, or no more than [`Simd::TERMS_AT_ONCE`]; of two whole vectors, the first piece has at least [`tiles::ROWS`].
+    /// Which column is folded into which extremes is not said; with one vector, all are in the first.
     ///
     /// # Safety
-    /// As for [`Simd::tiles`], with [`tile_rows`] pointers, and so many vectors of the panel, the bias and
-    /// the results.
+    /// As for [`Simd::tiles`], with [`tile_rows`] pointers, so many vectors of the panel and the bias, and as many columns
+    /// of the results as are there.
     #[inline(always)]
     unsafe fn block_tiles<const VECTORS: usize, const ENDING: u8, const ADD: bool>(
         self,
