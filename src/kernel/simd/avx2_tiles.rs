@@ -11,6 +11,7 @@ use std::arch::x86_64::{
 
 use super::LANES;
 use super::avx2::Pair;
+use super::rounds::rounds;
 use super::tiles::{Ending, Extremes, Tiles};
 
 /// Sums of a tile, row by row.
@@ -93,33 +94,25 @@ macro_rules! product {
 
 /// Adds the terms of a piece to the sums: rows are counted from their ends, and one register is index and count.
 macro_rules! add {
-    ($shape:ident $width:literal, $sums:ident, $at:ident, [$index:expr, $step:expr], $($rows:tt)*) => {
+    (
+        $shape:ident $width:literal,
+        $sums:ident, $panel:ident, $line:ident, [$index:expr, $step:expr], $($rows:tt)*
+    ) => {
         asm!(
-            // Counting takes ports that multiply: four terms a round.
-            "add {index}, 16",
-            "jg 50f",
-            ".p2align 5",
-            "40:",
-            term!($shape, 0, 16, "prefetcht0 [{next}]\n"),
-            term!($shape, 1, 16, ""),
-            term!($shape, 2, 16, "prefetcht0 [{next} + {step}]\n"),
-            term!($shape, 3, 16, ""),
-            concat!("add {panel}, 4 * ", $width),
-            "lea {next}, [{next} + 2 * {step}]",
-            "add {index}, 16",
-            "jle 40b",
-            "50:",
-            "sub {index}, 16",
-            "jz 70f",
-            "60:",
-            term!($shape, 0, 0, ""),
-            concat!("add {panel}, ", $width),
-            "add {index}, 4",
-            "jnz 60b",
-            "70:",
+            rounds!(
+                [
+                    term!($shape, 0, 16, "prefetcht0 [{next}]\n"),
+                    term!($shape, 1, 16, ""),
+                    term!($shape, 2, 16, "prefetcht0 [{next} + {step}]\n"),
+                    term!($shape, 3, 16, ""),
+                    "add {panel}, 4 * ", $width, "\n",
+                    "lea {next}, [{next} + 2 * {step}]\n"
+                ],
+                [term!($shape, 0, 0, ""), "add {panel}, ", $width, "\n"]
+            ),
             index = inout(reg) $index => _,
-            panel = inout(reg) $at.panel,
-            next = inout(reg) $at.next,
+            panel = inout(reg) $panel,
+            next = inout(reg) $line,
             step = in(reg) $step,
             $($rows)*
             inout("ymm0") $sums[0],
@@ -141,12 +134,6 @@ macro_rules! add {
             options(nostack, readonly),
         )
     };
-}
-
-/// Where a tile is.
-struct At {
-    panel: *const f32,
-    next: *const f32,
 }
 
 /// Adds sums to the totals of the blocks before.
@@ -202,7 +189,7 @@ unsafe fn all<const ROWS: usize, const ACROSS: usize, const ENDING: u8, const AD
             }
         }
         let mut sums = [_mm256_setzero_ps(); SUMS];
-        let mut at = At { panel: tiles.panel, next };
+        let (mut panel, mut line) = (tiles.panel, next);
         let (mut totals, mut has_totals, mut left) = (sums, false, tiles.block);
         for piece in tiles.pieces {
             if left == 0 {
@@ -216,12 +203,12 @@ unsafe fn all<const ROWS: usize, const ACROSS: usize, const ENDING: u8, const AD
             // SAFETY: the caller vouches for the pointers of a tile's rows for each piece, for their elements,
             // and for as many rows of the panel; fetching is a hint, and no address faults.
             unsafe {
-                let pointers = pointers.byte_add(piece.pointers());
-                let row = |r: usize| pointers.add(r).read().byte_add(piece.end());
-                let index = piece.negative_len();
+                let pointers = pointers.byte_add(piece.pointers);
+                let row = |r: usize| pointers.add(r).read().byte_add(piece.end);
+                let index = piece.negative_len;
                 if ACROSS == 2 {
                     add!(
-                        six 64, sums, at, [index, step],
+                        six 64, sums, panel, line, [index, step],
                         r0 = in(reg) row(0),
                         r1 = in(reg) row(1),
                         r2 = in(reg) row(2),
@@ -231,7 +218,7 @@ unsafe fn all<const ROWS: usize, const ACROSS: usize, const ENDING: u8, const AD
                     );
                 } else {
                     add!(
-                        four 128, sums, at, [index, step],
+                        four 128, sums, panel, line, [index, step],
                         r0 = in(reg) row(0),
                         r1 = in(reg) row(1),
                         r2 = in(reg) row(2),

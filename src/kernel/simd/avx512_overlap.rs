@@ -12,6 +12,7 @@ use std::mem::offset_of;
 use super::avx512_walk::{
     Walk, bytes, first_piece, fold, fold_max, fold_min, next_tile, piece, walk, zero,
 };
+use super::rounds::rounds;
 use super::tiles::{Ending, Extremes, ROWS, Tiles};
 
 /// What has no registers of its own; lengths in bytes.
@@ -98,32 +99,20 @@ macro_rules! start {
 /// The terms of a piece that are left.
 macro_rules! terms {
     ($set:ident) => {
-        concat!(
-            "add {index}, 16
-             jg 50f
-             .p2align 6
-             40:\n",
-            "prefetcht0 [{next}]\n",
-            term!($set, 0, 16),
-            "prefetcht0 [{next} + 64]\n",
-            term!($set, 1, 16),
-            "prefetcht0 [{next} + 128]\n",
-            term!($set, 2, 16),
-            "prefetcht0 [{next} + 192]\n",
-            term!($set, 3, 16),
-            "add {next}, [{memory} + {FETCH_OF_ROUND}]
-             add {panel}, 4 * 128
-             add {index}, 16
-             jle 40b
-             50:
-             sub {index}, 16
-             jz 70f
-             60:\n",
-            term!($set, 0, 0),
-            "add {panel}, 128
-             add {index}, 4
-             jnz 60b
-             70:\n",
+        rounds!(
+            [
+                "prefetcht0 [{next}]\n",
+                term!($set, 0, 16),
+                "prefetcht0 [{next} + 64]\n",
+                term!($set, 1, 16),
+                "prefetcht0 [{next} + 128]\n",
+                term!($set, 2, 16),
+                "prefetcht0 [{next} + 192]\n",
+                term!($set, 3, 16),
+                "add {next}, [{memory} + {FETCH_OF_ROUND}]\n",
+                "add {panel}, 4 * 128\n"
+            ],
+            [term!($set, 0, 0), "add {panel}, 128\n"]
         )
     };
 }

@@ -10,6 +10,7 @@ use std::mem::offset_of;
 use super::avx512_walk::{
     Walk, bytes, first_piece, fold, fold_max, fold_min, next_tile, piece, walk, zero,
 };
+use super::rounds::rounds;
 use super::tiles::{Ending, Extremes, ROWS, Tiles};
 
 /// What has no registers of its own either.
@@ -129,24 +130,13 @@ macro_rules! tiles {
                 first_piece!(),
                 "30:",
                 piece!(),
-                // Counting takes ports that multiply: four terms a round.
-                "add {index}, 16",
-                "jg 50f",
-                ".p2align 6",
-                "40:",
-                term!(0, 16), term!(1, 16), term!(2, 16), term!(3, 16),
-                "add {panel}, 4 * 128",
-                "add {index}, 16",
-                "jle 40b",
-                "50:",
-                "sub {index}, 16",
-                "jz 70f",
-                "60:",
-                term!(0, 0),
-                "add {panel}, 128",
-                "add {index}, 4",
-                "jnz 60b",
-                "70:",
+                rounds!(
+                    [
+                        term!(0, 16), term!(1, 16), term!(2, 16), term!(3, 16),
+                        "add {panel}, 4 * 128\n"
+                    ],
+                    [term!(0, 0), "add {panel}, 128\n"]
+                ),
                 "dec qword ptr [{memory} + {PIECES_LEFT}]",
                 "jnz 30b",
                 next_tile!(7),

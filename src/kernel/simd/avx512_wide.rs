@@ -12,6 +12,7 @@ use super::LANES;
 use super::avx512_walk::{
     Walk, bytes, first_piece, fold, fold_max, fold_min, next_tile, piece, walk, zero,
 };
+use super::rounds::rounds;
 use super::tiles::{Ending, Extremes, Tiles};
 
 /// What has no registers of its own; lengths in bytes.
@@ -226,32 +227,21 @@ macro_rules! tiles {
                 first_piece!(),
                 "30:",
                 rows!($shape),
-                // Counting takes ports that multiply: four terms a round.
-                "add {index}, 16",
-                "jg 50f",
-                ".p2align 6",
-                "40:",
-                "prefetcht0 [{next}]",
-                term!($shape, 0, 16),
-                "prefetcht0 [{next} + 64]",
-                term!($shape, 1, 16),
-                "prefetcht0 [{next} + 128]",
-                term!($shape, 2, 16),
-                "prefetcht0 [{next} + 192]",
-                term!($shape, 3, 16),
-                "add {next}, [{memory} + {FETCH_OF_ROUND}]",
-                advance!($shape, 4),
-                "add {index}, 16",
-                "jle 40b",
-                "50:",
-                "sub {index}, 16",
-                "jz 70f",
-                "60:",
-                term!($shape, 0, 0),
-                advance!($shape, 1),
-                "add {index}, 4",
-                "jnz 60b",
-                "70:",
+                rounds!(
+                    [
+                        "prefetcht0 [{next}]\n",
+                        term!($shape, 0, 16),
+                        "prefetcht0 [{next} + 64]\n",
+                        term!($shape, 1, 16),
+                        "prefetcht0 [{next} + 128]\n",
+                        term!($shape, 2, 16),
+                        "prefetcht0 [{next} + 192]\n",
+                        term!($shape, 3, 16),
+                        "add {next}, [{memory} + {FETCH_OF_ROUND}]\n",
+                        advance!($shape, 4)
+                    ],
+                    [term!($shape, 0, 0), advance!($shape, 1)]
+                ),
                 "dec qword ptr [{memory} + {PIECES_LEFT}]",
                 "jnz 30b",
                 next!($shape),

@@ -30,6 +30,8 @@ mod chip;
 pub(crate) mod neon;
 pub(crate) mod pair;
 pub(crate) mod portable;
+#[cfg(target_arch = "x86_64")]
+mod rounds;
 pub(crate) mod separate;
 pub(crate) mod tiles;
 

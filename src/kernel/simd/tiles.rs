@@ -10,11 +10,11 @@ pub(crate) const ROWS: usize = 7;
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub(crate) struct Piece {
     /// Bytes from the pointers to a tile's first segments to those to the terms' segments.
-    pointers: usize,
+    pub(super) pointers: usize,
     /// Bytes from what these point to, to behind the last term.
-    end: usize,
+    pub(super) end: usize,
     /// Bytes of all terms, below zero.
-    negative_len: usize,
+    pub(super) negative_len: usize,
 }
 
 impl Piece {
@@ -29,24 +29,6 @@ impl Piece {
         }
     }
 
-    /// Bytes from the pointers to a tile's first segments to those to the terms' segments.
-    #[cfg(target_arch = "x86_64")]
-    pub(super) fn pointers(&self) -> usize {
-        self.pointers
-    }
-
-    /// Bytes from what these point to, to behind the last term.
-    #[cfg(target_arch = "x86_64")]
-    pub(super) fn end(&self) -> usize {
-        self.end
-    }
-
-    /// Bytes of all terms, below zero.
-    #[cfg(target_arch = "x86_64")]
-    pub(super) fn negative_len(&self) -> usize {
-        self.negative_len
-    }
-
     /// Number of terms.
     pub(crate) fn len(&self) -> usize {
         self.negative_len.wrapping_neg() / size_of::<f32>()
@@ -56,7 +38,7 @@ impl Piece {
 /// Whole tiles: sums of the same terms, and what becomes of them.
 #[cfg_attr(
     not(target_arch = "x86_64"),
-    expect(dead_code, reason = "only AVX-512 reads all of them")
+    expect(dead_code, reason = "only loops for x86-64 read all of them")
 )]
 #[derive(Clone, Copy)]
 pub(crate) struct Tiles<'a> {
