@@ -9,7 +9,7 @@ use super::gemm::{After, Clamp};
 use super::isa::{Isa, Task};
 use super::minmax::{self, Fold};
 use super::simd::{LANES, Simd};
-use super::sliding::{Taps, clamp, fits, slide};
+use super::sliding::{Taps, fits, slide};
 use super::window::{Ring, Window};
 use crate::arithmetic::Arithmetic;
 use crate::observation::Observation;
@@ -189,13 +189,8 @@ impl<S: Simd> Taps<S> for Filters {
     }
 
     #[inline(always)]
-    fn finish(&self, s: S, sum: S::R, _: usize) -> S::R {
-        clamp(s, self.clamp, sum)
-    }
-
-    #[inline(always)]
-    fn is_plain(&self) -> bool {
-        self.clamp == Clamp::NONE
+    fn clamp(&self) -> Clamp {
+        self.clamp
     }
 }
 
@@ -254,7 +249,7 @@ impl Row<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::testing::{add_product, in_ring, kinds, ramp};
+    use crate::kernel::testing::{add_product, assert_same_bits, in_ring, kinds, ramp};
     use crate::kernel::window::Axis;
 
     fn expected(d: &Depthwise<'_>, input: &[f32]) -> Vec<f32> {
@@ -273,7 +268,7 @@ mod tests {
                             }
                         }
                     }
-                    out.push(sum.max(d.clamp.low).min(d.clamp.high));
+                    out.push(sum.clamp(d.clamp.low, d.clamp.high));
                 }
             }
         }
@@ -346,6 +341,50 @@ mod tests {
                             assert_eq!(output, expected, "{isa} {end} {y:?} {x:?} {channels}");
                             assert!(observed.same_bits(Observation::scan(&expected)));
                         }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bounds_are_reached_early_late_or_never() {
+        let axes = [(3, 1, 1), (3, 2, 1), (5, 1, 2), (5, 2, 2)].map(|(taps, stride, before)| {
+            let (input, output) = (14, (14_usize).div_ceil(stride));
+            Axis { input, output, taps, stride, dilation: 1, before }
+        });
+        let clamps = [(0.0, 6.0), (0.0, f32::INFINITY), (-1.0e9, 6.0), (f32::NEG_INFINITY, 6.0)];
+        for (isa, arithmetic) in kinds() {
+            for (axis, channels) in axes.into_iter().flat_map(|axis| [16, 40].map(|it| (axis, it)))
+            {
+                let weights = ramp(axis.taps * axis.taps * channels, 1);
+                let bias = ramp(channels, 2);
+                let quiet = ramp(14 * 14 * channels, 3);
+                for spike in [None, Some(0), Some(70), Some(quiet.len() / 2), Some(quiet.len() - 1)]
+                {
+                    for ((low, high), value) in
+                        clamps.into_iter().flat_map(|it| [100.0, f32::NAN].map(|value| (it, value)))
+                    {
+                        let mut input = quiet.clone();
+                        if let Some(at) = spike {
+                            input[at] = value;
+                        }
+                        let d = Depthwise {
+                            window: Window { y: axis, x: axis },
+                            ring: Ring::whole(14),
+                            channels,
+                            weights: &weights,
+                            bias: &bias,
+                            clamp: Clamp { low, high },
+                            arithmetic,
+                        };
+                        let mut output = vec![0.0; axis.output * axis.output * channels];
+                        let observed = d.run(isa, &input, &mut output, None);
+                        let expected = expected(&d, &input);
+                        let what =
+                            format!("{isa} {axis:?} {channels} {spike:?} {value} {low} {high}");
+                        assert_same_bits(&output, &expected, &what);
+                        assert!(observed.same_bits(Observation::scan(&expected)), "{what}");
                     }
                 }
             }

@@ -124,11 +124,33 @@ impl<S: Simd> RegisterFold<S> {
     /// Sees a register.
     #[inline(always)]
     pub(crate) fn push(&mut self, s: S, r: S::R) {
+        self.push_for::<true, true>(s, r);
+    }
+
+    /// Sees a register, for the extremes that matter.
+    #[inline(always)]
+    pub(crate) fn push_for<const MIN: bool, const MAX: bool>(&mut self, s: S, r: S::R) {
         if cfg!(feature = "unobserved") {
             return;
         }
-        self.min = s.register_min(r, self.min);
-        self.max = s.register_max(r, self.max);
+        if MIN {
+            self.min = s.register_min(r, self.min);
+        }
+        if MAX {
+            self.max = s.register_max(r, self.max);
+        }
+    }
+
+    /// Whether some lane has seen a value that is no greater than `bound`'s.
+    #[inline(always)]
+    pub(crate) fn reaches_down_to(&self, s: S, bound: S::R) -> bool {
+        s.register_any_le(self.min, bound)
+    }
+
+    /// Whether some lane has seen a value that is no less than `bound`'s.
+    #[inline(always)]
+    pub(crate) fn reaches_up_to(&self, s: S, bound: S::R) -> bool {
+        s.register_any_le(bound, self.max)
     }
 
     /// Sees the first `n` of a vector's values.

@@ -4,7 +4,7 @@ use super::gemm::Clamp;
 use super::isa::{Isa, Task};
 use super::minmax::Fold;
 use super::simd::{LANES, Simd};
-use super::sliding::{Taps, clamp, fits, slide};
+use super::sliding::{Taps, fits, slide};
 use super::window::{Ring, Window};
 use crate::observation::Observation;
 
@@ -102,8 +102,8 @@ impl<S: Simd> Taps<S> for Largest {
         s.register_max(value, sum)
     }
     #[inline(always)]
-    fn finish(&self, s: S, sum: S::R, _: usize) -> S::R {
-        clamp(s, self.0, sum)
+    fn clamp(&self) -> Clamp {
+        self.0
     }
 }
 
@@ -112,6 +112,8 @@ impl<S: Simd> Taps<S> for Largest {
 struct Mean(Clamp);
 
 impl<S: Simd> Taps<S> for Mean {
+    const COUNTS: bool = true;
+
     #[inline(always)]
     unsafe fn start(&self, s: S, _: usize) -> S::R {
         s.register_splat(0.0)
@@ -126,8 +128,11 @@ impl<S: Simd> Taps<S> for Mean {
     }
     #[inline(always)]
     fn finish(&self, s: S, sum: S::R, count: usize) -> S::R {
-        let mean = s.register_div(sum, s.register_splat(count as f32));
-        clamp(s, self.0, mean)
+        s.register_div(sum, s.register_splat(count as f32))
+    }
+    #[inline(always)]
+    fn clamp(&self) -> Clamp {
+        self.0
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use self::bounds::Bounds;
 use super::gemm::Clamp;
 use super::minmax::RegisterFold;
 use super::simd::Simd;
@@ -14,6 +15,9 @@ use crate::observation::Observation;
 
 /// What becomes of the values under a window.
 pub(super) trait Taps<S: Simd>: Copy {
+    /// Whether outputs depend on the number of their taps. It is not counted otherwise: that takes divisions.
+    const COUNTS: bool = false;
+
     /// What a sum starts with, for a register of channels from `c` on.
     ///
     /// # Safety
@@ -26,18 +30,13 @@ pub(super) trait Taps<S: Simd>: Copy {
     unsafe fn weights<const TAPS: usize>(&self, s: S, row: usize, c: usize) -> [S::R; TAPS];
     /// The sum with one more value.
     fn join(&self, s: S, sum: S::R, value: S::R, weight: S::R) -> S::R;
-    /// The output, from a sum over `count` taps.
-    fn finish(&self, s: S, sum: S::R, count: usize) -> S::R;
-    /// Whether every sum is its output.
-    fn is_plain(&self) -> bool {
-        false
+    /// The output before it is clamped, from a sum over `count` taps, if they are counted.
+    fn finish(&self, s: S, sum: S::R, count: usize) -> S::R {
+        let _ = (s, count);
+        sum
     }
-}
-
-/// [`Clamp::apply`] to a register.
-#[inline(always)]
-pub(super) fn clamp<S: Simd>(s: S, clamp: Clamp, r: S::R) -> S::R {
-    s.register_min(s.register_splat(clamp.high), s.register_max(s.register_splat(clamp.low), r))
+    /// The bounds of outputs.
+    fn clamp(&self) -> Clamp;
 }
 
 /// Outputs of a row that are computed together: what 16 registers hold beside a row of five weights.
@@ -75,16 +74,30 @@ pub(super) fn slide<S: Simd, T: Taps<S>, const TAPS: usize, const STRIDE: usize>
     assert!(ring.places >= y.input && ring.first <= ring.places, "places for all rows");
     assert_eq!(input.len(), ring.places * x.input * channels, "input length");
     assert_eq!(output.len(), y.output * x.output * channels, "output length");
+    let mut bounds = Bounds::new(s, taps.clamp());
+    let row = x.output * channels;
     if TAPS == 3 && columns::fits::<S>(window, &rows) {
-        let all = (window, rows, ring);
+        let all = (window, rows.clone(), ring);
         // SAFETY: the lengths were checked, and so was the window.
-        let fold = unsafe {
+        let (fold, too_high) = unsafe {
             let (input, output) = (input.as_ptr(), output.as_mut_ptr());
-            columns::slide_down::<_, _, STRIDE>(s, taps, all, channels, input, output)
+            columns::slide_down::<_, _, STRIDE>(
+                s,
+                (taps, &mut bounds),
+                all,
+                channels,
+                input,
+                output,
+            )
         };
-        return fold.finish(s);
+        for oy in rows {
+            bounds.lower(s, &mut output[oy * row..][..too_high * channels]);
+        }
+        return bounds.bounded(fold.finish(s));
     }
     let mut fold = RegisterFold::new(s);
+    // Rows before this one may have outputs above the upper bound.
+    let mut too_high = rows.start;
     let chunk = chunk_channels(window, channels);
     for first in (0..channels).step_by(chunk) {
         let end = channels.min(first + chunk);
@@ -118,7 +131,8 @@ pub(super) fn slide<S: Simd, T: Taps<S>, const TAPS: usize, const STRIDE: usize>
                     turn,
                     ring: input.len(),
                     border,
-                    output: output[(oy * x.output + from) * channels..].as_mut_ptr(),
+                    bounds: &bounds,
+                    output: output[oy * row + from * channels..].as_mut_ptr(),
                 };
                 for c in (first..end).step_by(S::REGISTER_LANES) {
                     // The last register overlaps the one before, too.
@@ -127,21 +141,25 @@ pub(super) fn slide<S: Simd, T: Taps<S>, const TAPS: usize, const STRIDE: usize>
                     // rows and border are those of this window.
                     fold = unsafe {
                         if together == 1 {
-                            block.outputs::<S, TAPS, STRIDE, 1, TAPS>(s, c, fold)
+                            block.outputs::<TAPS, STRIDE, 1, TAPS>(s, c, fold)
                         } else if border.width() == 0 {
-                            block.outputs::<S, TAPS, STRIDE, TOGETHER, 0>(s, c, fold)
+                            block.outputs::<TAPS, STRIDE, TOGETHER, 0>(s, c, fold)
                         } else if TAPS == 5 {
-                            block.outputs::<S, TAPS, STRIDE, TOGETHER, 2>(s, c, fold)
+                            block.outputs::<TAPS, STRIDE, TOGETHER, 2>(s, c, fold)
                         } else {
-                            block.outputs::<S, TAPS, STRIDE, TOGETHER, 1>(s, c, fold)
+                            block.outputs::<TAPS, STRIDE, TOGETHER, 1>(s, c, fold)
                         }
                     };
                 }
                 ox = from + together;
             }
+            if bounds.learn(s, &fold) {
+                too_high = if first == 0 { oy + 1 } else { rows.end };
+            }
         }
     }
-    fold.finish(s)
+    bounds.lower(s, &mut output[rows.start * row..too_high * row]);
+    bounds.bounded(fold.finish(s))
 }
 
 /// Columns under the windows of some neighbouring outputs that are padding.
@@ -202,8 +220,9 @@ fn chunk_channels(window: &Window, channels: usize) -> usize {
 }
 
 /// Some neighbouring outputs of one row.
-struct Block<T> {
+struct Block<'a, S: Simd, T> {
     taps: T,
+    bounds: &'a Bounds<S>,
     /// Channel 0 under the first existing row of the window and the first column, which may be padding.
     input: *const f32,
     /// From one input row to the next.
@@ -234,7 +253,7 @@ macro_rules! for_each_column {
     };
 }
 
-impl<T> Block<T> {
+impl<S: Simd, T: Taps<S>> Block<'_, S, T> {
     /// Computes `N` outputs for a register of channels from `c` on. On each side, up to `BORDER`
     /// columns may be padding.
     ///
@@ -244,7 +263,6 @@ impl<T> Block<T> {
     // The fold comes and goes by value: behind a reference it would stay in memory.
     #[inline(always)]
     unsafe fn outputs<
-        S: Simd,
         const TAPS: usize,
         const STRIDE: usize,
         const N: usize,
@@ -254,10 +272,7 @@ impl<T> Block<T> {
         s: S,
         c: usize,
         mut fold: RegisterFold<S>,
-    ) -> RegisterFold<S>
-    where
-        T: Taps<S>,
-    {
+    ) -> RegisterFold<S> {
         let taps = self.taps;
         let all = TAPS + (N - 1) * STRIDE;
         // SAFETY: the caller's promise.
@@ -283,15 +298,11 @@ impl<T> Block<T> {
             });
             row = row.wrapping_add(self.row_step);
         }
-        if !taps.is_plain() {
-            let rows = self.rows.1 - self.rows.0;
-            for (n, sum) in sums.iter_mut().enumerate() {
-                let count = self.border.inputs::<BORDER>(n * STRIDE, TAPS, all);
-                *sum = taps.finish(s, *sum, rows * count);
-            }
-        }
-        for (n, value) in sums.into_iter().enumerate() {
-            fold.push(s, value);
+        let rows = self.rows.1 - self.rows.0;
+        for (n, sum) in sums.into_iter().enumerate() {
+            let count = rows * self.border.inputs::<BORDER>(n * STRIDE, TAPS, all);
+            let value;
+            (value, fold) = self.bounds.end(s, taps.finish(s, sum, count), fold);
             // SAFETY: the caller's promise.
             unsafe { s.register_store(value, self.output.wrapping_add(n * self.channels + c)) };
         }
@@ -299,4 +310,5 @@ impl<T> Block<T> {
     }
 }
 
+mod bounds;
 mod columns;

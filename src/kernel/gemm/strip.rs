@@ -78,12 +78,17 @@ pub(super) mod last {
 impl Ending {
     /// What has to be done for an image of which `observed` is known.
     #[inline(always)]
-    fn new(clamp: Clamp, observed: Observation) -> Self {
+    pub(in crate::kernel) fn new(clamp: Clamp, observed: Observation) -> Self {
+        let Clamp { low, high } = clamp;
+        // Without observations, what is known costs nothing.
+        let is_low_known = cfg!(feature = "unobserved") || observed.min <= low;
+        let is_high_seen = cfg!(feature = "unobserved") || observed.max >= high;
         match clamp {
             Clamp::NONE => Self::Plain,
-            Clamp { low, .. } if low == f32::NEG_INFINITY || observed.min > low => Self::Clamped,
-            Clamp { high: f32::INFINITY, .. } => Self::LowKnownOnly,
-            Clamp { .. } => Self::LowKnown,
+            _ if low == f32::NEG_INFINITY || !is_low_known => Self::Clamped,
+            _ if high < f32::INFINITY && is_high_seen => Self::LowKnown,
+            // Most often no result is above the bound. The largest is folded, and says so afterwards.
+            _ => Self::LowKnownOnly,
         }
     }
 }
@@ -165,7 +170,8 @@ impl Strip<'_> {
         while row < block.end {
             let image = row / self.image_rows;
             let end = block.end.min((image + 1) * self.image_rows);
-            let start = Place {
+            let (first, start) = (row, tile);
+            let place = Place {
                 tile,
                 row,
                 ending: Ending::new(self.clamp, self.observed[image]),
@@ -176,7 +182,7 @@ impl Strip<'_> {
             // SAFETY: as for this function; all tiles are inside the block.
             unsafe {
                 Place { tile, row, ending, folds } =
-                    self.many_tiles::<S, NV, LAST, MANY>(s, start, (image, end));
+                    self.many_tiles::<S, NV, LAST, MANY>(s, place, (image, end));
                 let tile_rows = tile_rows::<S>(NV);
                 while end - row >= tile_rows {
                     folds = self.whole_tile::<S, NV, LAST, MANY>(s, tile, ending, folds);
@@ -185,11 +191,12 @@ impl Strip<'_> {
                 }
                 let rows = (block.end - row).min(tile_rows);
                 if row < end {
-                    let folded = self.any_tile::<S, NV, LAST, MANY>(s, rows, tile, ending, folds);
                     if row + rows <= end {
-                        folds = folded;
+                        folds = self.any_tile::<S, NV, LAST, MANY>(s, rows, tile, ending, folds);
                     } else {
-                        // Rows of several images: each is looked at again.
+                        // Rows of several images, of some of which nothing is known: each is looked at again.
+                        let ending = Ending::new(self.clamp, Observation::EMPTY);
+                        self.any_tile::<S, NV, LAST, MANY>(s, rows, tile, ending, folds);
                         for r in 0..rows {
                             let image = (row + r) / self.image_rows;
                             let to = tile.to.add(r * self.row_stride);
@@ -201,7 +208,12 @@ impl Strip<'_> {
                     row += rows;
                 }
             }
-            self.observed[image] = self.observed[image].union(self.finish(s, ending, folds));
+            let folded = self.folded(s, folds);
+            if ending == Ending::LowKnownOnly && folded.max > self.clamp.high {
+                // SAFETY: as for this function; these rows have been computed.
+                unsafe { self.lower(s, start.to, row.min(end) - first) };
+            }
+            self.observed[image] = self.observed[image].union(self.bounded(ending, folded));
         }
     }
 
@@ -224,7 +236,7 @@ impl Strip<'_> {
                     at.folds =
                         self.whole_tile::<S, NV, LAST, MANY>(s, at.tile, at.ending, at.folds);
                     self.advance_place(&mut at, 1);
-                    let found = self.finish(s, at.ending, at.folds);
+                    let found = self.bounded(at.ending, self.folded(s, at.folds));
                     at.ending = Ending::new(self.clamp, self.observed[image].union(found));
                 }
                 let tiles = (end - at.row) / tile_rows::<S>(NV);
@@ -287,14 +299,9 @@ impl Strip<'_> {
         }
     }
 
-    /// The extremes of results that were folded before they were clamped.
+    /// The extremes of all columns.
     #[inline(always)]
-    fn finish<S: Simd, const NV: usize>(
-        &self,
-        s: S,
-        ending: Ending,
-        folds: [Fold<S>; NV],
-    ) -> Observation {
+    fn folded<S: Simd, const NV: usize>(&self, s: S, folds: [Fold<S>; NV]) -> Observation {
         // All but the last are whole.
         let last = folds[NV - 1].finish_first(s, self.used - (NV - 1) * LANES);
         let mut observed = last;
@@ -305,13 +312,36 @@ impl Strip<'_> {
             }
             observed = observed.union(whole.finish(s));
         }
+        observed
+    }
+
+    /// The extremes of results that were folded before they were clamped.
+    #[inline(always)]
+    fn bounded(&self, ending: Ending, mut folded: Observation) -> Observation {
         if ending.is_low_known() {
-            observed.min = self.clamp.low;
-        } else if observed.is_empty() {
-            return observed;
+            folded.min = self.clamp.low;
+        } else if folded.is_empty() {
+            return folded;
         }
         let bound = |value: f32| value.max(self.clamp.low).min(self.clamp.high);
-        Observation { min: bound(observed.min), max: bound(observed.max) }
+        Observation { min: bound(folded.min), max: bound(folded.max) }
+    }
+
+    /// Lowers the results of so many rows to the upper bound.
+    ///
+    /// # Safety
+    /// The rows must be readable and writable for `used` values each.
+    #[inline(always)]
+    unsafe fn lower<S: Simd>(&self, s: S, to: *mut f32, rows: usize) {
+        let high = s.splat(self.clamp.high);
+        for r in 0..rows {
+            // SAFETY: as for this function.
+            let row =
+                unsafe { std::slice::from_raw_parts_mut(to.add(r * self.row_stride), self.used) };
+            for few in row.chunks_mut(LANES) {
+                s.store_up_to(s.min(high, s.load_up_to(few)), few);
+            }
+        }
     }
 
     /// The extremes of one row's results.

@@ -155,7 +155,14 @@ fn many_tiles_with_every_activation() {
             }
         }
         let relu = Clamp { low: 0.0, high: f32::INFINITY };
-        Case { m: 60, n: 64, segments: 1, segment_len: 65 }.check(kind, relu, Some(f32::NAN));
+        let case = |n| Case { m: 60, n, segments: 1, segment_len: 65 };
+        case(64).check(kind, relu, Some(f32::NAN));
+        // The upper bound is reached in some of the later tiles only.
+        for n in [16, 21, 24, 32, 64] {
+            let high = Clamp { low: 0.0, high: 1000.0 };
+            case(n).check(kind, high, Some(10_000.0));
+            case(n).check(kind, high, Some(f32::INFINITY));
+        }
     }
 }
 
@@ -185,9 +192,11 @@ fn images_together_are_as_images_alone() {
     let layout = WeightLayout::of_rows(n, k);
     for (isa, arithmetic) in kinds() {
         let packed = PackedWeights::new(isa, arithmetic, layout, &weights, Some(&bias));
-        for (lines, images) in
-            [((1, 1), 20), ((1, 2), 5), ((1, 5), 4), ((7, 1), 3), ((7, 7), 2), ((20, 5), 2)]
-        {
+        let clamps = [Clamp::NONE, Clamp { low: -1.0, high: 4.0 }];
+        let shapes =
+            [((1, 1), 20), ((1, 2), 5), ((1, 5), 4), ((7, 1), 3), ((7, 7), 2), ((20, 5), 2)];
+        let cases = shapes.into_iter().flat_map(|shape| clamps.map(|clamp| (shape, clamp)));
+        for ((lines, images), clamp) in cases {
             let count = lines.0 * lines.1;
             let images: Vec<_> = (0..images).map(|i| ramp(count * k, 10 + i)).collect();
             let images: Vec<&[f32]> = images.iter().map(Vec::as_slice).collect();
@@ -214,7 +223,7 @@ fn images_together_are_as_images_alone() {
                 let target = Target { values: &mut out, row_stride: n, column: 0 };
                 let scratch = scratch.bytes_mut();
                 let after = after.then_some(&mut double as After<'_>);
-                multiply(&packed, rows, Clamp::NONE, target, &mut observed, after, scratch);
+                multiply(&packed, rows, clamp, target, &mut observed, after, scratch);
                 (out, observed)
             };
             let (doubled, doubled_observed) = run(&images, true);

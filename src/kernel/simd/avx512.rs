@@ -1,14 +1,14 @@
 //! AVX-512: one register a vector.
 
 use std::arch::x86_64::{
-    __m512, __mmask16, _CMP_EQ_OQ, _CMP_LT_OQ, _MM_HINT_T0, _mm_prefetch, _mm256_fmadd_ps,
-    _mm256_loadu_ps, _mm256_storeu_ps, _mm512_add_epi32, _mm512_add_ps, _mm512_and_ps,
-    _mm512_broadcast_f32x8, _mm512_castps_si512, _mm512_castps512_ps256, _mm512_castsi512_ps,
-    _mm512_cmp_ps_mask, _mm512_div_ps, _mm512_extractf32x8_ps, _mm512_fmadd_ps, _mm512_insertf32x8,
-    _mm512_loadu_ps, _mm512_mask_blend_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
-    _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_or_ps, _mm512_permutexvar_ps,
-    _mm512_scalef_ps, _mm512_set1_ps, _mm512_slli_epi32, _mm512_sqrt_ps, _mm512_srli_epi32,
-    _mm512_storeu_ps, _mm512_sub_ps, _mm512_zextps256_ps512,
+    __m512, __mmask16, _CMP_EQ_OQ, _CMP_LE_OQ, _CMP_LT_OQ, _MM_HINT_T0, _mm_prefetch,
+    _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm512_add_epi32, _mm512_add_ps,
+    _mm512_and_ps, _mm512_broadcast_f32x8, _mm512_castps_si512, _mm512_castps512_ps256,
+    _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_div_ps, _mm512_extractf32x8_ps,
+    _mm512_fmadd_ps, _mm512_insertf32x8, _mm512_loadu_ps, _mm512_mask_blend_ps,
+    _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
+    _mm512_or_ps, _mm512_permutexvar_ps, _mm512_scalef_ps, _mm512_set1_ps, _mm512_slli_epi32,
+    _mm512_sqrt_ps, _mm512_srli_epi32, _mm512_storeu_ps, _mm512_sub_ps, _mm512_zextps256_ps512,
 };
 
 use super::pair::{NarrowSums, PairRun, PairSums};
@@ -197,6 +197,11 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn register_mul(self, a: Self::R, b: Self::R) -> Self::R {
         self.mul(a, b)
+    }
+    #[inline(always)]
+    fn register_any_le(self, a: Self::R, b: Self::R) -> bool {
+        // SAFETY: registers only; AVX-512 was detected.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_LE_OQ>(a, b) != 0 }
     }
     #[inline(always)]
     fn min_across(self, v: Self::V, r: Self::R) -> Self::R {

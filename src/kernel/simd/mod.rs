@@ -251,6 +251,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn register_min(self, a: Self::R, b: Self::R) -> Self::R;
     /// [`Simd::max`] of registers.
     fn register_max(self, a: Self::R, b: Self::R) -> Self::R;
+    /// Whether a lane of `a` is no greater than that of `b`.
+    fn register_any_le(self, a: Self::R, b: Self::R) -> bool;
     /// [`Simd::min`] of each of a vector's registers and those before.
     fn min_across(self, v: Self::V, r: Self::R) -> Self::R;
     /// [`Simd::max`] of each of a vector's registers and those before.

@@ -142,6 +142,11 @@ impl Simd for Neon {
         unsafe { vfmaq_f32(c, a, b) }
     }
     #[inline(always)]
+    fn register_any_le(self, a: Self::R, b: Self::R) -> bool {
+        // SAFETY: registers only; NEON was detected.
+        unsafe { vmaxvq_u32(vcleq_f32(a, b)) != 0 }
+    }
+    #[inline(always)]
     fn min_across(self, v: Self::V, r: Self::R) -> Self::R {
         v.into_iter().fold(r, |r, quarter| self.register_min(quarter, r))
     }

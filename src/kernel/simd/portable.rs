@@ -87,6 +87,10 @@ impl Simd for Portable {
         self.mul(a, b)
     }
     #[inline(always)]
+    fn register_any_le(self, a: Self::R, b: Self::R) -> bool {
+        a.iter().zip(&b).any(|(a, b)| a <= b)
+    }
+    #[inline(always)]
     fn min_across(self, v: Self::V, r: Self::R) -> Self::R {
         self.min(v, r)
     }

@@ -106,6 +106,10 @@ impl<S: Simd> Simd for Separate<S> {
         self.0.register_max(a, b)
     }
     #[inline(always)]
+    fn register_any_le(self, a: Self::R, b: Self::R) -> bool {
+        self.0.register_any_le(a, b)
+    }
+    #[inline(always)]
     fn min_across(self, v: Self::V, r: Self::R) -> Self::R {
         self.0.min_across(v, r)
     }

@@ -44,6 +44,24 @@ fn by_registers<S: Simd>(
     s.load(&lanes)
 }
 
+/// For each pair of equal lanes, whether the first is no greater.
+#[inline(always)]
+fn any_le<S: Simd>(s: S, a: &[f32; LANES], b: &[f32; LANES]) -> S::V {
+    let mut lanes = [0.0; LANES];
+    for (i, lane) in lanes.iter_mut().enumerate() {
+        // All other lanes are greater, or NaN.
+        let (mut only_a, mut only_b) = ([2.0; LANES], [1.0; LANES]);
+        only_b[LANES / 2..].fill(f32::NAN);
+        let at = i % S::REGISTER_LANES;
+        (only_a[at], only_b[at]) = (a[i], b[i]);
+        // SAFETY: a register has at most 16 lanes.
+        let (a, b) =
+            unsafe { (s.register_load(only_a.as_ptr()), s.register_load(only_b.as_ptr())) };
+        *lane = if s.register_any_le(a, b) { 1.0 } else { 0.0 };
+    }
+    s.load(&lanes)
+}
+
 /// The extreme of a register's lanes, in all lanes.
 #[inline(always)]
 fn extremes<S: Simd>(s: S, r: S::R, extreme: fn(f32, f32) -> f32) -> S::V {
@@ -94,6 +112,7 @@ impl Task for AllOperations {
                 by_registers(s, &SPECIAL, &other, fma),
                 by_registers(s, &SPECIAL, &other, |a, b| s.register_min(a, b)),
                 by_registers(s, &SPECIAL, &other, |a, b| s.register_max(a, b)),
+                any_le(s, &SPECIAL, &other),
                 extremes(s, s.min_across(a, s.min_across(b, s.register_splat(other[3]))), f32::min),
                 extremes(s, s.max_across(a, s.max_across(b, s.register_splat(other[3]))), f32::max),
             ];

@@ -91,7 +91,7 @@ pub(crate) enum Ending {
     Clamped,
     /// The least of them is known to be the lower bound: only the largest is folded.
     LowKnown,
-    /// The same without an upper bound.
+    /// The same without an upper bound, or with one that is seen to afterwards.
     LowKnownOnly,
     /// They are stored as they are, without the bias: more terms follow.
     Partial,

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::bounds::Bounds;
 use super::{Border, Taps};
 use crate::kernel::minmax::RegisterFold;
 use crate::kernel::simd::Simd;
@@ -24,7 +25,8 @@ pub(super) fn fits<S: Simd>(window: &Window, rows: &Range<usize>) -> bool {
     S::REGISTERS >= 32 && rows.len() > 1 && narrow(&window.x) && narrow(&window.y)
 }
 
-/// Computes rows of an image, and folds them.
+/// Computes rows of an image, and folds them. Gives the number of columns from the first on of which some outputs may
+/// be above the upper bound.
 ///
 /// # Safety
 /// The window must [fit](fits), with three taps and a stride of `STRIDE`, 1 or 2; `input` and `output` must be
@@ -32,17 +34,18 @@ pub(super) fn fits<S: Simd>(window: &Window, rows: &Range<usize>) -> bool {
 #[inline(always)]
 pub(super) unsafe fn slide_down<S: Simd, T: Taps<S>, const STRIDE: usize>(
     s: S,
-    taps: T,
+    (taps, bounds): (T, &mut Bounds<S>),
     (window, rows, ring): (&Window, Range<usize>, Ring),
     channels: usize,
     input: *const f32,
     output: *mut f32,
-) -> RegisterFold<S> {
+) -> (RegisterFold<S>, usize) {
     let Window { y, x } = *window;
     let mut fold = RegisterFold::new(s);
     // As few tiles as can be, of nearly one width.
     let tiles = x.output.div_ceil(TOGETHER);
     let mut from = 0;
+    let mut too_high = 0;
     for tile in 0..tiles {
         let together = (x.output - from).div_ceil(tiles - tile);
         let border = Border::new(&x, from, together);
@@ -66,18 +69,21 @@ pub(super) unsafe fn slide_down<S: Simd, T: Taps<S>, const STRIDE: usize>(
             fold = unsafe {
                 match together {
                     TOGETHER if border.width() == 0 => {
-                        tile.columns::<S, TOGETHER, STRIDE, 0>(s, c, fold)
+                        tile.columns::<S, TOGETHER, STRIDE, 0>(s, bounds, c, fold)
                     }
-                    TOGETHER => tile.columns::<S, TOGETHER, STRIDE, 1>(s, c, fold),
-                    3 => tile.columns::<S, 3, STRIDE, 1>(s, c, fold),
-                    2 => tile.columns::<S, 2, STRIDE, 1>(s, c, fold),
-                    _ => tile.columns::<S, 1, STRIDE, 1>(s, c, fold),
+                    TOGETHER => tile.columns::<S, TOGETHER, STRIDE, 1>(s, bounds, c, fold),
+                    3 => tile.columns::<S, 3, STRIDE, 1>(s, bounds, c, fold),
+                    2 => tile.columns::<S, 2, STRIDE, 1>(s, bounds, c, fold),
+                    _ => tile.columns::<S, 1, STRIDE, 1>(s, bounds, c, fold),
                 }
             };
+            if bounds.learn(s, &fold) {
+                too_high = from + together;
+            }
         }
         from += together;
     }
-    fold
+    (fold, too_high)
 }
 
 /// Some neighbouring outputs of all rows.
@@ -108,6 +114,7 @@ impl<T> Tile<T> {
     unsafe fn columns<S: Simd, const N: usize, const STRIDE: usize, const BORDER: usize>(
         &self,
         s: S,
+        bounds: &Bounds<S>,
         c: usize,
         mut fold: RegisterFold<S>,
     ) -> RegisterFold<S>
@@ -133,7 +140,7 @@ impl<T> Tile<T> {
         }
         macro_rules! finish {
             ($row:expr, $sums:expr) => {
-                fold = self.finish::<S, N, STRIDE, BORDER>(s, ($row, c), $sums, fold)
+                fold = self.finish::<S, N, STRIDE, BORDER>(s, bounds, ($row, c), $sums, fold)
             };
         }
         // SAFETY: the caller's promise.
@@ -229,23 +236,20 @@ impl<T> Tile<T> {
     unsafe fn finish<S: Simd, const N: usize, const STRIDE: usize, const BORDER: usize>(
         &self,
         s: S,
+        bounds: &Bounds<S>,
         (oy, c): (usize, usize),
-        mut sums: [S::R; N],
+        sums: [S::R; N],
         mut fold: RegisterFold<S>,
     ) -> RegisterFold<S>
     where
         T: Taps<S>,
     {
-        if !self.taps.is_plain() {
-            let rows = self.y.valid_taps(oy).len();
-            for (n, sum) in sums.iter_mut().enumerate() {
-                let all = TAPS + (N - 1) * STRIDE;
-                let columns = self.border.inputs::<BORDER>(n * STRIDE, TAPS, all);
-                *sum = self.taps.finish(s, *sum, rows * columns);
-            }
-        }
-        for (n, value) in sums.into_iter().enumerate() {
-            fold.push(s, value);
+        let rows = if T::COUNTS { self.y.valid_taps(oy).len() } else { 0 };
+        for (n, sum) in sums.into_iter().enumerate() {
+            let all = TAPS + (N - 1) * STRIDE;
+            let count = rows * self.border.inputs::<BORDER>(n * STRIDE, TAPS, all);
+            let value;
+            (value, fold) = bounds.end(s, self.taps.finish(s, sum, count), fold);
             let to = self.output.wrapping_add(oy * self.result_step + n * self.channels + c);
             // SAFETY: the caller's promise.
             unsafe { s.register_store(value, to) };
