@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::build::{Builder, Planned};
 use crate::kernel::elementwise::{
-    Binary, Gated, Unary, gate_in_place, unary, unary_in_place_knowing,
+    Binary, Gated, Unary, gate_in_place, hard_swish_in_place, unary, unary_in_place_knowing,
 };
 use crate::kernel::gemm::Clamp;
 use crate::kernel::{Isa, cyclic, minmax};
@@ -144,8 +144,16 @@ impl Chain {
         self.other_lens.iter().copied().filter(|&it| it < len).max().unwrap_or(1)
     }
 
+    /// Whether elements whose extremes are not known are folded on the way: that takes nothing where the chain waits
+    /// for memory.
+    pub(super) fn folds(&self) -> bool {
+        let [link] = &self.links[..] else { return false };
+        link.function == Pointwise::Unary(Unary::HardSwish) && self.over.is_none()
+    }
+
     /// Replaces elements of the step's output by those of the last link, and unites the extremes of each
-    /// link with `observed`. `others` are the whole other tensors.
+    /// link with `observed`. `others` are the whole other tensors. Gives the extremes of the elements, if they are known
+    /// or [folded](Self::folds).
     pub(super) fn run(
         &self,
         isa: Isa,
@@ -153,13 +161,18 @@ impl Chain {
         others: &[&[f32]],
         scratch: &mut [f32],
         observed: &mut [Observation],
-    ) {
+    ) -> Observation {
         if let Some(clamp) = self.gate() {
             let Gated { gates, products } =
                 gate_in_place(isa, clamp, values, extremes, observed[1]);
             observed[0] = observed[0].union(gates);
             observed[1] = observed[1].union(minmax::settle(isa, products, values));
-            return;
+            return extremes;
+        }
+        if self.folds() && extremes == Observation::ANY {
+            let [elements, results] = hard_swish_in_place(isa, observed[0], values);
+            observed[0] = observed[0].union(minmax::settle(isa, results, values));
+            return elements;
         }
         let (block, home_reads) = (self.block_len(len), self.home_reads());
         for (i, values) in values.chunks_mut(block).enumerate() {
@@ -206,6 +219,7 @@ impl Chain {
                 *observed = observed.union(minmax::settle(isa, folded, result));
             }
         }
+        extremes
     }
 
     /// What is where the result goes to.

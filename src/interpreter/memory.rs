@@ -10,6 +10,7 @@ use super::run::some;
 use super::strips::Part;
 use crate::error::{Error, Result};
 use crate::graph::Constant;
+use crate::kernel::gemm::After;
 use crate::kernel::{Isa, minmax};
 use crate::observation::Observation;
 use crate::operator::{Eval, EvalContext, Following, Observe, Source};
@@ -166,10 +167,13 @@ impl Memory<'_> {
             linked,
         };
         let mut run = |at: usize, values: &mut [f32], extremes: Observation| {
-            following.run(start + at, values, extremes);
+            following.run(start + at, values, extremes)
         };
         let has_chain = !chain.links.is_empty();
-        let after = has_chain.then(|| Following { run: &mut run, unit: chain.unit(len) });
+        let after = has_chain.then(|| Following {
+            after: After::new(chain.folds(), &mut run),
+            unit: chain.unit(len),
+        });
         // Other lists, since the lifetime in a list cannot shrink.
         let mut to = SmallVec::new();
         for output in outputs {
@@ -259,9 +263,8 @@ struct ChainRun<'a> {
 }
 
 impl ChainRun<'_> {
-    /// Goes on with values of one record, from `start` on, counted through all records. They have these extremes,
-    /// NaN aside, or any.
-    fn run(&mut self, start: usize, values: &mut [f32], extremes: Observation) {
+    /// Goes on with values of one record, from `start` on, counted through all records; see [`After::new`].
+    fn run(&mut self, start: usize, values: &mut [f32], extremes: Observation) -> Observation {
         let place = start..start + values.len();
         let (record, start) = (start / self.len, start % self.len);
         assert!(start + values.len() <= self.len, "values of one record");
@@ -271,7 +274,7 @@ impl ChainRun<'_> {
         let linked = &mut self.linked[record * links..][..links];
         let over = self.over.as_mut().map(|over| &mut over[place]);
         let elements = Elements { start, len: self.len, values, extremes, over };
-        self.chain.run(self.isa, elements, &others, self.scratch, linked);
+        self.chain.run(self.isa, elements, &others, self.scratch, linked)
     }
 }
 

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use super::gemm::{
-    After, Clamp, EDGES, PackedWeights, Rows, Target, WeightLayout, ZEROS, after_part, multiply,
+    After, Clamp, EDGES, PackedWeights, Rows, Target, WeightLayout, ZEROS, multiply,
 };
 use super::isa::Isa;
 use super::window::{Axis, Ring, Window};
@@ -294,8 +294,7 @@ impl Convolution {
             geometry.copy_edges(image, ring, edges);
             let output = &mut output[i * output_len..][..output_len];
             let observed = &mut observed[i..=i];
-            let mut part = after_part(&mut after, i * output_len);
-            let after = part.as_mut().map(|part| part as After<'_>);
+            let after = after.as_mut().map(|after| after.part(i * output_len));
             let lines = Lines { images: &[image], edges, geometry, ring };
             self.multiply(lines, clamp, output, observed, after, pointers);
         }

@@ -73,7 +73,7 @@ impl Depthwise<'_> {
                 let results = &mut output[results.clone()];
                 let bounds = folded.bounds();
                 folded = minmax::settle(isa, folded, results);
-                after(first * row, results, bounds);
+                after.call(first * row, results, bounds);
             }
             observed = observed.union(folded);
         }
@@ -324,8 +324,10 @@ mod tests {
                             let d = Depthwise { ring, ..d };
                             let mut after = |_: usize, values: &mut [f32], extremes| {
                                 assert_eq!(extremes, Observation::scan(values));
+                                extremes
                             };
-                            let observed = d.run(isa, &turned, &mut output, Some(&mut after));
+                            let after = Some(After::new(false, &mut after));
+                            let observed = d.run(isa, &turned, &mut output, after);
                             assert_eq!(output, expected, "{isa} {ring:?} {y:?} {x:?} {channels}");
                             assert!(observed.same_bits(Observation::scan(&expected)));
                         }

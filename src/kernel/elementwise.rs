@@ -6,7 +6,7 @@ pub use self::functions::{Binary, Unary};
 use self::functions::{Elements, OfOne};
 pub(super) use self::functions::{OfTwo, Pairs};
 pub use self::gate::{Gated, gate_in_place};
-pub use self::known::unary_in_place_knowing;
+pub use self::known::{hard_swish_in_place, unary_in_place_knowing};
 use super::broadcast::Broadcast;
 use super::gemm::Clamp;
 use super::isa::Isa;

@@ -294,21 +294,38 @@ impl<F> Rows<'_, F> {
     }
 }
 
-/// What follows on finished results while they are in the cache: takes the position of the first in the
-/// output, the results, which it may change, and their extremes, NaN aside, or [`Observation::ANY`] where these are
-/// not known, as when a result is the lowest float.
-pub type After<'a> = &'a mut (dyn FnMut(usize, &mut [f32], Observation) + 'a);
-
-/// `after` for a part of an output that starts at `start` in it.
-pub fn after_part<'a>(
-    after: &'a mut Option<After<'_>>,
+/// What follows on finished results while they are in the cache.
+pub struct After<'a> {
+    run: &'a mut (dyn FnMut(usize, &mut [f32], Observation) -> Observation + 'a),
     start: usize,
-) -> Option<impl FnMut(usize, &mut [f32], Observation) + 'a> {
-    after.as_mut().map(|after| {
-        move |at: usize, values: &mut [f32], extremes: Observation| {
-            after(start + at, values, extremes);
-        }
-    })
+    folds: bool,
+}
+
+impl<'a> After<'a> {
+    /// `run` takes the position of the first result in the output, the results, which it may change, and their extremes,
+    /// NaN aside, or [`Observation::ANY`] where these are not known, as when a result is the lowest float. If it `folds`
+    /// results whose extremes are not known, it gives what they were, the lowest float counted: whoever calls it
+    /// need not have folded them.
+    pub fn new(
+        folds: bool,
+        run: &'a mut (dyn FnMut(usize, &mut [f32], Observation) -> Observation + 'a),
+    ) -> Self {
+        Self { run, start: 0, folds }
+    }
+
+    /// The same for a part of the output that starts at `start` in it.
+    pub fn part(&mut self, start: usize) -> After<'_> {
+        After { run: &mut *self.run, start: self.start + start, folds: self.folds }
+    }
+
+    pub(crate) fn call(
+        &mut self,
+        at: usize,
+        results: &mut [f32],
+        extremes: Observation,
+    ) -> Observation {
+        (self.run)(self.start + at, results, extremes)
+    }
 }
 
 /// Multiplies rows with the packed weights, clamps, and unites the extremes of each image's results
@@ -370,30 +387,46 @@ pub fn multiply<'w, F: Fn((usize, usize), &mut [usize]) -> usize>(
             observed[images.clone()].fill(Observation::EMPTY);
         }
         fill_pointers(weights, &rows, block.clone(), (pointers, block_rows));
-        let Target { values, row_stride, column } = &mut target;
-        let to = Target { values, row_stride: *row_stride, column: *column };
-        let product = Product {
-            weights,
-            next: if block.end == total { weights.next } else { weights.first_panel() },
-            rows: block.clone(),
-            base,
-            image_rows,
-            clamp,
-            target: to,
-            observed,
-            pieces,
-            pointers,
-            pointer_stride: block_rows,
-        };
-        product.run();
-        if let Some(after) = &mut after {
-            for (image, before) in images.zip(before) {
+        let mut folds = clamp != Clamp::NONE || after.as_ref().is_none_or(|after| !after.folds);
+        loop {
+            let Target { values, row_stride, column } = &mut target;
+            let to = Target { values, row_stride: *row_stride, column: *column };
+            let product = Product {
+                weights,
+                next: if block.end == total { weights.next } else { weights.first_panel() },
+                rows: block.clone(),
+                base,
+                image_rows,
+                clamp,
+                folds,
+                target: to,
+                observed,
+                pieces,
+                pointers,
+                pointer_stride: block_rows,
+            };
+            product.run();
+            let Some(after) = &mut after else { break };
+            let is_known = images.clone().zip(&before).all(|(image, before)| {
                 let rows = first.max(image * image_rows)..block.end.min((image + 1) * image_rows);
                 let results = &mut target.values[(rows.start - base) * n..(rows.end - base) * n];
-                let folded = observed[image];
-                observed[image] = before.union(minmax::settle(weights.isa, folded, results));
-                after(rows.start * n, results, folded.bounds());
+                let seen = if folds {
+                    let folded = observed[image];
+                    let seen = minmax::settle(weights.isa, folded, results);
+                    after.call(rows.start * n, results, folded.bounds());
+                    seen
+                } else {
+                    after.call(rows.start * n, results, Observation::ANY)
+                };
+                observed[image] = before.union(seen);
+                folds || !seen.needs_rescan()
+            });
+            if is_known {
+                break;
             }
+            // The lowest float, which is not counted, may be among results that nobody has any more.
+            folds = true;
+            observed[images.clone()].fill(Observation::EMPTY);
         }
     }
 }
@@ -474,6 +507,8 @@ struct Product<'a> {
     base: usize,
     image_rows: usize,
     clamp: Clamp,
+    /// Whether results are folded.
+    folds: bool,
     target: Target<'a>,
     observed: &'a mut [Observation],
     pieces: &'a [Piece],
@@ -531,6 +566,7 @@ impl Product<'_> {
                 pieces: self.pieces,
                 may_overlap,
                 clamp: self.clamp,
+                folds: self.folds,
                 row_stride: self.target.row_stride,
                 image_rows: self.image_rows,
                 pointers: self.pointers,

@@ -9,9 +9,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::gemm::{
-    After, Clamp, PackedWeights, Target, WeightLayout, after_part, matrix_rows, multiply,
-};
+use super::gemm::{After, Clamp, PackedWeights, Target, WeightLayout, matrix_rows, multiply};
 use super::isa::{Isa, Task};
 use super::minmax::{self, Fold};
 use super::simd::{LANES, Simd};
@@ -266,9 +264,10 @@ impl Transposed {
                         if seen.needs_rescan() { minmax::scan(isa, values) } else { seen }
                     };
                     observed[image] = observed[image].union(seen);
-                    if let Some(mut after) = after_part(&mut after, start) {
+                    if let Some(after) = &mut after {
                         // What is finished need not be what this band's extremes are of.
-                        after(finished.start, &mut output[finished], Observation::ANY);
+                        let at = start + finished.start;
+                        after.call(at, &mut output[finished], Observation::ANY);
                     }
                 }
             }

@@ -400,7 +400,7 @@ pub struct EvalContext<'a> {
 
 /// What follows on finished blocks of an output.
 pub(crate) struct Following<'a> {
-    pub(crate) run: After<'a>,
+    pub(crate) after: After<'a>,
     /// Every block must start at a multiple of so many elements.
     pub(crate) unit: usize,
 }
@@ -496,7 +496,7 @@ impl<'a> EvalContext<'a> {
     /// all elements, and must not need them again; else it is done when the closure returns.
     pub fn take_after(&mut self, unit: usize) -> Option<After<'a>> {
         let fits = self.after.as_ref().is_some_and(|it| unit.is_multiple_of(it.unit));
-        if fits { self.after.take().map(|it| it.run) } else { None }
+        if fits { self.after.take().map(|it| it.after) } else { None }
     }
 
     /// Stores the observation that the kernel folded for output `i` of the first record.

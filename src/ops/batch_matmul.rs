@@ -11,7 +11,7 @@ use crate::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::kernel::gemm::{
-    After, Clamp, Packed, PackedWeights, Target, WeightLayout, after_part, matrix_rows, multiply,
+    Clamp, Packed, PackedWeights, Target, WeightLayout, matrix_rows, multiply,
 };
 use crate::kernel::transpose::{TransposePlan, transpose};
 use crate::observation::Observation;
@@ -248,8 +248,7 @@ impl Evaluation {
                 let images = [left];
                 let rows = matrix_rows(&images, m, k);
                 let target = Target { values: result, row_stride: n, column: 0 };
-                let mut part = after_part(&mut after, product * m * n);
-                let after = part.as_mut().map(|part| part as After<'_>);
+                let after = after.as_mut().map(|after| after.part(product * m * n));
                 multiply(weights, rows, Clamp::NONE, target, &mut observed, after, pointers);
             }
         }

@@ -16,7 +16,6 @@ use crate::graph::{Constant, Node};
 use crate::kernel::Isa;
 use crate::kernel::conv::{Convolution, Geometry, Input, taps_first};
 use crate::kernel::depthwise::Depthwise;
-use crate::kernel::gemm::{After, after_part};
 use crate::kernel::window::{Axis, Ring, Window};
 use crate::kernel::winograd::{self, Winograd};
 use crate::observation::Observation;
@@ -394,8 +393,7 @@ fn depthwise_images(
     for image in 0..shapes.batch {
         let from = &input[image * len..][..len];
         let to = &mut output[image * shapes.output_len()..][..shapes.output_len()];
-        let mut part = after_part(&mut after, image * shapes.output_len());
-        let after = part.as_mut().map(|part| part as After<'_>);
+        let after = after.as_mut().map(|after| after.part(image * shapes.output_len()));
         let folded = if multiplier == 1 {
             depthwise.run(isa, from, to, after)
         } else {

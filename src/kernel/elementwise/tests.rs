@@ -243,6 +243,18 @@ proptest! {
                     prop_assert_eq!(observed.union(seen), expected.union(seen), "{}", isa);
                 }
             }
+            if function == Unary::HardSwish {
+                let counted = |f: fn(f32, f32) -> f32, start| values.iter().copied().fold(start, f);
+                let min = counted(f32::min, f32::INFINITY);
+                let max = counted(f32::max, f32::NEG_INFINITY);
+                for seen in [Observation::EMPTY, earlier, least] {
+                    let mut found = values.clone();
+                    let [elements, observed] = hard_swish_in_place(isa, seen, &mut found);
+                    assert_same_bits(&found, &results, isa.name());
+                    prop_assert_eq!(elements, Observation { min, max }, "{}", isa);
+                    prop_assert_eq!(observed.union(seen), expected.union(seen), "{}", isa);
+                }
+            }
         }
     }
 

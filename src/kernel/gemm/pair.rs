@@ -237,10 +237,12 @@ impl Strip<'_> {
                 to.wrapping_add(2 * ROWS * self.row_stride),
             );
             let sums = self.pair_sums::<S, NV, LAST, MANY>(s, pointers, apart, next);
-            if self.clamp == Clamp::NONE {
-                self.store_pair::<S, NV, LAST, false>(s, &sums, to, folds)
+            if !self.folds {
+                self.store_pair::<S, NV, LAST, { Ending::Unfolded as u8 }>(s, &sums, to, folds)
+            } else if self.clamp == Clamp::NONE {
+                self.store_pair::<S, NV, LAST, { Ending::Plain as u8 }>(s, &sums, to, folds)
             } else {
-                self.store_pair::<S, NV, LAST, true>(s, &sums, to, folds)
+                self.store_pair::<S, NV, LAST, { Ending::Clamped as u8 }>(s, &sums, to, folds)
             }
         }
     }
@@ -303,7 +305,7 @@ impl Strip<'_> {
     /// # Safety
     /// As for [`Strip::pair`].
     #[inline(always)]
-    unsafe fn store_pair<S: Simd, const NV: usize, const LAST: u8, const CLAMP: bool>(
+    unsafe fn store_pair<S: Simd, const NV: usize, const LAST: u8, const ENDING: u8>(
         &self,
         s: S,
         sums: &NarrowSums<S::V>,
@@ -317,8 +319,14 @@ impl Strip<'_> {
                 let bias = s.load_ptr(self.bias);
                 for r in 0..2 * ROWS {
                     let result = s.add(sums.rows[r], bias);
-                    folds.rows.push(s, result);
-                    let result = if CLAMP { self.clamp.apply(s, result) } else { result };
+                    if ENDING != Ending::Unfolded as u8 {
+                        folds.rows.push(s, result);
+                    }
+                    let result = if ENDING == Ending::Clamped as u8 {
+                        self.clamp.apply(s, result)
+                    } else {
+                        result
+                    };
                     let to = to.add(r * self.row_stride);
                     if NV == 2 || LAST == last::WHOLE {
                         s.store_ptr(result, to);
@@ -332,8 +340,14 @@ impl Strip<'_> {
                 for r in 0..ROWS {
                     let sums = s.join_halves(sums.halves[r], sums.halves[ROWS + r]);
                     let result = s.add(sums, bias);
-                    folds.halves.push(s, result);
-                    let result = if CLAMP { self.clamp.apply(s, result) } else { result };
+                    if ENDING != Ending::Unfolded as u8 {
+                        folds.halves.push(s, result);
+                    }
+                    let result = if ENDING == Ending::Clamped as u8 {
+                        self.clamp.apply(s, result)
+                    } else {
+                        result
+                    };
                     let to = to.add((NV - 1) * LANES);
                     s.store_half(result, to.add(r * self.row_stride));
                     s.store_upper_half(result, to.add((ROWS + r) * self.row_stride));

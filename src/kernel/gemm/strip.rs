@@ -27,6 +27,8 @@ pub(super) struct Strip<'a> {
     /// See [`may_overlap`](super::tiles::may_overlap).
     pub(super) may_overlap: bool,
     pub(super) clamp: Clamp,
+    /// Whether results are folded; if not, they are not clamped either.
+    pub(super) folds: bool,
     pub(super) row_stride: usize,
     /// Rows of an image.
     pub(super) image_rows: usize,
@@ -174,7 +176,7 @@ impl Strip<'_> {
             let place = Place {
                 tile,
                 row,
-                ending: Ending::new(self.clamp, self.observed[image]),
+                ending: self.ending(self.observed[image]),
                 folds: [Fold::new(s); NV],
             };
             let ending;
@@ -195,7 +197,7 @@ impl Strip<'_> {
                         folds = self.any_tile::<S, NV, LAST, MANY>(s, rows, tile, ending, folds);
                     } else {
                         // Rows of several images, of some of which nothing is known: each is looked at again.
-                        let ending = Ending::new(self.clamp, Observation::EMPTY);
+                        let ending = self.ending(Observation::EMPTY);
                         self.any_tile::<S, NV, LAST, MANY>(s, rows, tile, ending, folds);
                         for r in 0..rows {
                             let image = (row + r) / self.image_rows;
@@ -215,6 +217,12 @@ impl Strip<'_> {
             }
             self.observed[image] = self.observed[image].union(self.bounded(ending, folded));
         }
+    }
+
+    /// What has to be done for an image of which `observed` is known.
+    #[inline(always)]
+    fn ending(&self, observed: Observation) -> Ending {
+        if self.folds { Ending::new(self.clamp, observed) } else { Ending::Unfolded }
     }
 
     /// As many of an image's tiles as there is a loop of several for.
@@ -237,7 +245,7 @@ impl Strip<'_> {
                         self.whole_tile::<S, NV, LAST, MANY>(s, at.tile, at.ending, at.folds);
                     self.advance_place(&mut at, 1);
                     let found = self.bounded(at.ending, self.folded(s, at.folds));
-                    at.ending = Ending::new(self.clamp, self.observed[image].union(found));
+                    at.ending = self.ending(self.observed[image].union(found));
                 }
                 let tiles = (end - at.row) / tile_rows::<S>(NV);
                 if tiles > 0 && at.ending != Ending::Clamped {
@@ -481,7 +489,7 @@ impl Strip<'_> {
             };
         }
         // SAFETY: as for this function.
-        unsafe { store!(Plain, Clamped, LowKnown, LowKnownOnly) }
+        unsafe { store!(Unfolded, Plain, Clamped, LowKnown, LowKnownOnly) }
     }
 
     /// [`Strip::end`], row by row: the last term of the first row comes first.
@@ -509,10 +517,10 @@ impl Strip<'_> {
                     let result = s.add(sum, bias[j]);
                     if ENDING >= Ending::LowKnown as u8 {
                         folds[j].push_for::<false, true>(s, result);
-                    } else {
+                    } else if ENDING != Ending::Unfolded as u8 {
                         folds[j].push(s, result);
                     }
-                    let result = if ENDING == Ending::Plain as u8 {
+                    let result = if ENDING <= Ending::Plain as u8 {
                         result
                     } else if ENDING == Ending::LowKnownOnly as u8 {
                         s.max(s.splat(self.clamp.low), result)

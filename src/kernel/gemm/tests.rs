@@ -1,5 +1,6 @@
 use super::*;
 use crate::kernel::testing::{assert_same_bits, kinds, ramp, sum_of_products};
+use crate::observation::LOWEST;
 
 /// One product: `m` rows of `segments` segments, every other segment of the first row zeros.
 struct Case {
@@ -200,15 +201,20 @@ fn images_together_are_as_images_alone() {
             let count = lines.0 * lines.1;
             let images: Vec<_> = (0..images).map(|i| ramp(count * k, 10 + i)).collect();
             let images: Vec<&[f32]> = images.iter().map(Vec::as_slice).collect();
-            let run = |images: &[&[f32]], after: bool| {
+            // With something that follows, and whether that folds.
+            let run = |images: &[&[f32]], after: Option<bool>| {
                 let mut next = 0;
                 let mut double = |start: usize, values: &mut [f32], extremes: Observation| {
                     assert_eq!(start, next, "one block after the other");
-                    assert_eq!(extremes, Observation::scan(values), "{isa} {arithmetic}");
+                    let seen = Observation::scan(values);
+                    let is_left = after == Some(true) && clamp == Clamp::NONE;
+                    let known = if is_left { Observation::ANY } else { seen };
+                    assert_eq!(extremes, known, "{isa} {arithmetic}");
                     next += values.len();
                     for v in values {
                         *v += *v;
                     }
+                    seen
                 };
                 let mut out = vec![0.0; images.len() * count * n];
                 let mut observed = vec![Observation::EMPTY; images.len()];
@@ -222,16 +228,18 @@ fn images_together_are_as_images_alone() {
                 let rows = Rows { images, edges: &[], lines, row_bytes, offsets, step: k };
                 let target = Target { values: &mut out, row_stride: n, column: 0 };
                 let scratch = scratch.bytes_mut();
-                let after = after.then_some(&mut double as After<'_>);
+                let after = after.map(|folds| After::new(folds, &mut double));
                 multiply(&packed, rows, clamp, target, &mut observed, after, scratch);
                 (out, observed)
             };
-            let (doubled, doubled_observed) = run(&images, true);
-            let (together, observed) = run(&images, false);
-            assert!(doubled.iter().zip(&together).all(|(d, t)| *d == t + t));
-            assert_eq!(doubled_observed, observed, "of what comes before");
+            let (together, observed) = run(&images, None);
+            for folds in [false, true] {
+                let (doubled, doubled_observed) = run(&images, Some(folds));
+                assert!(doubled.iter().zip(&together).all(|(d, t)| *d == t + t));
+                assert_eq!(doubled_observed, observed, "of what comes before");
+            }
             for (i, image) in images.iter().enumerate() {
-                let (alone, alone_observed) = run(&[image], false);
+                let (alone, alone_observed) = run(&[image], None);
                 let seen = alone_observed[0];
                 let what = format!("{isa} {arithmetic} {count} rows, image {i}");
                 assert_same_bits(&together[i * count * n..][..count * n], &alone, &what);
@@ -248,9 +256,7 @@ fn the_lowest_float_is_ignored_before_what_follows() {
     for isa in Isa::supported() {
         let packed = PackedWeights::new(isa, Arithmetic::Fast, layout, &[1.0], None);
         let mut image = ramp(3000, 1);
-        image[1234] = crate::observation::LOWEST;
-        let mut out = vec![0.0; image.len()];
-        let mut observed = [Observation::EMPTY];
+        image[1234] = LOWEST;
         let row_bytes = 1000;
         let mut scratch = AlignedBuffer::zeroed(packed.scratch_len(image.len(), row_bytes));
         let offsets = |(_, x): (usize, usize), offsets: &mut [usize]| {
@@ -258,18 +264,32 @@ fn the_lowest_float_is_ignored_before_what_follows() {
             1
         };
         let lines = (1, image.len());
-        let rows = Rows { images: &[&image], edges: &[], lines, row_bytes, offsets, step: 0 };
-        let target = Target { values: &mut out, row_stride: 1, column: 0 };
-        let mut zero = |_: usize, values: &mut [f32], extremes: Observation| {
-            let is_lowest = values.contains(&crate::observation::LOWEST);
-            let expected = if is_lowest { Observation::ANY } else { Observation::scan(values) };
-            assert_eq!(extremes, expected);
-            values.fill(0.0);
-        };
-        let (after, scratch) = (Some(&mut zero as After<'_>), scratch.bytes_mut());
-        multiply(&packed, rows, Clamp::NONE, target, &mut observed, after, scratch);
-        assert!(observed[0].same_bits(Observation::scan(&image)), "{isa} {observed:?}");
-        assert!(out.iter().all(|&v| v == 0.0));
+        for folds in [false, true] {
+            let mut out = vec![0.0; image.len()];
+            let mut observed = [Observation::EMPTY];
+            let rows = Rows { images: &[&image], edges: &[], lines, row_bytes, offsets, step: 0 };
+            let target = Target { values: &mut out, row_stride: 1, column: 0 };
+            let mut blocks = Vec::new();
+            let mut zero = |at: usize, values: &mut [f32], extremes: Observation| {
+                blocks.push(at);
+                assert_same_bits(values, &image[at..][..values.len()], "as computed");
+                let is_lowest = values.contains(&LOWEST);
+                let is_known = !(folds || is_lowest);
+                let expected = if is_known { Observation::scan(values) } else { Observation::ANY };
+                assert_eq!(extremes, expected);
+                let min = values.iter().copied().fold(f32::INFINITY, f32::min);
+                let max = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                values.fill(0.0);
+                Observation { min, max }
+            };
+            let after = Some(After::new(folds, &mut zero));
+            multiply(&packed, rows, Clamp::NONE, target, &mut observed, after, scratch.bytes_mut());
+            assert!(observed[0].same_bits(Observation::scan(&image)), "{isa} {observed:?}");
+            assert!(out.iter().all(|&v| v == 0.0));
+            let all = blocks.len();
+            blocks.dedup();
+            assert_eq!(all - blocks.len(), usize::from(folds), "one block is computed again");
+        }
     }
 }
 

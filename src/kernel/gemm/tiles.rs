@@ -99,7 +99,7 @@ impl Strip<'_> {
             };
         }
         // SAFETY: as for this function.
-        unsafe { united(end!(Plain, Clamped, LowKnown, LowKnownOnly)) }
+        unsafe { united(end!(Unfolded, Plain, Clamped, LowKnown, LowKnownOnly)) }
     }
 
     /// The same of `NV` vectors, block by block, with any ending but [`Ending::Clamped`].
@@ -142,10 +142,12 @@ impl Strip<'_> {
                     ending,
                     !is_first,
                     (Partial, false),
+                    (Unfolded, false),
                     (Plain, false),
                     (LowKnown, false),
                     (LowKnownOnly, false),
                     (Partial, true),
+                    (Unfolded, true),
                     (Plain, true),
                     (LowKnown, true),
                     (LowKnownOnly, true)

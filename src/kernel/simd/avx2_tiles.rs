@@ -242,7 +242,7 @@ unsafe fn all<const ROWS: usize, const ACROSS: usize, const ENDING: u8, const AD
                     if !is(Ending::Partial) {
                         sum = _mm256_add_ps(sum, _mm256_loadu_ps(tiles.bias.add(i * WIDTH)));
                         // The second operand wins when either is NaN.
-                        if !cfg!(feature = "unobserved") {
+                        if !(cfg!(feature = "unobserved") || is(Ending::Unfolded)) {
                             max[i % 2] = _mm256_max_ps(sum, max[i % 2]);
                             if is(Ending::Plain) {
                                 min[i % 2] = _mm256_min_ps(sum, min[i % 2]);

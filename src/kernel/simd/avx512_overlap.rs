@@ -250,6 +250,12 @@ macro_rules! partial {
         ""
     };
 }
+/// [`Ending::Unfolded`].
+macro_rules! unfolded {
+    ($sum:literal, $at:literal) => {
+        add_bias!($sum, $at)
+    };
+}
 /// [`Ending::Plain`].
 macro_rules! plain {
     ($sum:literal, $at:literal) => {
@@ -362,6 +368,10 @@ pub(super) unsafe fn tiles<const ENDING: u8, const ADD: bool>(
             tiles!(added partial, tiles, memory, max, (inout("zmm2") min), high);
         } else if is(Ending::Partial) {
             tiles!(alone partial, tiles, memory, max, (inout("zmm2") min), high);
+        } else if is(Ending::Unfolded) && ADD {
+            tiles!(added unfolded, tiles, memory, max, (inout("zmm2") min), high);
+        } else if is(Ending::Unfolded) {
+            tiles!(alone unfolded, tiles, memory, max, (inout("zmm2") min), high);
         } else if is(Ending::Plain) && ADD {
             tiles!(added plain, tiles, memory, max, (inout("zmm2") min), high);
         } else if is(Ending::Plain) {

@@ -93,6 +93,12 @@ macro_rules! lower {
     };
 }
 
+/// [`Ending::Unfolded`].
+macro_rules! unfolded {
+    ($sum:literal, $min:literal, $max:literal) => {
+        ""
+    };
+}
 /// [`Ending::Plain`].
 macro_rules! plain {
     ($sum:literal, $min:literal, $max:literal) => {
@@ -198,7 +204,9 @@ pub(super) unsafe fn tiles<const ENDING: u8>(
     unsafe {
         let bias = [_mm512_loadu_ps(tiles.bias), _mm512_loadu_ps(tiles.bias.add(16))];
         let is = |ending: Ending| ENDING == ending as u8;
-        if is(Ending::Plain) {
+        if is(Ending::Unfolded) {
+            tiles!(unfolded, tiles, memory, folds, bias, bounds);
+        } else if is(Ending::Plain) {
             tiles!(plain, tiles, memory, folds, bias, bounds);
         } else if is(Ending::Clamped) {
             tiles!(clamped, tiles, memory, folds, bias, bounds);

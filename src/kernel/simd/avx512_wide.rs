@@ -184,6 +184,12 @@ macro_rules! partial {
         ""
     };
 }
+/// [`Ending::Unfolded`].
+macro_rules! unfolded {
+    ($sum:literal, $max:literal, $min:literal) => {
+        add_bias!($sum)
+    };
+}
 /// [`Ending::Plain`].
 macro_rules! plain {
     ($sum:literal, $max:literal, $min:literal) => {
@@ -319,6 +325,10 @@ pub(super) unsafe fn tiles<const VECTORS: usize, const ENDING: u8, const ADD: bo
             ending!(added partial);
         } else if is(Ending::Partial) {
             ending!(alone partial);
+        } else if is(Ending::Unfolded) && ADD {
+            ending!(added unfolded);
+        } else if is(Ending::Unfolded) {
+            ending!(alone unfolded);
         } else if is(Ending::Plain) && ADD {
             ending!(added plain);
         } else if is(Ending::Plain) {

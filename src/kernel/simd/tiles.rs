@@ -85,6 +85,8 @@ pub(crate) struct Extremes<V> {
 /// What becomes of sums: all of it takes ports that multiply, or waits beside those that do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Ending {
+    /// Nothing else: who reads them next folds them.
+    Unfolded,
     /// They are folded.
     Plain,
     /// They are folded and clamped.

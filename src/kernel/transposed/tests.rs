@@ -65,9 +65,10 @@ fn equals_the_definition() {
                 scratch.bytes_mut().fill(0xff);
                 let mut observed = [Observation::EMPTY; 2];
                 let mut followed = 0;
-                let mut after = |at: usize, values: &mut [f32], _: Observation| {
+                let mut after = |at: usize, values: &mut [f32], extremes: Observation| {
                     assert_eq!(at, followed, "in order");
                     followed += values.len();
+                    extremes
                 };
                 transposed.run(
                     isa,
@@ -75,7 +76,7 @@ fn equals_the_definition() {
                     Clamp { low: -1.0, high: 1.5 },
                     &mut output,
                     &mut observed,
-                    Some(&mut after),
+                    Some(After::new(false, &mut after)),
                     scratch.bytes_mut(),
                 );
                 assert_eq!(followed, output.len());
