@@ -5,6 +5,7 @@ use std::f32::consts::{LN_2, LOG2_E};
 
 pub(crate) use self::logarithm::{log, pow};
 pub(crate) use self::logistic::{LOGISTIC_BOUND, logistic, logistics, logistics_within};
+pub(crate) use self::quotient::Quotients;
 pub(crate) use self::rounding::{ceil, floor, round, sign};
 pub(crate) use self::trigonometry::{atan2, cos, sin};
 use super::simd::{ROUND, Simd, pow2};
@@ -143,6 +144,7 @@ pub(crate) fn gelu_approximate<S: Simd>(s: S, x: S::V) -> S::V {
 
 mod logarithm;
 mod logistic;
+mod quotient;
 mod rounding;
 #[cfg(test)]
 mod tests;

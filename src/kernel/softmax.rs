@@ -3,9 +3,8 @@
 //! The sum of a row is made of sixteen partial sums of every sixteenth element each, added in halves.
 
 use super::isa::{Isa, Task};
-use super::math;
+use super::math::{self, Quotients};
 use super::minmax::Fold;
-use super::reduce::{Reduction, reduce_run};
 use super::simd::{LANES, Simd};
 use crate::observation::Observation;
 
@@ -36,6 +35,9 @@ impl Softmax {
     }
 }
 
+/// Rows that take each step together: the steps of one wait for each other.
+const TOGETHER: usize = 4;
+
 struct Rows<'a> {
     softmax: Softmax,
     depth: usize,
@@ -48,55 +50,106 @@ impl Task for Rows<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> Observation {
+        let depth = self.depth;
         let mut fold = Fold::new(s);
-        let rows = self.input.chunks_exact(self.depth);
-        for (from, to) in rows.zip(self.output.chunks_exact_mut(self.depth)) {
-            let max = s.splat(reduce_run(s, Reduction::Max, from));
-            match self.softmax {
-                Softmax::Share { beta } => shares(s, max, beta, from, to, &mut fold),
-                Softmax::Logarithm => logarithms(s, max, from, to, &mut fold),
+        let some = self.input.chunks(TOGETHER * depth);
+        for (from, to) in some.zip(self.output.chunks_mut(TOGETHER * depth)) {
+            let (mut greatest, mut sums) = ([0.0; TOGETHER], [0.0; TOGETHER]);
+            for (row, greatest) in from.chunks_exact(depth).zip(&mut greatest) {
+                *greatest = find_greatest(s, row);
+            }
+            let rows = from.chunks_exact(depth).zip(to.chunks_exact_mut(depth));
+            for ((row, to), (greatest, sum)) in rows.zip(greatest.into_iter().zip(&mut sums)) {
+                *sum = match self.softmax {
+                    Softmax::Share { beta } => exponentials(s, (greatest, beta), row, to),
+                    Softmax::Logarithm => exponentials(s, (greatest, 1.0), row, to),
+                };
+            }
+            let rows = from.chunks_exact(depth).zip(to.chunks_exact_mut(depth));
+            for ((row, to), (greatest, sum)) in rows.zip(greatest.into_iter().zip(sums)) {
+                match self.softmax {
+                    Softmax::Share { .. } => divide(s, sum, to, &mut fold),
+                    Softmax::Logarithm => logarithms(s, (greatest, sum), row, to, &mut fold),
+                }
             }
         }
         fold.finish(s)
     }
 }
 
+/// The greatest element.
 #[inline(always)]
-fn shares<S: Simd>(s: S, max: S::V, beta: f32, from: &[f32], to: &mut [f32], fold: &mut Fold<S>) {
-    let beta = s.splat(beta);
-    let mut sums = s.splat(0.0);
-    for (from, to) in from.chunks(LANES).zip(to.chunks_mut(LANES)) {
-        let e = math::exp(s, s.mul(s.sub(s.load_up_to(from), max), beta));
-        s.store_up_to(e, to);
-        sums = s.add(sums, first(s, e, to.len()));
+fn find_greatest<S: Simd>(s: S, row: &[f32]) -> f32 {
+    let lowest = s.splat(f32::NEG_INFINITY);
+    let mut greatest = lowest;
+    let (vectors, tail) = row.as_chunks::<LANES>();
+    for v in vectors {
+        greatest = s.max(s.load(v), greatest);
     }
-    let sum = s.splat(s.sum(sums));
-    for to in to.chunks_mut(LANES) {
-        let result = s.div(s.load_up_to(to), sum);
-        fold.push_first(s, result, to.len());
-        s.store_up_to(result, to);
+    let tail = s.select(s.first(tail.len()), s.load_partial(tail), lowest);
+    let mut lanes = s.to_array(s.max(tail, greatest));
+    // By halves: one after the other, lanes wait for each other.
+    let mut half = LANES / 2;
+    while half > 0 {
+        for i in 0..half {
+            lanes[i] = if lanes[half + i] > lanes[i] { lanes[half + i] } else { lanes[i] };
+        }
+        half /= 2;
+    }
+    lanes[0]
+}
+
+/// The exponentials of a row's elements less the greatest, times `beta`, and their sum.
+#[inline(always)]
+fn exponentials<S: Simd>(s: S, (greatest, beta): (f32, f32), from: &[f32], to: &mut [f32]) -> f32 {
+    let (greatest, beta) = (s.splat(greatest), s.splat(beta));
+    let mut sums = s.splat(0.0);
+    let (vectors, tail) = from.as_chunks::<LANES>();
+    let (results, last) = to.as_chunks_mut::<LANES>();
+    for (from, to) in vectors.iter().zip(results) {
+        let e = math::exp(s, s.mul(s.sub(s.load(from), greatest), beta));
+        s.store(e, to);
+        sums = s.add(sums, e);
+    }
+    if !tail.is_empty() {
+        let e = math::exp(s, s.mul(s.sub(s.load_partial(tail), greatest), beta));
+        s.store_partial(e, last);
+        // Lanes beyond the row must not add.
+        sums = s.add(sums, s.select(s.first(tail.len()), e, s.splat(0.0)));
+    }
+    s.sum(sums)
+}
+
+#[inline(always)]
+fn divide<S: Simd>(s: S, sum: f32, to: &mut [f32], fold: &mut Fold<S>) {
+    let quotients = Quotients::by(s, sum);
+    let (vectors, last) = to.as_chunks_mut::<LANES>();
+    for to in vectors {
+        let result = quotients.of(s, s.load(to));
+        fold.push(s, result);
+        s.store(result, to);
+    }
+    if !last.is_empty() {
+        let result = quotients.of(s, s.load_partial(last));
+        fold.push_first(s, result, last.len());
+        s.store_partial(result, last);
     }
 }
 
 #[inline(always)]
-fn logarithms<S: Simd>(s: S, max: S::V, from: &[f32], to: &mut [f32], fold: &mut Fold<S>) {
-    let mut sums = s.splat(0.0);
-    for from in from.chunks(LANES) {
-        let e = math::exp(s, s.sub(s.load_up_to(from), max));
-        sums = s.add(sums, first(s, e, from.len()));
-    }
-    let logarithm = math::log(s, s.splat(s.sum(sums)));
+fn logarithms<S: Simd>(
+    s: S,
+    (greatest, sum): (f32, f32),
+    from: &[f32],
+    to: &mut [f32],
+    fold: &mut Fold<S>,
+) {
+    let (greatest, logarithm) = (s.splat(greatest), math::log(s, s.splat(sum)));
     for (from, to) in from.chunks(LANES).zip(to.chunks_mut(LANES)) {
-        let result = s.sub(s.sub(s.load_up_to(from), max), logarithm);
+        let result = s.sub(s.sub(s.load_up_to(from), greatest), logarithm);
         fold.push_first(s, result, to.len());
         s.store_up_to(result, to);
     }
-}
-
-/// The first `n` lanes; those beyond the row must not add.
-#[inline(always)]
-fn first<S: Simd>(s: S, v: S::V, n: usize) -> S::V {
-    s.select(s.first(n), v, s.splat(0.0))
 }
 
 #[cfg(test)]
@@ -106,8 +159,8 @@ mod tests {
 
     #[test]
     fn rows_equal_sums_in_double() {
-        for depth in [1, 10, 16, 1001] {
-            let input: Vec<f32> = ramp(depth * 3, 4).iter().map(|x| x * 30.0).collect();
+        for (depth, rows) in [(1, 3), (10, 4), (16, 9), (128, 6), (1001, 3)] {
+            let input: Vec<f32> = ramp(depth * rows, 4).iter().map(|x| x * 30.0).collect();
             for softmax in [Softmax::Share { beta: 1.5 }, Softmax::Logarithm] {
                 let beta = if let Softmax::Share { beta } = softmax { beta.into() } else { 1.0 };
                 let mut expected = Vec::new();

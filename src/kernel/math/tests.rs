@@ -375,3 +375,50 @@ fn special_values() {
         }
     }
 }
+
+/// Quotients of dividends by divisors, by [`Quotients`].
+struct Divided<'a>(&'a [f32], &'a [f32]);
+
+impl Task for Divided<'_> {
+    type Output = Vec<f32>;
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> Vec<f32> {
+        let mut out = Vec::new();
+        for &divisor in self.1 {
+            let quotients = Quotients::by(s, divisor);
+            for a in self.0.as_chunks::<LANES>().0 {
+                out.extend_from_slice(&s.to_array(quotients.of(s, s.load(a))));
+            }
+        }
+        out
+    }
+}
+
+#[test]
+fn quotients_are_those_of_divisions() {
+    // Mantissas of few bits, of nearly all, and any.
+    let mut state = 1_u32;
+    let mut mantissas = vec![0, 1, 2, 3, 0x7f_fffd, 0x7f_fffe, 0x7f_ffff, 0x40_0000, 0x3f_ffff];
+    mantissas.resize_with(256, || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state >> 9
+    });
+    let floats = |exponents: &[i32]| -> Vec<f32> {
+        let of = |&exponent: &i32| {
+            let power = ((exponent + 127) as u32) << 23;
+            mantissas.iter().map(move |mantissa| f32::from_bits(power | mantissa))
+        };
+        exponents.iter().flat_map(of).collect()
+    };
+    let mut dividends = floats(&[-126, -103, -97, -96, -95, -60, -24, -1, 0]);
+    let small = [0.0, -0.0, 1.0e-40, f32::NAN, 1.0, 1.0e-45, 0.5, f32::MIN_POSITIVE];
+    dividends.extend(small.iter().cycle().take(2 * LANES));
+    let mut divisors = floats(&[0, 1, 7, 23, 24]);
+    divisors.extend([f32::INFINITY, f32::NAN, 0.0, -3.0, 0.7, 1.0e30]);
+    let expected: Vec<f32> =
+        divisors.iter().flat_map(|b| dividends.iter().map(move |a| a / b)).collect();
+    for isa in Isa::supported() {
+        let found = isa.dispatch(Divided(&dividends, &divisors));
+        assert_same_bits(&found, &expected, isa.name());
+    }
+}
