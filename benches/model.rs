@@ -120,8 +120,8 @@ fn shapes(model: &Model, name: &str, multiply_adds: u64) -> Option<String> {
         dimensions.join("x")
     };
     let (input, result) = (text(&input), text(&output));
-    // What multiplies nothing has no filter.
-    let second = node.inputs.get(1).copied().flatten().filter(|_| multiply_adds > 0);
+    let has_filter = name.contains("CONV_2D") && multiply_adds > 0;
+    let second = node.inputs.get(1).copied().flatten().filter(|_| has_filter);
     let filter = second.and_then(shape);
     let Some([n, y, x, c]) = filter.as_deref() else {
         return Some(format!("  {input} -> {result}"));
