@@ -20,7 +20,7 @@ pub(super) use self::set::PackedSet;
 use self::strip::{Next, Strip};
 use super::isa::Isa;
 use super::minmax;
-use super::simd::tiles::Piece;
+use super::simd::tiles::{Ending, Piece};
 use super::simd::{LANES, Simd};
 use crate::arithmetic::Arithmetic;
 use crate::observation::Observation;
@@ -57,6 +57,22 @@ impl Clamp {
     pub(crate) fn apply<S: Simd>(self, s: S, v: S::V) -> S::V {
         // The second operand wins when it is NaN.
         s.min(s.splat(self.high), s.max(s.splat(self.low), v))
+    }
+
+    /// What has to be done to results of a tensor of which `observed` is known.
+    #[inline(always)]
+    pub(super) fn ending(self, observed: Observation) -> Ending {
+        let Self { low, high } = self;
+        // Without observations, what is known costs nothing.
+        let is_low_known = cfg!(feature = "unobserved") || observed.min <= low;
+        let is_high_seen = cfg!(feature = "unobserved") || observed.max >= high;
+        match self {
+            Self::NONE => Ending::Plain,
+            _ if low == f32::NEG_INFINITY || !is_low_known => Ending::Clamped,
+            _ if high < f32::INFINITY && is_high_seen => Ending::LowKnown,
+            // Most often no result is above the bound. The largest is folded, and says so afterwards.
+            _ => Ending::LowKnownOnly,
+        }
     }
 }
 

@@ -87,17 +87,8 @@ impl<S: Simd> Fold<S> {
             min = s.select(s.first(n), min, s.splat(f32::INFINITY));
             max = s.select(s.first(n), max, s.splat(f32::NEG_INFINITY));
         }
-        // Halves are folded until a lane is left: one after the other, lanes wait for each other.
-        let (mut min, mut max) = (s.to_array(min), s.to_array(max));
-        let mut half = LANES / 2;
-        while half > 0 {
-            for i in 0..half {
-                min[i] = if min[half + i] < min[i] { min[half + i] } else { min[i] };
-                max[i] = if max[half + i] > max[i] { max[half + i] } else { max[i] };
-            }
-            half /= 2;
-        }
-        Observation { min: min[0], max: max[0] }.with_positive_zeros()
+        let (min, max) = (extreme::<false>(s.to_array(min)), extreme::<true>(s.to_array(max)));
+        Observation { min, max }.with_positive_zeros()
     }
 
     /// The extremes of all lanes.
@@ -105,6 +96,22 @@ impl<S: Simd> Fold<S> {
     pub(crate) fn finish(self, s: S) -> Observation {
         self.finish_first(s, LANES)
     }
+}
+
+/// The greatest of all lanes, or the least. Halves are compared until one lane is left: one after the other, lanes wait for
+/// each other.
+#[inline(always)]
+pub(super) fn extreme<const GREATEST: bool>(mut lanes: [f32; LANES]) -> f32 {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for i in 0..half {
+            let other = lanes[half + i];
+            let wins = if GREATEST { other > lanes[i] } else { other < lanes[i] };
+            lanes[i] = if wins { other } else { lanes[i] };
+        }
+        half /= 2;
+    }
+    lanes[0]
 }
 
 /// Running extremes of a register's lanes, with the rules of [`Fold`].

@@ -4,7 +4,7 @@
 
 use super::isa::{Isa, Task};
 use super::math::{self, Quotients};
-use super::minmax::Fold;
+use super::minmax::{Fold, extreme};
 use super::simd::{LANES, Simd};
 use crate::observation::Observation;
 
@@ -87,16 +87,7 @@ fn find_greatest<S: Simd>(s: S, row: &[f32]) -> f32 {
         greatest = s.max(s.load(v), greatest);
     }
     let tail = s.select(s.first(tail.len()), s.load_partial(tail), lowest);
-    let mut lanes = s.to_array(s.max(tail, greatest));
-    // By halves: one after the other, lanes wait for each other.
-    let mut half = LANES / 2;
-    while half > 0 {
-        for i in 0..half {
-            lanes[i] = if lanes[half + i] > lanes[i] { lanes[half + i] } else { lanes[i] };
-        }
-        half /= 2;
-    }
-    lanes[0]
+    extreme::<true>(s.to_array(s.max(tail, greatest)))
 }
 
 /// The exponentials of a row's elements less the greatest, times `beta`, and their sum.

@@ -77,24 +77,6 @@ pub(super) mod last {
     pub(in crate::kernel::gemm) const PART: u8 = 2;
 }
 
-impl Ending {
-    /// What has to be done for an image of which `observed` is known.
-    #[inline(always)]
-    pub(in crate::kernel) fn new(clamp: Clamp, observed: Observation) -> Self {
-        let Clamp { low, high } = clamp;
-        // Without observations, what is known costs nothing.
-        let is_low_known = cfg!(feature = "unobserved") || observed.min <= low;
-        let is_high_seen = cfg!(feature = "unobserved") || observed.max >= high;
-        match clamp {
-            Clamp::NONE => Self::Plain,
-            _ if low == f32::NEG_INFINITY || !is_low_known => Self::Clamped,
-            _ if high < f32::INFINITY && is_high_seen => Self::LowKnown,
-            // Most often no result is above the bound. The largest is folded, and says so afterwards.
-            _ => Self::LowKnownOnly,
-        }
-    }
-}
-
 /// What a tile reads and writes.
 #[derive(Clone, Copy)]
 pub(super) struct Tile {
@@ -222,7 +204,7 @@ impl Strip<'_> {
     /// What has to be done for an image of which `observed` is known.
     #[inline(always)]
     fn ending(&self, observed: Observation) -> Ending {
-        if self.folds { Ending::new(self.clamp, observed) } else { Ending::Unfolded }
+        if self.folds { self.clamp.ending(observed) } else { Ending::Unfolded }
     }
 
     /// As many of an image's tiles as there is a loop of several for.

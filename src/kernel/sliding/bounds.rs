@@ -21,7 +21,7 @@ impl<S: Simd> Bounds<S> {
             clamp,
             low: s.register_splat(clamp.low),
             high: s.register_splat(clamp.high),
-            ending: Ending::new(clamp, Observation::EMPTY),
+            ending: clamp.ending(Observation::EMPTY),
         }
     }
 
