@@ -59,6 +59,15 @@ impl Clamp {
         s.min(s.splat(self.high), s.max(s.splat(self.low), v))
     }
 
+    /// Lowers results to the upper bound; NaN stays.
+    #[inline(always)]
+    pub(super) fn lower<S: Simd>(self, s: S, results: &mut [f32]) {
+        let high = s.splat(self.high);
+        for few in results.chunks_mut(LANES) {
+            s.store_up_to(s.min(high, s.load_up_to(few)), few);
+        }
+    }
+
     /// What has to be done to results of a tensor of which `observed` is known.
     #[inline(always)]
     pub(super) fn ending(self, observed: Observation) -> Ending {

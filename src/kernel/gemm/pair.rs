@@ -319,14 +319,7 @@ impl Strip<'_> {
                 let bias = s.load_ptr(self.bias);
                 for r in 0..2 * ROWS {
                     let result = s.add(sums.rows[r], bias);
-                    if ENDING != Ending::Unfolded as u8 {
-                        folds.rows.push(s, result);
-                    }
-                    let result = if ENDING == Ending::Clamped as u8 {
-                        self.clamp.apply(s, result)
-                    } else {
-                        result
-                    };
+                    let result = self.ended::<S, ENDING>(s, result, &mut folds.rows);
                     let to = to.add(r * self.row_stride);
                     if NV == 2 || LAST == last::WHOLE {
                         s.store_ptr(result, to);
@@ -340,14 +333,7 @@ impl Strip<'_> {
                 for r in 0..ROWS {
                     let sums = s.join_halves(sums.halves[r], sums.halves[ROWS + r]);
                     let result = s.add(sums, bias);
-                    if ENDING != Ending::Unfolded as u8 {
-                        folds.halves.push(s, result);
-                    }
-                    let result = if ENDING == Ending::Clamped as u8 {
-                        self.clamp.apply(s, result)
-                    } else {
-                        result
-                    };
+                    let result = self.ended::<S, ENDING>(s, result, &mut folds.halves);
                     let to = to.add((NV - 1) * LANES);
                     s.store_half(result, to.add(r * self.row_stride));
                     s.store_upper_half(result, to.add((ROWS + r) * self.row_stride));

@@ -323,14 +323,11 @@ impl Strip<'_> {
     /// The rows must be readable and writable for `used` values each.
     #[inline(always)]
     unsafe fn lower<S: Simd>(&self, s: S, to: *mut f32, rows: usize) {
-        let high = s.splat(self.clamp.high);
         for r in 0..rows {
             // SAFETY: as for this function.
             let row =
                 unsafe { std::slice::from_raw_parts_mut(to.add(r * self.row_stride), self.used) };
-            for few in row.chunks_mut(LANES) {
-                s.store_up_to(s.min(high, s.load_up_to(few)), few);
-            }
+            self.clamp.lower(s, row);
         }
     }
 
@@ -497,18 +494,7 @@ impl Strip<'_> {
                 let to = to.add(r * self.row_stride);
                 for (j, sum) in row.into_iter().enumerate() {
                     let result = s.add(sum, bias[j]);
-                    if ENDING >= Ending::LowKnown as u8 {
-                        folds[j].push_for::<false, true>(s, result);
-                    } else if ENDING != Ending::Unfolded as u8 {
-                        folds[j].push(s, result);
-                    }
-                    let result = if ENDING <= Ending::Plain as u8 {
-                        result
-                    } else if ENDING == Ending::LowKnownOnly as u8 {
-                        s.max(s.splat(self.clamp.low), result)
-                    } else {
-                        self.clamp.apply(s, result)
-                    };
+                    let result = self.ended::<S, ENDING>(s, result, &mut folds[j]);
                     let to = to.add(j * LANES);
                     if LAST == last::WHOLE || j < NV - 1 {
                         s.store_ptr(result, to);
@@ -520,6 +506,28 @@ impl Strip<'_> {
                 }
             }
             folds
+        }
+    }
+
+    /// Folds and clamps a result, as far as its `ENDING` says.
+    #[inline(always)]
+    pub(super) fn ended<S: Simd, const ENDING: u8>(
+        &self,
+        s: S,
+        result: S::V,
+        fold: &mut Fold<S>,
+    ) -> S::V {
+        if ENDING >= Ending::LowKnown as u8 {
+            fold.push_for::<false, true>(s, result);
+        } else if ENDING != Ending::Unfolded as u8 {
+            fold.push(s, result);
+        }
+        if ENDING <= Ending::Plain as u8 {
+            result
+        } else if ENDING == Ending::LowKnownOnly as u8 {
+            s.max(s.splat(self.clamp.low), result)
+        } else {
+            self.clamp.apply(s, result)
         }
     }
 

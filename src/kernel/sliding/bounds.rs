@@ -2,8 +2,8 @@
 
 use super::Clamp;
 use crate::kernel::minmax::RegisterFold;
+use crate::kernel::simd::Simd;
 use crate::kernel::simd::tiles::Ending;
-use crate::kernel::simd::{LANES, Simd};
 use crate::observation::Observation;
 
 /// The bounds, and what has to be done for them.
@@ -72,10 +72,7 @@ impl<S: Simd> Bounds<S> {
     /// Lowers outputs to the upper bound.
     #[inline(always)]
     pub(super) fn lower(&self, s: S, outputs: &mut [f32]) {
-        let high = s.splat(self.clamp.high);
-        for few in outputs.chunks_mut(LANES) {
-            s.store_up_to(s.min(high, s.load_up_to(few)), few);
-        }
+        self.clamp.lower(s, outputs);
     }
 
     /// The extremes of all outputs, of which these were folded.
