@@ -92,9 +92,9 @@ fuzz: setup ## Fuzz TARGET (model, recording or run) for SECONDS; needs cargo-fu
 # Arguments of the benchmark; those that are not given have defaults.
 BENCH_ARGUMENTS = $(if $(MODELS),--models $(MODELS)) $(if $(PEERS),--peers $(PEERS)) \
     $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
-    $(if $(CORES),--cores $(CORES))
+    $(if $(CORES),--cores $(CORES)) $(if $(ISA),--isa $(ISA))
 
 .PHONY: bench
-bench: build ## Compare with other runtimes: MODELS="resnet50 mlp" SECONDS=5 ROUNDS=3
+bench: build ## Compare with other runtimes: MODELS="resnet50 mlp" SECONDS=5 ROUNDS=3 ISA=avx2
 	@scripts/bench-setup
 	@.venv/bench/bin/python benches/peers/bench.py $(BENCH_ARGUMENTS)

@@ -1,6 +1,6 @@
 //! The multiply-add limit of all threads at once, as one JSON object for programs.
 //!
-//! `cargo bench --bench peak [-- THREADS]`
+//! `cargo bench --bench peak [-- THREADS [ISA]]`
 #![allow(clippy::print_stdout, missing_docs)]
 
 use std::sync::Barrier;
@@ -27,15 +27,15 @@ fn rates(isa: Isa, together: &Barrier) -> Vec<f64> {
 }
 
 fn main() {
-    let threads = std::env::args()
-        .skip(1)
-        .find(|argument| !argument.starts_with('-'))
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let threads = arguments
+        .first()
         .map_or_else(thread::available_parallelism, |number| {
             Ok(number.parse().expect("a number of threads"))
         })
         .expect("the number of cores")
         .get();
-    let isa = Isa::detect();
+    let isa = arguments.get(1).map_or("auto", String::as_str).parse().expect("an instruction set");
     let together = Barrier::new(threads);
     let rates: Vec<Vec<f64>> = thread::scope(|scope| {
         let running: Vec<_> = (0..threads).map(|_| scope.spawn(|| rates(isa, &together))).collect();

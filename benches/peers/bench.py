@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares record-minmax with other runtimes on all cores of this machine.
 
-Run: make bench [MODELS="resnet50 mlp"] [PEERS="litert openvino"] [SECONDS=5] [ROUNDS=3] [CORES=N]
+Run: make bench [MODELS="resnet50 mlp"] [PEERS="litert openvino"] [SECONDS=5] [ROUNDS=3] [CORES=N] [ISA=avx2]
 
 Prints a table for every model and writes bench.md and bench.json into the folder --out.
 docs/performance.md explains what is measured.
@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import group
+import hidden
 import machine
 from catalogue import MODELS, PEERS, Peer
 from measurement import Case, Failure
@@ -38,6 +39,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5.0, help="length of a run")
     parser.add_argument("--rounds", type=int, default=3, help="runs of every peer")
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--isa", choices=[hidden.ISA],
+                        help="hide what the processor has beyond that from all that is measured")
     parser.add_argument("--program", type=Path, default=TARGET / "release" / "record-minmax")
     parser.add_argument("--folder", type=Path, default=Path("models"), help="models and datasets")
     parser.add_argument("--out", type=Path, default=Path("out"), help="results")
@@ -95,7 +98,14 @@ def main() -> int:
         return 1
     make_models(arguments.folder, arguments.models)
     settings = {"seconds": arguments.seconds, "rounds": arguments.rounds}
-    report = Report(machine.describe(arguments.program, arguments.cores), settings)
+    report = Report(
+        machine.describe(arguments.program, arguments.cores, arguments.isa), settings)
+    if arguments.isa:
+        try:
+            hidden.hide(arguments.out)
+        except Failure as failure:
+            say(f"error: {failure}")
+            return 1
     peers = [peer for peer in PEERS if peer.name in arguments.peers]
     arguments.out.mkdir(parents=True, exist_ok=True)
     for name in arguments.models:
@@ -109,7 +119,7 @@ def main() -> int:
             say(f"{name} is left out: {failure}")
             continue
         report.models.append(result)
-        report.note_peak(machine.peak(arguments.cores))
+        report.note_peak(machine.peak(arguments.cores, arguments.isa))
         # After every model, so that an interrupted run leaves what it has measured.
         report.write(arguments.out)
         print("\n".join(model_markdown(result, report.machine["peak"]["gflops"])), end="\n\n",
