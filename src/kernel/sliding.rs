@@ -6,7 +6,9 @@
 
 use std::ops::Range;
 
+use self::block::Block;
 use self::bounds::Bounds;
+use self::row::Row;
 use super::gemm::Clamp;
 use super::minmax::RegisterFold;
 use super::simd::Simd;
@@ -101,10 +103,13 @@ pub(super) fn slide<S: Simd, T: Taps<S>, const TAPS: usize, const STRIDE: usize>
     let chunk = chunk_channels(window, channels);
     for first in (0..channels).step_by(chunk) {
         let end = channels.min(first + chunk);
-        for oy in rows.clone() {
-            let taps_y = y.valid_taps(oy);
-            let top = ring.place((oy * STRIDE + taps_y.start).wrapping_sub(y.before));
-            let turn = (taps_y.start + ring.places).wrapping_sub(top);
+        let mut oy = rows.start;
+        while oy < rows.end {
+            let high = block::most_rows::<S, TAPS>().min(rows.end - oy);
+            // All input rows under these outputs, counted as taps of the first of them.
+            let under = Axis { taps: TAPS + (high - 1) * STRIDE, ..*y }.valid_taps(oy);
+            let top = ring.place((oy * STRIDE + under.start).wrapping_sub(y.before));
+            let turn = (under.start + ring.places).wrapping_sub(top);
             let top = top.wrapping_mul(x.input);
             let mut ox = 0;
             while ox < x.output {
@@ -123,16 +128,17 @@ pub(super) fn slide<S: Simd, T: Taps<S>, const TAPS: usize, const STRIDE: usize>
                 let left = (from * STRIDE).wrapping_sub(x.before);
                 let at = top.wrapping_add(left).wrapping_mul(channels);
                 let block = Block {
-                    taps,
+                    row: Row { taps, channels, border },
+                    bounds: &bounds,
+                    y: *y,
+                    oy,
+                    under: (under.start, under.end),
                     input: input.as_ptr().wrapping_add(at),
                     row_step: x.input * channels,
-                    channels,
-                    rows: (taps_y.start, taps_y.end),
                     turn,
                     ring: input.len(),
-                    border,
-                    bounds: &bounds,
                     output: output[oy * row + from * channels..].as_mut_ptr(),
+                    result_step: row,
                 };
                 for c in (first..end).step_by(S::REGISTER_LANES) {
                     // The last register overlaps the one before, too.
@@ -140,21 +146,18 @@ pub(super) fn slide<S: Simd, T: Taps<S>, const TAPS: usize, const STRIDE: usize>
                     // SAFETY: the lengths were checked; there is a register of channels from `c` on;
                     // rows and border are those of this window.
                     fold = unsafe {
-                        if together == 1 {
-                            block.outputs::<TAPS, STRIDE, 1, TAPS>(s, c, fold)
-                        } else if border.width() == 0 {
-                            block.outputs::<TAPS, STRIDE, TOGETHER, 0>(s, c, fold)
-                        } else if TAPS == 5 {
-                            block.outputs::<TAPS, STRIDE, TOGETHER, 2>(s, c, fold)
+                        if const { TAPS == 5 } && high == 2 {
+                            block.run::<TAPS, STRIDE, 2>(s, c, together, fold)
                         } else {
-                            block.outputs::<TAPS, STRIDE, TOGETHER, 1>(s, c, fold)
+                            block.run::<TAPS, STRIDE, 1>(s, c, together, fold)
                         }
                     };
                 }
                 ox = from + together;
             }
+            oy += high;
             if bounds.learn(s, &fold) {
-                too_high = if first == 0 { oy + 1 } else { rows.end };
+                too_high = if first == 0 { oy } else { rows.end };
             }
         }
     }
@@ -219,96 +222,7 @@ fn chunk_channels(window: &Window, channels: usize) -> usize {
     channels
 }
 
-/// Some neighbouring outputs of one row.
-struct Block<'a, S: Simd, T> {
-    taps: T,
-    bounds: &'a Bounds<S>,
-    /// Channel 0 under the first existing row of the window and the first column, which may be padding.
-    input: *const f32,
-    /// From one input row to the next.
-    row_step: usize,
-    /// From one column to the next.
-    channels: usize,
-    /// Rows of the window that are not padding: first and end.
-    rows: (usize, usize),
-    /// The row of the window that is at the first place again.
-    turn: usize,
-    /// Elements of all places.
-    ring: usize,
-    border: Border,
-    output: *mut f32,
-}
-
-/// Unrolls by hand: the compiler would leave the longer loops, and with them the sums in memory.
-macro_rules! for_each_column {
-    ($column:ident below $count:expr, $body:block) => {
-        for_each_column!(@ $column, $count, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16)
-    };
-    (@ $column:ident, $count:expr, $body:block, $($i:literal)+) => {
-        const { assert!($count <= [$($i),+].len(), "as many columns as are unrolled") };
-        $(if $i < $count {
-            let $column: usize = $i;
-            $body
-        })+
-    };
-}
-
-impl<S: Simd, T: Taps<S>> Block<'_, S, T> {
-    /// Computes `N` outputs for a register of channels from `c` on. On each side, up to `BORDER`
-    /// columns may be padding.
-    ///
-    /// # Safety
-    /// From `c` on there must be a register of channels; `input` must be valid for them in `rows` and
-    /// all columns but the `border`, `output` for `N` outputs.
-    // The fold comes and goes by value: behind a reference it would stay in memory.
-    #[inline(always)]
-    unsafe fn outputs<
-        const TAPS: usize,
-        const STRIDE: usize,
-        const N: usize,
-        const BORDER: usize,
-    >(
-        &self,
-        s: S,
-        c: usize,
-        mut fold: RegisterFold<S>,
-    ) -> RegisterFold<S> {
-        let taps = self.taps;
-        let all = TAPS + (N - 1) * STRIDE;
-        // SAFETY: the caller's promise.
-        let mut sums = [unsafe { taps.start(s, c) }; N];
-        let mut row = self.input.wrapping_add(c);
-        for ty in self.rows.0..self.rows.1 {
-            // SAFETY: the caller's promise.
-            let weights: [S::R; TAPS] = unsafe { taps.weights(s, ty, c) };
-            if ty == self.turn {
-                row = row.wrapping_sub(self.ring);
-            }
-            for_each_column!(column below TAPS + (N - 1) * STRIDE, {
-                if self.border.is_input::<BORDER>(column, all) {
-                    let value = row.wrapping_add(column * self.channels);
-                    // SAFETY: the caller's promise; this column is not padding.
-                    let value = unsafe { s.register_load(value) };
-                    for n in 0..N {
-                        if n * STRIDE <= column && column - n * STRIDE < TAPS {
-                            sums[n] = taps.join(s, sums[n], value, weights[column - n * STRIDE]);
-                        }
-                    }
-                }
-            });
-            row = row.wrapping_add(self.row_step);
-        }
-        let rows = self.rows.1 - self.rows.0;
-        for (n, sum) in sums.into_iter().enumerate() {
-            let count = rows * self.border.inputs::<BORDER>(n * STRIDE, TAPS, all);
-            let value;
-            (value, fold) = self.bounds.end(s, taps.finish(s, sum, count), fold);
-            // SAFETY: the caller's promise.
-            unsafe { s.register_store(value, self.output.wrapping_add(n * self.channels + c)) };
-        }
-        fold
-    }
-}
-
+mod block;
 mod bounds;
 mod columns;
+mod row;

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::bounds::Bounds;
+use super::row::Row;
 use super::{Border, Taps};
 use crate::kernel::minmax::RegisterFold;
 use crate::kernel::simd::Simd;
@@ -51,16 +52,14 @@ pub(super) unsafe fn slide_down<S: Simd, T: Taps<S>, const STRIDE: usize>(
         let border = Border::new(&x, from, together);
         let column = (from * STRIDE).wrapping_sub(x.before);
         let tile = Tile {
-            taps,
+            row: Row { taps, channels, border },
             y,
             rows: rows.clone(),
             ring,
             input: input.wrapping_add(column.wrapping_mul(channels)),
             output: output.wrapping_add(from * channels),
-            channels,
             row_step: x.input * channels,
             result_step: x.output * channels,
-            border,
         };
         for c in (0..channels).step_by(S::REGISTER_LANES) {
             // The last register overlaps the one before.
@@ -88,7 +87,7 @@ pub(super) unsafe fn slide_down<S: Simd, T: Taps<S>, const STRIDE: usize>(
 
 /// Some neighbouring outputs of all rows.
 struct Tile<T> {
-    taps: T,
+    row: Row<T>,
     y: Axis,
     rows: Range<usize>,
     ring: Ring,
@@ -96,12 +95,10 @@ struct Tile<T> {
     input: *const f32,
     /// Channel 0 of the first output of row 0.
     output: *mut f32,
-    channels: usize,
     /// From one input row to the next.
     row_step: usize,
     /// From one output row to the next.
     result_step: usize,
-    border: Border,
 }
 
 impl<T> Tile<T> {
@@ -121,7 +118,7 @@ impl<T> Tile<T> {
     where
         T: Taps<S>,
     {
-        let (taps, Range { start, end }) = (self.taps, self.rows.clone());
+        let (taps, Range { start, end }) = (self.row.taps, self.rows.clone());
         // SAFETY: the caller's promise.
         let (first, [w0, w1, w2]) = unsafe {
             let weights = |ty| taps.weights::<TAPS>(s, ty, c);
@@ -129,7 +126,12 @@ impl<T> Tile<T> {
         };
         macro_rules! join {
             ($row:expr, $sums:expr, $weights:expr) => {
-                self.join::<S, N, STRIDE, BORDER, _>(s, self.row($row, c), $sums, $weights)
+                self.row.join::<S, TAPS, STRIDE, BORDER, N, _>(
+                    s,
+                    self.input($row, c),
+                    $sums,
+                    $weights,
+                )
             };
         }
         // No more than the first and the last row are padding.
@@ -184,48 +186,9 @@ impl<T> Tile<T> {
 
     /// Such a row.
     #[inline(always)]
-    fn row(&self, padded: usize, c: usize) -> *const f32 {
+    fn input(&self, padded: usize, c: usize) -> *const f32 {
         let place = self.ring.place(padded.wrapping_sub(self.y.before));
         self.input.wrapping_add(place * self.row_step + c)
-    }
-
-    /// Sums of several rows of outputs, with an input row that is under each of them at another row of taps.
-    ///
-    /// # Safety
-    /// As for [`slide_down`].
-    #[inline(always)]
-    unsafe fn join<
-        S: Simd,
-        const N: usize,
-        const STRIDE: usize,
-        const BORDER: usize,
-        const ROWS: usize,
-    >(
-        &self,
-        s: S,
-        row: *const f32,
-        mut sums: [[S::R; N]; ROWS],
-        weights: [[S::R; TAPS]; ROWS],
-    ) -> [[S::R; N]; ROWS]
-    where
-        T: Taps<S>,
-    {
-        for_each_column!(column below TAPS + (N - 1) * STRIDE, {
-            if self.border.is_input::<BORDER>(column, TAPS + (N - 1) * STRIDE) {
-                let value = row.wrapping_add(column * self.channels);
-                // SAFETY: the caller's promise; this column is not padding.
-                let value = unsafe { s.register_load(value) };
-                for (sums, weights) in sums.iter_mut().zip(&weights) {
-                    for n in 0..N {
-                        if n * STRIDE <= column && column - n * STRIDE < TAPS {
-                            let weight = weights[column - n * STRIDE];
-                            sums[n] = self.taps.join(s, sums[n], value, weight);
-                        }
-                    }
-                }
-            }
-        });
-        sums
     }
 
     /// The results of row `oy`.
@@ -239,21 +202,14 @@ impl<T> Tile<T> {
         bounds: &Bounds<S>,
         (oy, c): (usize, usize),
         sums: [S::R; N],
-        mut fold: RegisterFold<S>,
+        fold: RegisterFold<S>,
     ) -> RegisterFold<S>
     where
         T: Taps<S>,
     {
         let rows = if T::COUNTS { self.y.valid_taps(oy).len() } else { 0 };
-        for (n, sum) in sums.into_iter().enumerate() {
-            let all = TAPS + (N - 1) * STRIDE;
-            let count = rows * self.border.inputs::<BORDER>(n * STRIDE, TAPS, all);
-            let value;
-            (value, fold) = bounds.end(s, self.taps.finish(s, sum, count), fold);
-            let to = self.output.wrapping_add(oy * self.result_step + n * self.channels + c);
-            // SAFETY: the caller's promise.
-            unsafe { s.register_store(value, to) };
-        }
-        fold
+        let to = self.output.wrapping_add(oy * self.result_step + c);
+        // SAFETY: the caller's promise.
+        unsafe { self.row.finish::<S, TAPS, STRIDE, BORDER, N>(s, bounds, rows, sums, to, fold) }
     }
 }
