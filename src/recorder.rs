@@ -17,9 +17,9 @@ use crate::dataset::{InputSpec, RecordSource};
 use crate::error::{Error, Result};
 use crate::fingerprint::ModelFingerprint;
 use crate::histogram::BinLimit;
-use crate::interpreter::{Interpreter, Plan, PlanOptions, Profile};
+use crate::interpreter::{Plan, PlanOptions, Profile};
 use crate::observation::Observation;
-use crate::pipeline::{self, Cancel, Event, Job, Observer, Options, Outcome, Timed};
+use crate::pipeline::{self, Cancel, Event, Job, Observer, Options, Outcome, Runner};
 use crate::recording::{Header, TensorEntry, Writer};
 use crate::stats::{Estimator, MovingAverageSettings};
 
@@ -239,11 +239,11 @@ impl Recorder {
     fn observers(&self, source: &dyn RecordSource) -> Vec<Box<dyn Observer>> {
         let records = usize::try_from(source.records()).unwrap_or(usize::MAX);
         let observer = |_| -> Box<dyn Observer> {
-            let interpreter = Interpreter::new(Arc::clone(&self.plan));
-            match &self.settings.profile {
-                Some(total) => Box::new(Timed::new(interpreter, Arc::clone(total))),
-                None => Box::new(interpreter),
-            }
+            let runner = Runner::new(Arc::clone(&self.plan));
+            Box::new(match &self.settings.profile {
+                Some(total) => runner.timed(Arc::clone(total)),
+                None => runner,
+            })
         };
         (0..self.settings.threads.min(records).max(1)).map(observer).collect()
     }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use record_minmax::circle::ModelFile;
-use record_minmax::interpreter::{Groups, Interpreter, Plan, PlanOptions};
+use record_minmax::error::Result;
+use record_minmax::interpreter::{Feed, Groups, Interpreter, Plan, PlanOptions, RecordInputs};
 use record_minmax::observation::RecordObservations;
 use record_minmax::tensor::{AlignedBuffer, DType};
 
@@ -32,11 +33,25 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Allocations while `interpreter` observes as many groups.
-fn count(interpreter: &mut Interpreter, inputs: &[&[u8]], records: usize, groups: usize) -> u64 {
+/// Gives all records the same inputs.
+struct Same<'a>(&'a [&'a [u8]]);
+
+impl Feed for Same<'_> {
+    fn inputs(&mut self, _record: usize) -> Result<RecordInputs<'_>> {
+        Ok(RecordInputs::from_slice(self.0))
+    }
+}
+
+/// Allocations while `interpreter` observes as many groups, which `run` runs.
+fn count(
+    interpreter: &mut Interpreter,
+    run: &mut dyn FnMut(&mut Interpreter),
+    records: usize,
+    groups: usize,
+) -> u64 {
     let mut observations = RecordObservations::default();
     let mut observe = |interpreter: &mut Interpreter| {
-        interpreter.run_group(inputs).unwrap();
+        run(interpreter);
         for record in 0..records {
             interpreter.finish(record, &mut observations).unwrap();
         }
@@ -55,8 +70,8 @@ fn observing_allocates_nothing() {
     let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
     for model in ["sample/sample.tflite", "models/families.tflite", "models/attention.tflite"] {
         let graph = ModelFile::open(&testdata.join(model)).unwrap().graph().unwrap();
-        for records in [1, 5] {
-            let groups = Groups::Fixed { records, tail: 0 };
+        for (records, tail) in [(1, 0), (5, 0), (5, usize::MAX)] {
+            let groups = Groups::Fixed { records, tail };
             let options = PlanOptions { groups, ..PlanOptions::new() };
             let plan = Arc::new(Plan::new(&graph, &options).unwrap());
             let buffers: Vec<AlignedBuffer> = plan
@@ -74,7 +89,17 @@ fn observing_allocates_nothing() {
                 .collect();
             let inputs: Vec<&[u8]> = buffers.iter().map(AlignedBuffer::bytes).collect();
             let mut interpreter = Interpreter::new(plan);
-            let allocations = count(&mut interpreter, &inputs.repeat(records), records, 10);
+            let all = inputs.repeat(records);
+            // The tail reads the inputs, if it is all there is.
+            assert_eq!(interpreter.can_be_fed(), tail > 0);
+            let allocations = if tail == 0 {
+                let mut run = |it: &mut Interpreter| it.run_group(&all).unwrap();
+                count(&mut interpreter, &mut run, records, 10)
+            } else {
+                let mut run =
+                    |it: &mut Interpreter| it.run_fed(records, &mut Same(&inputs)).unwrap();
+                count(&mut interpreter, &mut run, records, 10)
+            };
             assert_eq!(allocations, 0, "{model}, groups of {records}");
         }
     }

@@ -3,9 +3,9 @@
 //! A record is one set of model inputs. [`open`] finds the shards, checks the headers of all of
 //! them against the model's inputs and computes their identities, so that a long run does not fail
 //! late for a reason that could be seen at the start. What it returns is a [`RecordSource`], which
-//! reads any record of any shard into buffers that the caller reuses.
+//! reads any record of any shard into buffers that the caller reuses, or says where large inputs are.
 //!
-//! A source keeps one file open and nothing per record: memory depends on the number of shards, the
+//! A source keeps one file open, besides those that located records are in, and nothing per record: memory depends on the number of shards, the
 //! size of one record and that of a block which is read ahead, never on the number of records.
 #![forbid(unsafe_code)]
 
@@ -30,8 +30,12 @@ mod raw;
 mod shard_file;
 mod source;
 mod text;
+mod unread;
+
+use smallvec::SmallVec;
 
 use self::locate::Wanted;
+use self::unread::Unread;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shard::ShardInfo;
 use crate::tensor::{AlignedBuffer, InputType};
@@ -63,6 +67,8 @@ pub struct Record {
     pub inputs: Vec<AlignedBuffer>,
     /// The shape of each input.
     pub shapes: Vec<Vec<usize>>,
+    /// Inputs that [`RecordSource::locate`] has left in their files.
+    unread: Vec<Option<Unread>>,
 }
 
 impl Record {
@@ -79,7 +85,34 @@ impl Record {
         Ok(Self {
             inputs: sizes.map(AlignedBuffer::zeroed).collect(),
             shapes: inputs.iter().map(shape).collect(),
+            unread: vec![None; inputs.len()],
         })
+    }
+
+    /// The bytes of each input. Those that were [left in their files](RecordSource::locate) are read into `memory`,
+    /// which has a buffer for each.
+    ///
+    /// # Errors
+    /// The position of an input, and why it cannot be read, to be put after its name.
+    pub fn bytes<'a>(
+        &'a self,
+        memory: &'a mut [AlignedBuffer],
+    ) -> std::result::Result<SmallVec<[&'a [u8]; 8]>, (usize, String)> {
+        let mut inputs = SmallVec::new();
+        let mut unread = self.unread.iter();
+        for (i, (own, memory)) in self.inputs.iter().zip(memory).enumerate() {
+            inputs.push(match unread.next() {
+                Some(Some(unread)) => {
+                    if memory.len() != own.len() {
+                        *memory = AlignedBuffer::zeroed(own.len());
+                    }
+                    unread.read(memory.bytes_mut()).map_err(|why| (i, why))?;
+                    memory.bytes()
+                }
+                _ => own.bytes(),
+            });
+        }
+        Ok(inputs)
     }
 }
 
@@ -103,6 +136,15 @@ pub trait RecordSource: Send {
     /// shard is (it was removed or cut since it was opened). The message names shard, record and
     /// input.
     fn read(&mut self, shard: usize, record: u64, into: &mut Record) -> Result<()>;
+
+    /// As [`read`](Self::read), but large inputs that lie in a file as they do in memory may be left there, for
+    /// [`Record::bytes`] to read them, on any thread. The system is asked to fetch them meanwhile.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    fn locate(&mut self, shard: usize, record: u64, into: &mut Record) -> Result<()> {
+        self.read(shard, record, into)
+    }
 
     /// The hash of the records at `positions`, as in [`ShardIdentity::hash`].
     ///

@@ -27,6 +27,11 @@ pub(super) trait ShardFile: Send {
 
     /// Reads one record.
     fn read(&mut self, record: u64, into: &mut Record) -> Result<(), Fault>;
+
+    /// As [`read`](Self::read), but large inputs may be left in the file.
+    fn locate(&mut self, record: u64, into: &mut Record) -> Result<(), Fault> {
+        self.read(record, into)
+    }
 }
 
 /// Opens a shard.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::problems::{Problems, ShardReport};
+use super::problems::{Fault, Problems, ShardReport};
 use super::shard_file::{self, ShardFile};
 use super::{InputSpec, OpenOptions, Record, RecordSource, check_buffers, identity};
 use crate::error::{Error, Result};
@@ -81,6 +81,29 @@ impl FileSource {
         let (_, file) = self.current.insert(current);
         Ok((&mut **file, path, records))
     }
+
+    /// Has `read` read a record.
+    fn read_with(
+        &mut self,
+        shard: usize,
+        record: u64,
+        into: &mut Record,
+        read: impl FnOnce(&mut dyn ShardFile, u64, &mut Record) -> Result<(), Fault>,
+    ) -> Result<()> {
+        check_buffers(&self.inputs, into)?;
+        into.unread.fill(None);
+        let (file, path, records) = self.file(shard)?;
+        if record >= records {
+            return Err(Error::dataset(format!(
+                "{}: has {records} records, so there is no record {record}",
+                path.display()
+            )));
+        }
+        read(file, record, into).map_err(|fault| {
+            let place = self.paths.get(shard).map(|p| p.display().to_string()).unwrap_or_default();
+            Error::record(format!("{place}: {}", fault.describe(record, &self.inputs)))
+        })
+    }
 }
 
 impl RecordSource for FileSource {
@@ -89,18 +112,11 @@ impl RecordSource for FileSource {
     }
 
     fn read(&mut self, shard: usize, record: u64, into: &mut Record) -> Result<()> {
-        check_buffers(&self.inputs, into)?;
-        let (file, path, records) = self.file(shard)?;
-        if record >= records {
-            return Err(Error::dataset(format!(
-                "{}: has {records} records, so there is no record {record}",
-                path.display()
-            )));
-        }
-        file.read(record, into).map_err(|fault| {
-            let place = self.paths.get(shard).map(|p| p.display().to_string()).unwrap_or_default();
-            Error::record(format!("{place}: {}", fault.describe(record, &self.inputs)))
-        })
+        self.read_with(shard, record, into, |file, record, into| file.read(record, into))
+    }
+
+    fn locate(&mut self, shard: usize, record: u64, into: &mut Record) -> Result<()> {
+        self.read_with(shard, record, into, |file, record, into| file.locate(record, into))
     }
 
     fn hash_sample(&mut self, shard: usize, positions: &[u64]) -> Result<[u8; 32]> {

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::chain::Chain;
 use super::columns::Columns;
-use super::memory::Memory;
+use super::memory::{Given, Memory};
 use super::order::execution_order;
 use super::plan::{Area, Location, Plan, PlanInput, PlanOptions, Step, StepOutput, Work};
 use crate::error::{Error, Result};
@@ -494,8 +494,7 @@ impl<'a> Builder<'a> {
         let mut memory = Memory {
             isa: self.options.isa,
             is_region: false,
-            inputs: &[],
-            input_count: 0,
+            inputs: Given { first: 0, count: 0, bytes: &[] },
             constants: &constants,
             arena: arena.bytes_mut(),
             scratch: buffer.bytes_mut(),

@@ -15,14 +15,28 @@ use crate::kernel::{Isa, minmax};
 use crate::observation::Observation;
 use crate::operator::{Eval, EvalContext, Following, Observe, Source};
 
+/// Inputs of successive records: those of one after those of another.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a> {
+    /// The record whose inputs come first.
+    pub(super) first: usize,
+    /// Inputs of one record.
+    pub(super) count: usize,
+    pub(super) bytes: &'a [&'a [u8]],
+}
+
+impl<'a> Given<'a> {
+    /// Those of one record.
+    pub(super) fn of(&self, record: usize) -> &'a [&'a [u8]] {
+        &self.bytes[(record - self.first) * self.count..][..self.count]
+    }
+}
+
 /// The buffers of a run.
 pub(super) struct Memory<'a> {
     pub(super) isa: Isa,
     pub(super) is_region: bool,
-    /// Those of one record after those of another.
-    pub(super) inputs: &'a [&'a [u8]],
-    /// Inputs of one record.
-    pub(super) input_count: usize,
+    pub(super) inputs: Given<'a>,
     pub(super) constants: &'a [Constant],
     pub(super) arena: &'a mut [u8],
     pub(super) scratch: &'a mut [u8],
@@ -60,7 +74,7 @@ impl Memory<'_> {
 
     pub(super) fn bytes(&self, location: Location, record: usize) -> &[u8] {
         match location {
-            Location::Input(i) => self.inputs[record * self.input_count + i],
+            Location::Input(i) => self.inputs.of(record)[i],
             Location::Constant(i) => self.constants[i].bytes(),
             Location::Arena(area) => &self.arena[area.range(&(record..record + 1))],
             Location::Output => &[],
@@ -104,9 +118,8 @@ impl Memory<'_> {
         }
         let records = record..record + 1;
         let Cut { between, mut outputs } = Cut::new(self.arena, step, &records, part)?;
-        let constants = self.constants;
-        let inputs = Readable { given: self.inputs, input_count: self.input_count, constants };
-        let others = inputs.others(step, &between, &records)?;
+        let sources = Readable { inputs: self.inputs, constants: self.constants };
+        let others = sources.others(step, &between, &records)?;
         let (_, scratch) = self.scratch.split_at_mut(step.scratch);
         let mut following = ChainRun {
             isa: self.isa,
@@ -135,8 +148,7 @@ impl Memory<'_> {
         linked: &mut [Observation],
     ) -> Result<bool> {
         let Cut { between, mut outputs } = Cut::new(self.arena, step, &records, part)?;
-        let constants = self.constants;
-        let sources = Readable { given: self.inputs, input_count: self.input_count, constants };
+        let sources = Readable { inputs: self.inputs, constants: self.constants };
         let others = sources.others(step, &between, &records)?;
         let mut inputs: SmallVec<[Option<Source<'_>>; 8]> = SmallVec::new();
         for location in &step.inputs {
@@ -200,8 +212,7 @@ impl Memory<'_> {
 
 /// What a step can read besides the arena.
 struct Readable<'a> {
-    given: &'a [&'a [u8]],
-    input_count: usize,
+    inputs: Given<'a>,
     constants: &'a [Constant],
 }
 
@@ -215,9 +226,9 @@ impl<'a> Readable<'a> {
     ) -> Result<Source<'a>> {
         Ok(match location {
             Location::Input(i) => Source::Given {
-                inputs: self.given,
-                first: records.start * self.input_count + i,
-                step: self.input_count,
+                inputs: self.inputs.bytes,
+                first: (records.start - self.inputs.first) * self.inputs.count + i,
+                step: self.inputs.count,
             },
             Location::Constant(i) => Source::Same(self.constants[i].bytes()),
             Location::Arena(area) => {

@@ -29,4 +29,4 @@ mod tests;
 pub use control::CONTROL;
 pub use plan::{DEFAULT_ROUNDS, Groups, ObservedTensor, Plan, PlanInput, PlanOptions, Work};
 pub use profile::{OperatorTime, Profile};
-pub use run::Interpreter;
+pub use run::{Feed, Interpreter, RecordInputs};

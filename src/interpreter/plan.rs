@@ -329,6 +329,15 @@ impl Plan {
         self.tail
     }
 
+    /// Whether steps of the tail need inputs of the model, all those of a group at once.
+    pub(super) fn tail_reads_inputs(&self) -> bool {
+        let is_input = |location: &Location| matches!(location, Location::Input(_));
+        self.steps.iter().skip(self.tail).any(|step| {
+            let outputs = step.outputs.iter().map(|output| &output.location);
+            step.inputs.iter().flatten().chain(&step.others).chain(outputs).any(is_input)
+        })
+    }
+
     /// Names and work of the steps, in the order in which they run.
     pub fn steps(&self) -> impl Iterator<Item = (String, Work)> {
         let name = |step: &Step| {

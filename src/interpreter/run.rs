@@ -2,8 +2,10 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
+use smallvec::SmallVec;
+
 use super::histograms::Counts;
-use super::memory::Memory;
+use super::memory::{Given, Memory};
 use super::plan::{Location, Plan, Step};
 use super::profile::{Profile, Watch};
 use super::session::Session;
@@ -13,6 +15,18 @@ use crate::kernel::minmax;
 use crate::observation::{Observation, RecordObservations};
 use crate::operator::Observe;
 use crate::tensor::{AlignedBuffer, DType, TensorType};
+
+/// The bytes of a record's inputs, in order.
+pub type RecordInputs<'a> = SmallVec<[&'a [u8]; 8]>;
+
+/// Gives the inputs of a group's records.
+pub trait Feed {
+    /// The little-endian bytes of all inputs of record `record`. They are asked for in ascending order.
+    ///
+    /// # Errors
+    /// Of kind `Record` if only this one cannot be had.
+    fn inputs(&mut self, record: usize) -> Result<RecordInputs<'_>>;
+}
 
 /// One worker's memory for running a plan.
 pub struct Interpreter {
@@ -31,6 +45,7 @@ pub struct Interpreter {
     counts: Option<Counts>,
     /// What runs a program.
     session: Option<Session>,
+    can_be_fed: bool,
 }
 
 impl Interpreter {
@@ -46,13 +61,14 @@ impl Interpreter {
             folded: vec![Observation::EMPTY; plan.group * outputs],
             linked: vec![Observation::EMPTY; plan.group * links],
             session: plan.program.as_ref().map(|it| Session::new(Arc::clone(it), &plan)),
+            can_be_fed: plan.program.is_none() && !plan.tail_reads_inputs(),
             counts: if plan.program.is_some() { None } else { Counts::new(&plan) },
             plan,
         }
     }
 
     /// The plan that it runs.
-    pub fn plan(&self) -> &Plan {
+    pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
     }
 
@@ -128,53 +144,92 @@ impl Interpreter {
         shapes: Option<&[Vec<usize>]>,
         watch: &mut impl Watch,
     ) -> Result<()> {
-        let Self { plan, arena, scratch, observations, failures, folded, linked, counts, session } =
-            self;
-        let records = count_records(plan, inputs)?;
-        if let Some(session) = session {
-            failures[0] = session.run(plan, inputs, shapes, watch.profile()).err();
+        let records = count_records(&self.plan, inputs)?;
+        if let Some(session) = &mut self.session {
+            let run = session.run(&self.plan, inputs, shapes, watch.profile());
+            self.failures[0] = run.err();
             return Ok(());
         }
-        let mut memory = Memory {
-            isa: plan.isa,
-            is_region: plan.is_region,
-            inputs,
-            input_count: plan.inputs.len(),
-            constants: &plan.constants,
-            arena: arena.bytes_mut(),
-            scratch: scratch.bytes_mut(),
-        };
-        let mut group = Group {
+        let inputs = Given { first: 0, count: self.plan.inputs.len(), bytes: inputs };
+        for record in 0..records {
+            self.group(records, inputs).head(record, watch);
+        }
+        self.group(records, inputs).tail(watch);
+        Ok(())
+    }
+
+    /// Whether the inputs of a record are not needed any more when those of the next one are: then
+    /// [`run_fed`](Self::run_fed) can be used.
+    pub fn can_be_fed(&self) -> bool {
+        self.can_be_fed
+    }
+
+    /// Runs the model over a group of so many records, as [`run_group`](Self::run_group), whose inputs come one record
+    /// after the other: one is done with before the next is asked for. A record that `feed` has not has failed.
+    ///
+    /// # Errors
+    /// If there are more records than in a group, or the plan [needs them longer](Self::can_be_fed).
+    pub fn run_fed(&mut self, records: usize, feed: &mut dyn Feed) -> Result<()> {
+        self.fed(records, feed, &mut ())
+    }
+
+    /// As [`run_fed`](Self::run_fed), and adds the time of each operator to `profile`.
+    ///
+    /// # Errors
+    /// As for [`run_fed`](Self::run_fed).
+    pub fn run_fed_timed(
+        &mut self,
+        records: usize,
+        feed: &mut dyn Feed,
+        profile: &mut Profile,
+    ) -> Result<()> {
+        let begun = Instant::now();
+        let result = self.fed(records, feed, profile);
+        profile.add_run(records as u64, begun.elapsed());
+        result
+    }
+
+    fn fed(&mut self, records: usize, feed: &mut dyn Feed, watch: &mut impl Watch) -> Result<()> {
+        check_group(&self.plan, records)?;
+        if !self.can_be_fed {
+            return Err(Error::internal("inputs are needed after those of the next record"));
+        }
+        let count = self.plan.inputs.len();
+        for record in 0..records {
+            let inputs = match feed.inputs(record) {
+                Ok(inputs) if inputs.len() == count => inputs,
+                Ok(inputs) => return Err(wrong_count(inputs.len(), count)),
+                Err(error) => {
+                    self.failures[record] = Some(error);
+                    continue;
+                }
+            };
+            let inputs = Given { first: record, count, bytes: &inputs };
+            self.group(records, inputs).head(record, watch);
+        }
+        self.group(records, Given { first: 0, count, bytes: &[] }).tail(watch);
+        Ok(())
+    }
+
+    fn group<'a>(&'a mut self, records: usize, inputs: Given<'a>) -> Group<'a> {
+        let Self { plan, arena, scratch, observations, failures, folded, linked, counts, .. } =
+            self;
+        Group {
             plan,
             observations,
             failures: &mut failures[..records],
             folded,
             linked,
             counts: counts.as_mut(),
-            memory: &mut memory,
-        };
-        let (head, tail) = plan.steps.split_at(plan.tail.min(plan.steps.len()));
-        for record in 0..records {
-            group.begin(record);
-            let (mut at, mut strips) = (0, plan.strips.iter().peekable());
-            while at < head.len() {
-                if let Some(strips) = strips.next_if(|it| it.first == at) {
-                    group.strips(strips, record, watch);
-                    at = strips.range().end;
-                    continue;
-                }
-                watch.begin();
-                group.step(&head[at], record..record + 1);
-                watch.end(at);
-                at += 1;
-            }
+            memory: Memory {
+                isa: plan.isa,
+                is_region: plan.is_region,
+                inputs,
+                constants: &plan.constants,
+                arena: arena.bytes_mut(),
+                scratch: scratch.bytes_mut(),
+            },
         }
-        for (at, step) in tail.iter().enumerate() {
-            watch.begin();
-            group.step(step, 0..records);
-            watch.end(head.len() + at);
-        }
-        Ok(())
     }
 
     /// What was observed of record `record` of the last group: one observation per observed tensor.
@@ -228,13 +283,21 @@ fn count_records(plan: &Plan, inputs: &[&[u8]]) -> Result<usize> {
     let needed = plan.inputs.len();
     let records = inputs.len().checked_div(needed).unwrap_or(1);
     if records * needed != inputs.len() || records == 0 {
-        let found = inputs.len();
-        return Err(Error::record(format!("{found} inputs given, but the model has {needed}")));
+        return Err(wrong_count(inputs.len(), needed));
     }
+    check_group(plan, records)?;
+    Ok(records)
+}
+
+fn wrong_count(found: usize, needed: usize) -> Error {
+    Error::record(format!("{found} inputs given, but the model has {needed}"))
+}
+
+fn check_group(plan: &Plan, records: usize) -> Result<()> {
     if records > plan.group {
         return Err(Error::internal(format!("{records} records for groups of {}", plan.group)));
     }
-    Ok(records)
+    Ok(())
 }
 
 /// `observed`, unless it is empty.
@@ -259,17 +322,46 @@ pub(super) fn some(
 }
 
 /// The records of a run, on their way.
-struct Group<'a, 'm> {
+struct Group<'a> {
     plan: &'a Plan,
     observations: &'a mut [Observation],
     failures: &'a mut [Option<Error>],
     folded: &'a mut [Observation],
     linked: &'a mut [Observation],
     counts: Option<&'a mut Counts>,
-    memory: &'a mut Memory<'m>,
+    memory: Memory<'a>,
 }
 
-impl Group<'_, '_> {
+impl Group<'_> {
+    /// Runs the steps before the tail for one record.
+    fn head(&mut self, record: usize, watch: &mut impl Watch) {
+        self.begin(record);
+        let plan = self.plan;
+        let head = &plan.steps[..plan.tail.min(plan.steps.len())];
+        let (mut at, mut strips) = (0, plan.strips.iter().peekable());
+        while at < head.len() {
+            if let Some(strips) = strips.next_if(|it| it.first == at) {
+                self.strips(strips, record, watch);
+                at = strips.range().end;
+                continue;
+            }
+            watch.begin();
+            self.step(&head[at], record..record + 1);
+            watch.end(at);
+            at += 1;
+        }
+    }
+
+    /// Runs the tail for all records.
+    fn tail(&mut self, watch: &mut impl Watch) {
+        let (plan, records) = (self.plan, self.failures.len());
+        for (at, step) in plan.steps.iter().enumerate().skip(plan.tail) {
+            watch.begin();
+            self.step(step, 0..records);
+            watch.end(at);
+        }
+    }
+
     /// Checks and observes the inputs of a record.
     fn begin(&mut self, record: usize) {
         if let Some(counts) = &mut self.counts {
@@ -280,7 +372,7 @@ impl Group<'_, '_> {
 
     fn begin_checked(&mut self, record: usize) -> Result<()> {
         let plan = self.plan;
-        let inputs = &self.memory.inputs[record * plan.inputs.len()..];
+        let inputs = self.memory.inputs.of(record);
         let observations = &mut self.observations[record * plan.tensor_names.len()..];
         for (input, bytes) in plan.inputs.iter().zip(inputs) {
             if Some(bytes.len()) != input.input_type.byte_len() {
@@ -354,7 +446,7 @@ impl Group<'_, '_> {
             });
             match (chained, &mut self.counts) {
                 (Ok(()), Some(counts)) => {
-                    counts.add_outputs(self.plan, self.memory, step, record, observations);
+                    counts.add_outputs(self.plan, &self.memory, step, record, observations);
                 }
                 (Ok(()), None) => {}
                 (Err(error), _) => self.failures[record] = Some(error),

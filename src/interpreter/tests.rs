@@ -6,8 +6,8 @@ mod residuals;
 use std::sync::Arc;
 
 use super::strips::Strips;
-use super::{Groups, Interpreter, Plan, PlanOptions};
-use crate::error::{ErrorKind, Result};
+use super::{Feed, Groups, Interpreter, Plan, PlanOptions, Profile, RecordInputs};
+use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Constant, Model, Node, OperatorCode, Place, Subgraph, Tensor};
 use crate::kernel::Isa;
 use crate::observation::{Observation, RecordObservations};
@@ -247,6 +247,50 @@ fn a_record_that_fails_does_not_touch_its_group() {
         }
         assert_eq!(interpreter.run_group(&[&[][..]; 5]).unwrap_err().kind(), ErrorKind::Internal);
     }
+}
+
+/// Gives records one by one from the same memory; those without one fail.
+struct OneByOne<'a> {
+    records: &'a [Option<[f32; 2]>],
+    memory: [f32; 2],
+}
+
+impl Feed for OneByOne<'_> {
+    fn inputs(&mut self, record: usize) -> Result<RecordInputs<'_>> {
+        self.memory = self.records[record].ok_or_else(|| Error::record("it is lost"))?;
+        Ok(RecordInputs::from_slice(&[bytemuck::bytes_of(&self.memory)]))
+    }
+}
+
+#[test]
+fn fed_groups_are_those_of_all_inputs() {
+    let mut fed = Vec::new();
+    for tail in 0..=2 {
+        let groups = Groups::Fixed { records: 4, tail };
+        let options = PlanOptions { groups, ..PlanOptions::new() };
+        let mut interpreter = Interpreter::new(Arc::new(Plan::new(&sample(), &options).unwrap()));
+        let records = [Some([1.0, -3.0]), None, Some([0.5, 8.0]), Some([f32::NAN; 2])];
+        let mut feed = OneByOne { records: &records, memory: [0.0; 2] };
+        fed.push(interpreter.can_be_fed());
+        if !interpreter.can_be_fed() {
+            let error = interpreter.run_fed(4, &mut feed).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Internal);
+            continue;
+        }
+        let mut profile = Profile::new(interpreter.plan().steps().count());
+        interpreter.run_fed_timed(4, &mut feed, &mut profile).unwrap();
+        assert_eq!(profile.records(), 4);
+        let mut observed = RecordObservations::default();
+        for (i, record) in [(0, [1.0_f32, -3.0]), (2, [0.5, 8.0])] {
+            interpreter.finish(i, &mut observed).unwrap();
+            assert_eq!(observed.single[4], Observation::scan(&record.map(|x| (x + 1.0) * -3.0)));
+        }
+        assert_eq!(interpreter.finish(1, &mut observed).unwrap_err().to_string(), "it is lost");
+        assert!(interpreter.finish(3, &mut observed).is_err());
+        assert_eq!(interpreter.run_fed(5, &mut feed).unwrap_err().kind(), ErrorKind::Internal);
+    }
+    // The first step reads the input.
+    assert_eq!(fed, [false, true, true]);
 }
 
 /// Two convolutions and a depthwise one between them, with gates behind, and a factor for each channel, a border

@@ -9,10 +9,10 @@
 //!                                      interpreter each)                   the Sink, commits
 //! ```
 //!
-//! What travels is a *slot*: the buffers of one record and of its observations. Their number is
-//! fixed, and every channel can hold all of them. So nothing is allocated per record, the number
-//! of records in flight (and with it what re-ordering has to hold) is bounded, and a send never
-//! blocks: a thread only ever waits for slots, and those come back from the aggregator.
+//! What travels is a *slot*: the buffers of one record, or where its inputs are in a file if the observers read them
+//! there, and those of its observations. Their number is fixed, and every channel can hold all of them. So nothing
+//! is allocated per record, the number of records in flight (and with it what re-ordering has to hold) is bounded,
+//! and a send never blocks: a thread only ever waits for slots, and those come back from the aggregator.
 //!
 //! A worker takes as many records at once as its observer wants and as there are, towards the end
 //! fewer, so that all workers end together.
@@ -56,7 +56,7 @@ use self::slot::Slot;
 pub use self::cancel::Cancel;
 pub use self::event::Event;
 pub use self::matching::HashSample;
-pub use self::observer::{Observed, Observer, Timed};
+pub use self::observer::{Observed, Observer, Runner};
 pub use self::part::Part;
 pub use self::schedule::{Note, Schedule, Segment, schedule};
 pub use self::sink::Sink;
@@ -178,6 +178,7 @@ pub fn run(
     let workers = observers.len();
     let group = observers.iter().map(|it| it.group().max(1)).max().unwrap_or(1);
     let all = usize::try_from(schedule.records()).unwrap_or(usize::MAX);
+    let leave = observers.iter().all(|it| it.reads_inputs());
     let histogram_bytes = observers.iter().map(|it| it.histogram_bytes()).max().unwrap_or(0);
     let slots = match histogram_bytes {
         0 => (workers * GROUPS_PER_WORKER).saturating_mul(group),
@@ -203,7 +204,7 @@ pub fn run(
             move || {
                 let channels =
                     reader::Channels { free: free_receiver, read: read_sender, done: done_sender };
-                reader::run(source, schedule, shards, &channels, stop);
+                reader::run(source, schedule, shards, &channels, (stop, leave));
             }
         };
         spawn(scope, "reader".to_owned(), work)?;

@@ -3,8 +3,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use smallvec::SmallVec;
 
 use crate::dataset::Record;
-use crate::error::Result;
-use crate::interpreter::{Interpreter, Profile};
+use crate::error::{Error, Result};
+use crate::interpreter::{Feed, Interpreter, Plan, Profile, RecordInputs};
 use crate::observation::RecordObservations;
 use crate::tensor::AlignedBuffer;
 
@@ -30,98 +30,122 @@ pub trait Observer: Send {
         0
     }
 
+    /// Whether it takes records whose inputs are [left in their files](crate::dataset::RecordSource::locate).
+    fn reads_inputs(&self) -> bool {
+        false
+    }
+
     /// Runs the model over all records of `group` and stores the outcome of each:
     /// [`Record`](crate::error::ErrorKind::Record) if only this record is unusable; the message names
     /// the tensor, not the record. The observer goes on with other records after it.
     fn observe(&mut self, group: &mut [Observed<'_>]);
 }
 
-impl Observer for Interpreter {
-    fn group(&self) -> usize {
-        self.plan().group()
-    }
-
-    fn histogram_bytes(&self) -> usize {
-        self.plan().histogram_bytes()
-    }
-
-    fn observe(&mut self, group: &mut [Observed<'_>]) {
-        let run = {
-            let inputs = inputs(group);
-            match &*group {
-                [one] => self.run_shaped(&inputs, &one.record.shapes),
-                _ => self.run_group(&inputs),
-            }
-        };
-        finish(self, run, group);
-    }
+/// An interpreter, which reads what is left in files.
+pub struct Runner {
+    interpreter: Interpreter,
+    /// Inputs of the record that is run: still in the core's cache from record to record.
+    memory: Vec<AlignedBuffer>,
+    times: Option<Times>,
 }
 
-/// An interpreter whose operators are timed.
-pub struct Timed {
-    interpreter: Interpreter,
-    profile: Profile,
-    /// The times of all workers.
+/// Operators that are timed.
+struct Times {
+    own: Profile,
+    /// Those of all workers.
     total: Arc<Mutex<Profile>>,
 }
 
-impl Timed {
-    /// Its times are in `total` when it is dropped; those of a [run](super::run), when that returns.
-    pub fn new(interpreter: Interpreter, total: Arc<Mutex<Profile>>) -> Self {
-        let profile = Profile::new(interpreter.plan().steps().count());
-        Self { interpreter, profile, total }
+impl Runner {
+    /// Runs a plan.
+    pub fn new(plan: Arc<Plan>) -> Self {
+        let memory = plan.inputs().iter().map(|_| AlignedBuffer::zeroed(0)).collect();
+        Self { interpreter: Interpreter::new(plan), memory, times: None }
+    }
+
+    /// Times operators: they are in `total` when it is dropped; those of a [run](super::run), when that returns.
+    #[must_use]
+    pub fn timed(mut self, total: Arc<Mutex<Profile>>) -> Self {
+        let own = Profile::new(self.interpreter.plan().steps().count());
+        self.times = Some(Times { own, total });
+        self
+    }
+
+    fn run(&mut self, group: &[Observed<'_>]) -> Result<()> {
+        let Self { interpreter, memory, times } = self;
+        let times = times.as_mut().map(|it| &mut it.own);
+        if interpreter.can_be_fed() {
+            let plan = Arc::clone(interpreter.plan());
+            let mut feed = OneByOne { plan: &plan, group, memory };
+            return match times {
+                Some(times) => interpreter.run_fed_timed(group.len(), &mut feed, times),
+                None => interpreter.run_fed(group.len(), &mut feed),
+            };
+        }
+        let inputs = group.iter().flat_map(|it| &it.record.inputs);
+        let inputs: SmallVec<[&[u8]; 64]> = inputs.map(AlignedBuffer::bytes).collect();
+        match (group, times) {
+            ([one], Some(times)) => {
+                interpreter.run_shaped_timed(&inputs, &one.record.shapes, times)
+            }
+            ([one], None) => interpreter.run_shaped(&inputs, &one.record.shapes),
+            (_, Some(times)) => interpreter.run_group_timed(&inputs, times),
+            (_, None) => interpreter.run_group(&inputs),
+        }
     }
 }
 
-impl Observer for Timed {
+impl Observer for Runner {
     fn group(&self) -> usize {
-        Observer::group(&self.interpreter)
+        self.interpreter.plan().group()
     }
 
     fn histogram_bytes(&self) -> usize {
-        Observer::histogram_bytes(&self.interpreter)
+        self.interpreter.plan().histogram_bytes()
+    }
+
+    fn reads_inputs(&self) -> bool {
+        self.interpreter.can_be_fed()
     }
 
     fn observe(&mut self, group: &mut [Observed<'_>]) {
-        let run = {
-            let inputs = inputs(group);
-            match &*group {
-                [one] => self.interpreter.run_shaped_timed(
-                    &inputs,
-                    &one.record.shapes,
-                    &mut self.profile,
-                ),
-                _ => self.interpreter.run_group_timed(&inputs, &mut self.profile),
+        match self.run(group) {
+            Ok(()) => {
+                for (i, it) in group.iter_mut().enumerate() {
+                    it.outcome = Some(self.interpreter.finish(i, it.into));
+                }
             }
-        };
-        finish(&mut self.interpreter, run, group);
+            // Whoever made the records gave them the wrong number of inputs.
+            Err(error) => {
+                if let Some(first) = group.first_mut() {
+                    first.outcome = Some(Err(error));
+                }
+            }
+        }
     }
 }
 
-impl Drop for Timed {
+impl Drop for Runner {
     fn drop(&mut self) {
-        self.total.lock().unwrap_or_else(PoisonError::into_inner).merge(&self.profile);
+        if let Some(Times { own, total }) = &self.times {
+            total.lock().unwrap_or_else(PoisonError::into_inner).merge(own);
+        }
     }
 }
 
-/// The bytes of all inputs of the first record, then of the second.
-fn inputs<'a>(group: &[Observed<'a>]) -> SmallVec<[&'a [u8]; 64]> {
-    group.iter().flat_map(|it| &it.record.inputs).map(AlignedBuffer::bytes).collect()
+/// The inputs of a group, read one record after the other into the same memory.
+struct OneByOne<'a, 'r> {
+    plan: &'a Plan,
+    group: &'a [Observed<'r>],
+    memory: &'a mut [AlignedBuffer],
 }
 
-/// Stores what became of each record.
-fn finish(interpreter: &mut Interpreter, run: Result<()>, group: &mut [Observed<'_>]) {
-    match run {
-        Ok(()) => {
-            for (i, it) in group.iter_mut().enumerate() {
-                it.outcome = Some(interpreter.finish(i, it.into));
-            }
-        }
-        // Whoever made the records gave them the wrong number of inputs.
-        Err(error) => {
-            if let Some(first) = group.first_mut() {
-                first.outcome = Some(Err(error));
-            }
-        }
+impl Feed for OneByOne<'_, '_> {
+    fn inputs(&mut self, record: usize) -> Result<RecordInputs<'_>> {
+        let Self { plan, group, memory } = self;
+        group[record].record.bytes(memory).map_err(|(input, why)| {
+            let name = plan.inputs().get(input).map_or("", |it| &it.name);
+            Error::record(format!("input {input} (\"{name}\"): {why}"))
+        })
     }
 }

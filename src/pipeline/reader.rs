@@ -19,13 +19,13 @@ pub(super) struct Channels {
 }
 
 /// Reads the scheduled records in order, until they are done, someone asks to stop, or the source
-/// fails for good.
+/// fails for good. Inputs that can be left in their files are, if workers read them.
 pub(super) fn run(
     mut source: Box<dyn RecordSource>,
     schedule: &Schedule,
     shards: &[ShardInfo],
     channels: &Channels,
-    stop: &Stop<'_>,
+    (stop, leave): (&Stop<'_>, bool),
 ) {
     let places = schedule.segments.iter().enumerate().flat_map(|(segment, it)| {
         it.records.clone().map(move |number| (segment, it.source, number))
@@ -38,7 +38,13 @@ pub(super) fn run(
         }
         (slot.sequence, slot.segment, slot.number) = (sequence, segment, number);
         let Some(info) = shards.get(shard) else { return };
-        let outcome = guarded("reader", || source.read(shard, number, &mut slot.record));
+        let outcome = guarded("reader", || {
+            if leave {
+                source.locate(shard, number, &mut slot.record)
+            } else {
+                source.read(shard, number, &mut slot.record)
+            }
+        });
         let (sent, goes_on) = match outcome {
             Ok(()) => {
                 slot.state = State::Read;

@@ -25,3 +25,4 @@ mod results;
 #[path = "../support/mod.rs"]
 mod support;
 mod talk;
+mod unread;

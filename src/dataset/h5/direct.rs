@@ -1,24 +1,26 @@
-//! Records of a packed dataset that lie in the file as they do in memory: read with one copy, not by the
-//! library, which takes several.
+//! Elements that lie in the file as they do in memory: read with one copy, not by the library, which takes
+//! several, and by any thread.
 
 use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use hdf5::Dataset;
 use hdf5::dataset::Layout;
+use hdf5::datatype::Conversion;
 
 use super::element::Element;
 use super::staging::select_records;
+use crate::dataset::unread::Unread;
+use crate::tensor::AlignedBuffer;
 
 /// Bytes from which records are read one by one, straight to where they are wanted: a call costs little
 /// then. Of shorter ones, several are read together.
-const LARGE: usize = 1 << 15;
+pub(super) const LARGE: usize = 1 << 15;
 
-/// A dataset's place in its file.
+/// Where a packed dataset is in its file.
 pub(super) struct Direct {
-    file: File,
+    file: Arc<File>,
     /// Offset of the first record.
     start: u64,
     /// Bytes of a record.
@@ -36,11 +38,11 @@ impl Direct {
         let len = |len: usize, &dim: &usize| len.checked_mul(dim);
         let record_len = of_record.iter().try_fold(element.byte_len(), len)?;
         let is_native = dataset.dtype().is_ok_and(|stored| element.is_native(&stored));
-        let is_here = Path::new(&dataset.filename()) == path;
-        if dataset.layout() != Layout::Contiguous || !is_native || !is_here || record_len == 0 {
+        if dataset.layout() != Layout::Contiguous || !is_native || record_len == 0 {
             return None;
         }
-        let direct = Self { file: File::open(path).ok()?, start: dataset.offset()?, record_len };
+        let start = offset(path, dataset)?;
+        let direct = Self { file: Arc::new(File::open(path).ok()?), start, record_len };
         let same = |record: usize| {
             let part = select_records(record..record + 1, shape.len());
             let mut bytes = vec![0; record_len];
@@ -60,17 +62,77 @@ impl Direct {
         self.record_len >= LARGE
     }
 
+    /// Where a record is.
+    pub fn locate(&self, record: usize) -> Option<Unread> {
+        let place = (record as u64).checked_mul(self.record_len as u64)?;
+        Some(Unread::new(Arc::clone(&self.file), place.checked_add(self.start)?))
+    }
+
     /// Reads the bytes of records from `record` on, as many as there is room for.
     ///
     /// # Errors
     /// Why they cannot be read.
     pub fn read(&self, record: usize, into: &mut [u8]) -> Result<(), String> {
-        let place = (record as u64).checked_mul(self.record_len as u64);
-        let place = place.and_then(|it| it.checked_add(self.start));
-        let place = place.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof));
-        place.and_then(|it| self.file.read_exact_at(into, it)).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => "cannot be read: the file ends before it".to_owned(),
-            _ => format!("cannot be read: {error}"),
-        })
+        match self.locate(record) {
+            Some(unread) => unread.read(into),
+            None => Err("cannot be read: the file ends before it".to_owned()),
+        }
     }
+}
+
+/// A file with many datasets, opened once more for those that lie in it as in memory.
+pub(super) struct Beside {
+    path: PathBuf,
+    opened: Opened,
+}
+
+enum Opened {
+    /// Nothing was found yet.
+    Not,
+    /// What is read from it is what the library reads.
+    Same(Arc<File>),
+    /// It cannot be opened, or is not what the library reads.
+    Other,
+}
+
+impl Beside {
+    pub fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), opened: Opened::Not }
+    }
+
+    /// Where a dataset of `len` bytes has its elements, which are stored as in memory. `None` if they are not in one
+    /// piece, or not in this file.
+    ///
+    /// The first that is found is compared with what the library reads.
+    pub fn locate(&mut self, dataset: &Dataset, element: Element, len: usize) -> Option<Unread> {
+        if matches!(self.opened, Opened::Other) || dataset.storage_size() != len as u64 {
+            return None;
+        }
+        // Only a dataset in one piece has an offset.
+        let offset = offset(&self.path, dataset)?;
+        if matches!(self.opened, Opened::Not) {
+            self.opened = match File::open(&self.path).map(Arc::new) {
+                Ok(file) if is_same(&file, offset, dataset, element, len) => Opened::Same(file),
+                _ => Opened::Other,
+            };
+        }
+        match &self.opened {
+            Opened::Same(file) => Some(Unread::new(Arc::clone(file), offset)),
+            _ => None,
+        }
+    }
+}
+
+/// Whether the library reads what is there.
+fn is_same(file: &Arc<File>, offset: u64, dataset: &Dataset, element: Element, len: usize) -> bool {
+    let [mut here, mut there] = [len; 2].map(AlignedBuffer::zeroed);
+    Unread::new(Arc::clone(file), offset).read(here.bytes_mut()).is_ok()
+        && element.read(dataset, Conversion::NoOp, &mut there).is_ok()
+        && here.bytes() == there.bytes()
+}
+
+/// Where a dataset in one piece begins in the file at `path`.
+fn offset(path: &Path, dataset: &Dataset) -> Option<u64> {
+    // A link may lead to another file.
+    if Path::new(&dataset.filename()) == path { dataset.offset() } else { None }
 }

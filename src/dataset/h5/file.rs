@@ -44,7 +44,7 @@ impl H5File {
         let layout = if is_packed(&value).map_err(|problem| vec![problem])? {
             Layout::Packed(PackedLayout::open(path, &value, raw, inputs, cast)?)
         } else {
-            let records = RecordLayout::open(value, raw, inputs, cast);
+            let records = RecordLayout::open(path, value, raw, inputs, cast);
             Layout::Records(records.map_err(|problem| vec![problem])?)
         };
         Ok(Self { layout, raw })
@@ -75,6 +75,13 @@ impl ShardFile for H5File {
         match &mut self.layout {
             Layout::Records(layout) => layout.read(record, into),
             Layout::Packed(layout) => layout.read(record, into),
+        }
+    }
+
+    fn locate(&mut self, record: u64, into: &mut Record) -> Result<(), Fault> {
+        match &mut self.layout {
+            Layout::Records(layout) => layout.locate(record, into),
+            Layout::Packed(layout) => layout.locate(record, into),
         }
     }
 }

@@ -3,11 +3,13 @@
 use hdf5::datatype::Conversion;
 use hdf5::{Dataset, Dataspace, Datatype};
 
+use super::direct::{Beside, LARGE};
 use super::element::{Element, StoredType};
 use super::failure::reason;
 use crate::dataset::cast::not_cast;
+use crate::dataset::unread::Unread;
 use crate::dataset::{InputSpec, fit};
-use crate::tensor::{AlignedBuffer, num_elements};
+use crate::tensor::{AlignedBuffer, DType, num_elements};
 
 /// An input, with the stored type that was last found to fit it.
 pub(super) struct Input {
@@ -187,6 +189,23 @@ impl Input {
             }
             _ => false,
         }
+    }
+
+    /// Where a dataset that holds one record has its elements, after checking all of it. `None` if they have to be
+    /// read; [`read`](Self::read) tells what is wrong, if anything is.
+    pub fn locate(&mut self, dataset: &Dataset, raw: bool, beside: &mut Beside) -> Option<Unread> {
+        let len = self.spec.input_type.byte_len().filter(|&len| len >= LARGE)?;
+        if !self.can_be_left() {
+            return None;
+        }
+        let (element, _) = self.check(dataset, raw).ok()?;
+        let is_native = self.accepted.as_ref().is_some_and(|it| it.native);
+        if is_native { beside.locate(dataset, element, len) } else { None }
+    }
+
+    /// Whether records have one size, and any bytes are values.
+    pub fn can_be_left(&self) -> bool {
+        !self.spec.input_type.is_open() && self.spec.input_type.dtype != DType::Bool
     }
 
     /// Checks what was read.

@@ -68,9 +68,25 @@ impl PackedLayout {
 
     /// Reads one record. Those that follow are read ahead.
     pub fn read(&mut self, record: u64, into: &mut Record) -> Result<(), Fault> {
-        let buffers = into.inputs.iter_mut().zip(&mut into.shapes);
+        self.read_all(record, into, false)
+    }
+
+    /// The same, but large inputs are left in the file if they can be.
+    pub fn locate(&mut self, record: u64, into: &mut Record) -> Result<(), Fault> {
+        self.read_all(record, into, true)
+    }
+
+    fn read_all(&mut self, record: u64, into: &mut Record, leave: bool) -> Result<(), Fault> {
+        let buffers = into.inputs.iter_mut().zip(&mut into.shapes).zip(&mut into.unread);
         let inputs = self.inputs.iter_mut().zip(buffers).enumerate();
-        for (index, (PackedInput { input, staging }, (buffer, shape))) in inputs {
+        for (index, (PackedInput { input, staging }, ((buffer, shape), unread))) in inputs {
+            if leave && input.can_be_left() {
+                *unread = staging.locate(record as usize);
+            }
+            if let Some(unread) = unread {
+                unread.fetch(buffer.len());
+                continue;
+            }
             input
                 .make_packed_room(buffer, shape)
                 .and_then(|()| staging.read(record as usize, buffer.bytes_mut()))

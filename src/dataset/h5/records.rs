@@ -1,9 +1,11 @@
 //! The layout with a group per record: `/value/<record>/<input>`.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use hdf5::{Dataset, Group};
 
+use super::direct::Beside;
 use super::failure::reason;
 use super::input::Input;
 use crate::dataset::listing::{Strays, plural};
@@ -18,6 +20,8 @@ pub(super) struct RecordLayout {
     records: u64,
     inputs: Vec<NamedInput>,
     record_name: String,
+    /// What reads large inputs instead of the library.
+    beside: Beside,
 }
 
 /// An input with the name of its dataset in each record.
@@ -27,11 +31,17 @@ struct NamedInput {
 }
 
 impl RecordLayout {
-    /// Takes `value` for a group of records; [`check`](Self::check) tells whether it is.
+    /// Takes `value`, in the file at `path`, for a group of records; [`check`](Self::check) tells whether it is.
     ///
     /// # Errors
     /// What is wrong with the file, to be put after its name.
-    pub fn open(value: Group, raw: bool, inputs: &[InputSpec], cast: bool) -> Result<Self, String> {
+    pub fn open(
+        path: &Path,
+        value: Group,
+        raw: bool,
+        inputs: &[InputSpec],
+        cast: bool,
+    ) -> Result<Self, String> {
         let info =
             value.info().map_err(|error| format!("/value is unreadable: {}", reason(&error)))?;
         let inputs = inputs.iter().enumerate().map(|(index, spec)| NamedInput {
@@ -39,7 +49,8 @@ impl RecordLayout {
             input: Input::new(spec, cast),
         });
         let inputs = inputs.collect();
-        Ok(Self { value, raw, records: info.nlinks, inputs, record_name: String::new() })
+        let beside = Beside::new(path);
+        Ok(Self { value, raw, records: info.nlinks, inputs, record_name: String::new(), beside })
     }
 
     /// Number of objects in `/value`: the number of records, unless [`check`](Self::check) finds
@@ -122,14 +133,32 @@ impl RecordLayout {
 
     /// Reads one record, checking its header again.
     pub fn read(&mut self, record: u64, into: &mut Record) -> Result<(), Fault> {
+        self.read_all(record, into, false)
+    }
+
+    /// The same, but large inputs are left in the file if they can be.
+    pub fn locate(&mut self, record: u64, into: &mut Record) -> Result<(), Fault> {
+        self.read_all(record, into, true)
+    }
+
+    fn read_all(&mut self, record: u64, into: &mut Record, leave: bool) -> Result<(), Fault> {
         let group = self.open_record(record)?;
         self.check_count(&group).map_err(|(fault, _)| fault)?;
-        let buffers = into.inputs.iter_mut().zip(&mut into.shapes);
+        let raw = self.raw;
+        let buffers = into.inputs.iter_mut().zip(&mut into.shapes).zip(&mut into.unread);
         let inputs = self.inputs.iter_mut().zip(buffers).enumerate();
-        for (index, (NamedInput { name, input }, (buffer, shape))) in inputs {
-            open_dataset(&group, name)
-                .and_then(|dataset| input.read(&dataset, self.raw, buffer, shape))
-                .map_err(|message| Fault::of_input(index, message))?;
+        for (index, (NamedInput { name, input }, ((buffer, shape), unread))) in inputs {
+            let dataset =
+                open_dataset(&group, name).map_err(|message| Fault::of_input(index, message))?;
+            if leave {
+                *unread = input.locate(&dataset, raw, &mut self.beside);
+            }
+            match unread {
+                Some(unread) => unread.fetch(buffer.len()),
+                None => input
+                    .read(&dataset, raw, buffer, shape)
+                    .map_err(|message| Fault::of_input(index, message))?,
+            }
         }
         Ok(())
     }

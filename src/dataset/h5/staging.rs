@@ -9,6 +9,7 @@ use hdf5::{Dataset, Hyperslab, Selection, SliceOrIndex};
 use super::direct::Direct;
 use super::element::{Element, Elements};
 use super::failure::reason;
+use crate::dataset::unread::Unread;
 
 /// Bytes of a block, shared among the inputs: enough that the cost of a call does not matter, and
 /// few enough to be still in the processor's cache when a record is copied out.
@@ -52,6 +53,11 @@ impl Staging {
         let chunk = if dataset.layout() == Layout::Chunked { dataset.chunk() } else { None };
         let plan = BlockPlan::new(&shape, element.byte_len(), chunk.as_deref(), block_bytes);
         Self { dataset, element, shape, window: plan.row, plan, block: None, direct }
+    }
+
+    /// Where a record is that is large and lies in the file as in memory.
+    pub fn locate(&self, record: usize) -> Option<Unread> {
+        self.direct.as_ref().filter(|it| it.is_of_large_records())?.locate(record)
     }
 
     /// Copies a record to `into`, which has its size.

@@ -1,6 +1,7 @@
 //! Tests of HDF5 shards, over the files that `tests/reference/make_datasets.py` makes.
 
 mod packed;
+mod unread;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -10,9 +10,9 @@ use crate::circle::ModelFile;
 use crate::dataset::{self, BadRecords, OpenOptions, Record, RecordSource};
 use crate::error::Result;
 use crate::histogram::{BinLimit, Histogram};
-use crate::interpreter::{Interpreter, Plan, PlanOptions};
+use crate::interpreter::{Plan, PlanOptions};
 use crate::observation::{Observation, RecordObservations};
-use crate::pipeline::{self, BadRecord, Cancel, Event, Job, Observer, Options, Sink};
+use crate::pipeline::{self, BadRecord, Cancel, Event, Job, Observer, Options, Runner, Sink};
 use crate::recording::{Commit, RecordedShard};
 use crate::shard::ShardInfo;
 
@@ -83,8 +83,7 @@ pub(super) fn estimate(
     let options = OpenOptions { format, bad_records: BadRecords::Leave, cast: args.cast };
     let source = dataset::open_with(&args.input_data, &inputs, options)?;
     let threads = threads.min(usize::try_from(records).unwrap_or(usize::MAX)).max(1);
-    let observers =
-        (0..threads).map(|_| Box::new(Interpreter::new(plan.clone())) as Box<dyn Observer>);
+    let observers = (0..threads).map(|_| Box::new(Runner::new(plan.clone())) as Box<dyn Observer>);
     let job = Job {
         source: Box::new(Reading(source)),
         inputs: &inputs,
@@ -170,6 +169,10 @@ impl RecordSource for Reading {
 
     fn read(&mut self, shard: usize, record: u64, into: &mut Record) -> Result<()> {
         self.0.read(shard, record, into).map_err(|error| error.with_hint(UNREAD))
+    }
+
+    fn locate(&mut self, shard: usize, record: u64, into: &mut Record) -> Result<()> {
+        self.0.locate(shard, record, into).map_err(|error| error.with_hint(UNREAD))
     }
 
     fn hash_sample(&mut self, shard: usize, positions: &[u64]) -> Result<[u8; 32]> {
