@@ -7,12 +7,10 @@ use std::sync::Arc;
 
 use hdf5::Dataset;
 use hdf5::dataset::Layout;
-use hdf5::datatype::Conversion;
 
 use super::element::Element;
 use super::staging::select_records;
 use crate::dataset::unread::Unread;
-use crate::tensor::AlignedBuffer;
 
 /// Bytes from which records are read one by one, straight to where they are wanted: a call costs little
 /// then. Of shorter ones, several are read together.
@@ -87,11 +85,11 @@ pub(super) struct Beside {
 }
 
 enum Opened {
-    /// Nothing was found yet.
+    /// Nothing was compared yet.
     Not,
     /// What is read from it is what the library reads.
     Same(Arc<File>),
-    /// It cannot be opened, or is not what the library reads.
+    /// It is not, or the first dataset does not lie in it.
     Other,
 }
 
@@ -100,35 +98,38 @@ impl Beside {
         Self { path: path.to_owned(), opened: Opened::Not }
     }
 
-    /// Where a dataset of `len` bytes has its elements, which are stored as in memory. `None` if they are not in one
-    /// piece, or not in this file.
-    ///
-    /// The first that is found is compared with what the library reads.
-    pub fn locate(&mut self, dataset: &Dataset, element: Element, len: usize) -> Option<Unread> {
-        if matches!(self.opened, Opened::Other) || dataset.storage_size() != len as u64 {
-            return None;
-        }
-        // Only a dataset in one piece has an offset.
-        let offset = offset(&self.path, dataset)?;
-        if matches!(self.opened, Opened::Not) {
-            self.opened = match File::open(&self.path).map(Arc::new) {
-                Ok(file) if is_same(&file, offset, dataset, element, len) => Opened::Same(file),
-                _ => Opened::Other,
-            };
-        }
-        match &self.opened {
-            Opened::Same(file) => Some(Unread::new(Arc::clone(file), offset)),
-            _ => None,
-        }
+    /// Whether what is read beside the library is what the library reads.
+    pub fn is_same(&self) -> bool {
+        matches!(self.opened, Opened::Same(_))
     }
-}
 
-/// Whether the library reads what is there.
-fn is_same(file: &Arc<File>, offset: u64, dataset: &Dataset, element: Element, len: usize) -> bool {
-    let [mut here, mut there] = [len; 2].map(AlignedBuffer::zeroed);
-    Unread::new(Arc::clone(file), offset).read(here.bytes_mut()).is_ok()
-        && element.read(dataset, Conversion::NoOp, &mut there).is_ok()
-        && here.bytes() == there.bytes()
+    /// Where a dataset of `len` bytes has its elements, which are stored as in memory. `None` if they are not in one
+    /// piece, or not in this file, or nothing was [compared](Self::compare) yet.
+    pub fn locate(&self, dataset: &Dataset, len: usize) -> Option<Unread> {
+        let Opened::Same(file) = &self.opened else { return None };
+        Some(Unread::new(Arc::clone(file), self.offset(dataset, len)?))
+    }
+
+    /// Compares the first such dataset with what the library has read of it.
+    pub fn compare(&mut self, dataset: &Dataset, read: &[u8]) {
+        if !matches!(self.opened, Opened::Not) {
+            return;
+        }
+        let is_same = |file: Arc<File>, offset| {
+            let mut here = vec![0; read.len()];
+            Unread::new(file, offset).read(&mut here).is_ok() && here == read
+        };
+        let file = File::open(&self.path).map(Arc::new);
+        self.opened = match (file, self.offset(dataset, read.len())) {
+            (Ok(file), Some(offset)) if is_same(Arc::clone(&file), offset) => Opened::Same(file),
+            _ => Opened::Other,
+        };
+    }
+
+    /// Only a dataset in one piece has an offset.
+    fn offset(&self, dataset: &Dataset, len: usize) -> Option<u64> {
+        if dataset.storage_size() == len as u64 { offset(&self.path, dataset) } else { None }
+    }
 }
 
 /// Where a dataset in one piece begins in the file at `path`.

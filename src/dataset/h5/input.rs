@@ -193,14 +193,24 @@ impl Input {
 
     /// Where a dataset that holds one record has its elements, after checking all of it. `None` if they have to be
     /// read; [`read`](Self::read) tells what is wrong, if anything is.
-    pub fn locate(&mut self, dataset: &Dataset, raw: bool, beside: &mut Beside) -> Option<Unread> {
-        let len = self.spec.input_type.byte_len().filter(|&len| len >= LARGE)?;
-        if !self.can_be_left() {
-            return None;
+    pub fn locate(&mut self, dataset: &Dataset, raw: bool, beside: &Beside) -> Option<Unread> {
+        let len = self.spec.input_type.byte_len().filter(|_| beside.is_same())?;
+        self.check(dataset, raw).ok()?;
+        if self.lies_as_in_memory() { beside.locate(dataset, len) } else { None }
+    }
+
+    /// Compares what was read of a dataset with what is beside the library.
+    pub fn compare(&self, dataset: &Dataset, read: &[u8], beside: &mut Beside) {
+        if self.lies_as_in_memory() {
+            beside.compare(dataset, read);
         }
-        let (element, _) = self.check(dataset, raw).ok()?;
+    }
+
+    /// Whether records of the type that was last accepted are large and can be left in their file.
+    fn lies_as_in_memory(&self) -> bool {
+        let is_large = self.spec.input_type.byte_len().is_some_and(|len| len >= LARGE);
         let is_native = self.accepted.as_ref().is_some_and(|it| it.native);
-        if is_native { beside.locate(dataset, element, len) } else { None }
+        is_large && is_native && self.can_be_left()
     }
 
     /// Whether records have one size, and any bytes are values.

@@ -151,13 +151,17 @@ impl RecordLayout {
             let dataset =
                 open_dataset(&group, name).map_err(|message| Fault::of_input(index, message))?;
             if leave {
-                *unread = input.locate(&dataset, raw, &mut self.beside);
+                *unread = input.locate(&dataset, raw, &self.beside);
             }
-            match unread {
-                Some(unread) => unread.fetch(buffer.len()),
-                None => input
-                    .read(&dataset, raw, buffer, shape)
-                    .map_err(|message| Fault::of_input(index, message))?,
+            if let Some(unread) = unread {
+                unread.fetch(buffer.len());
+                continue;
+            }
+            input
+                .read(&dataset, raw, buffer, shape)
+                .map_err(|message| Fault::of_input(index, message))?;
+            if leave {
+                input.compare(&dataset, buffer.bytes(), &mut self.beside);
             }
         }
         Ok(())
