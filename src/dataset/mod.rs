@@ -5,8 +5,9 @@
 //! late for a reason that could be seen at the start. What it returns is a [`RecordSource`], which
 //! reads any record of any shard into buffers that the caller reuses, or says where large inputs are.
 //!
-//! A source keeps one file open, besides those that located records are in, and nothing per record: memory depends on the number of shards, the
-//! size of one record and that of a block which is read ahead, never on the number of records.
+//! A source keeps one file open, besides those that located records are in, and nothing per record: memory depends on
+//! the number of shards, the size of one record and that of a block which is read ahead, never on the number of
+//! records.
 #![forbid(unsafe_code)]
 
 mod arrays;
@@ -39,6 +40,8 @@ use self::unread::Unread;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shard::ShardInfo;
 use crate::tensor::{AlignedBuffer, InputType};
+
+pub(crate) use problems::name_input;
 
 pub use check::{CheckStep, Findings, check};
 pub use describe::{ShardDescription, StoredInput, describe, open_described};
@@ -99,13 +102,10 @@ impl Record {
         memory: &'a mut [AlignedBuffer],
     ) -> std::result::Result<SmallVec<[&'a [u8]; 8]>, (usize, String)> {
         let mut inputs = SmallVec::new();
-        let mut unread = self.unread.iter();
         for (i, (own, memory)) in self.inputs.iter().zip(memory).enumerate() {
-            inputs.push(match unread.next() {
+            inputs.push(match self.unread.get(i) {
                 Some(Some(unread)) => {
-                    if memory.len() != own.len() {
-                        *memory = AlignedBuffer::zeroed(own.len());
-                    }
+                    memory.resize(own.len());
                     unread.read(memory.bytes_mut()).map_err(|why| (i, why))?;
                     memory.bytes()
                 }

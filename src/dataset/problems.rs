@@ -42,7 +42,7 @@ impl Fault {
 }
 
 /// `input 0 ("x")`
-pub(super) fn name_input(index: usize, inputs: &[InputSpec]) -> String {
+pub(crate) fn name_input(index: usize, inputs: &[InputSpec]) -> String {
     match inputs.get(index) {
         Some(input) => format!("input {index} (\"{}\")", input.name),
         None => format!("input {index}"),

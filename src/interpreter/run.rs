@@ -68,7 +68,7 @@ impl Interpreter {
     }
 
     /// The plan that it runs.
-    pub fn plan(&self) -> &Arc<Plan> {
+    pub fn plan(&self) -> &Plan {
         &self.plan
     }
 

@@ -2,7 +2,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use smallvec::SmallVec;
 
-use crate::dataset::Record;
+use super::input_specs;
+use crate::dataset::{InputSpec, Record, name_input};
 use crate::error::{Error, Result};
 use crate::interpreter::{Feed, Interpreter, Plan, Profile, RecordInputs};
 use crate::observation::RecordObservations;
@@ -44,6 +45,8 @@ pub trait Observer: Send {
 /// An interpreter, which reads what is left in files.
 pub struct Runner {
     interpreter: Interpreter,
+    /// For messages.
+    inputs: Vec<InputSpec>,
     /// Inputs of the record that is run: still in the core's cache from record to record.
     memory: Vec<AlignedBuffer>,
     times: Option<Times>,
@@ -59,8 +62,9 @@ struct Times {
 impl Runner {
     /// Runs a plan.
     pub fn new(plan: Arc<Plan>) -> Self {
-        let memory = plan.inputs().iter().map(|_| AlignedBuffer::zeroed(0)).collect();
-        Self { interpreter: Interpreter::new(plan), memory, times: None }
+        let inputs = input_specs(plan.inputs());
+        let memory = inputs.iter().map(|_| AlignedBuffer::zeroed(0)).collect();
+        Self { interpreter: Interpreter::new(plan), inputs, memory, times: None }
     }
 
     /// Times operators: they are in `total` when it is dropped; those of a [run](super::run), when that returns.
@@ -72,11 +76,10 @@ impl Runner {
     }
 
     fn run(&mut self, group: &[Observed<'_>]) -> Result<()> {
-        let Self { interpreter, memory, times } = self;
+        let Self { interpreter, inputs, memory, times } = self;
         let times = times.as_mut().map(|it| &mut it.own);
         if interpreter.can_be_fed() {
-            let plan = Arc::clone(interpreter.plan());
-            let mut feed = OneByOne { plan: &plan, group, memory };
+            let mut feed = OneByOne { inputs, group, memory };
             return match times {
                 Some(times) => interpreter.run_fed_timed(group.len(), &mut feed, times),
                 None => interpreter.run_fed(group.len(), &mut feed),
@@ -135,17 +138,17 @@ impl Drop for Runner {
 
 /// The inputs of a group, read one record after the other into the same memory.
 struct OneByOne<'a, 'r> {
-    plan: &'a Plan,
+    inputs: &'a [InputSpec],
     group: &'a [Observed<'r>],
     memory: &'a mut [AlignedBuffer],
 }
 
 impl Feed for OneByOne<'_, '_> {
     fn inputs(&mut self, record: usize) -> Result<RecordInputs<'_>> {
-        let Self { plan, group, memory } = self;
-        group[record].record.bytes(memory).map_err(|(input, why)| {
-            let name = plan.inputs().get(input).map_or("", |it| &it.name);
-            Error::record(format!("input {input} (\"{name}\"): {why}"))
-        })
+        let Self { inputs, group, memory } = self;
+        group[record]
+            .record
+            .bytes(memory)
+            .map_err(|(input, why)| Error::record(format!("{}: {why}", name_input(input, inputs))))
     }
 }

@@ -60,10 +60,10 @@ impl Direct {
         self.record_len >= LARGE
     }
 
-    /// Where a record is.
-    pub fn locate(&self, record: usize) -> Option<Unread> {
-        let place = (record as u64).checked_mul(self.record_len as u64)?;
-        Some(Unread::new(Arc::clone(&self.file), place.checked_add(self.start)?))
+    /// Where a record is. The last one was read, so that nothing saturates.
+    pub fn locate(&self, record: usize) -> Unread {
+        let place = (record as u64).saturating_mul(self.record_len as u64);
+        Unread::new(Arc::clone(&self.file), place.saturating_add(self.start))
     }
 
     /// Reads the bytes of records from `record` on, as many as there is room for.
@@ -71,10 +71,7 @@ impl Direct {
     /// # Errors
     /// Why they cannot be read.
     pub fn read(&self, record: usize, into: &mut [u8]) -> Result<(), String> {
-        match self.locate(record) {
-            Some(unread) => unread.read(into),
-            None => Err("cannot be read: the file ends before it".to_owned()),
-        }
+        self.locate(record).read(into)
     }
 }
 

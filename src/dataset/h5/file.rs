@@ -49,6 +49,13 @@ impl H5File {
         };
         Ok(Self { layout, raw })
     }
+
+    fn read_or_leave(&mut self, record: u64, into: &mut Record, leave: bool) -> Result<(), Fault> {
+        match &mut self.layout {
+            Layout::Records(layout) => layout.read(record, into, leave),
+            Layout::Packed(layout) => layout.read(record, into, leave),
+        }
+    }
 }
 
 impl ShardFile for H5File {
@@ -72,17 +79,11 @@ impl ShardFile for H5File {
     }
 
     fn read(&mut self, record: u64, into: &mut Record) -> Result<(), Fault> {
-        match &mut self.layout {
-            Layout::Records(layout) => layout.read(record, into),
-            Layout::Packed(layout) => layout.read(record, into),
-        }
+        self.read_or_leave(record, into, false)
     }
 
     fn locate(&mut self, record: u64, into: &mut Record) -> Result<(), Fault> {
-        match &mut self.layout {
-            Layout::Records(layout) => layout.locate(record, into),
-            Layout::Packed(layout) => layout.locate(record, into),
-        }
+        self.read_or_leave(record, into, true)
     }
 }
 

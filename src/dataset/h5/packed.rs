@@ -66,17 +66,8 @@ impl PackedLayout {
         self.records
     }
 
-    /// Reads one record. Those that follow are read ahead.
-    pub fn read(&mut self, record: u64, into: &mut Record) -> Result<(), Fault> {
-        self.read_all(record, into, false)
-    }
-
-    /// The same, but large inputs are left in the file if they can be.
-    pub fn locate(&mut self, record: u64, into: &mut Record) -> Result<(), Fault> {
-        self.read_all(record, into, true)
-    }
-
-    fn read_all(&mut self, record: u64, into: &mut Record, leave: bool) -> Result<(), Fault> {
+    /// Reads one record. Those that follow are read ahead. With `leave`, large inputs stay in the file if they can.
+    pub fn read(&mut self, record: u64, into: &mut Record, leave: bool) -> Result<(), Fault> {
         let buffers = into.inputs.iter_mut().zip(&mut into.shapes).zip(&mut into.unread);
         let inputs = self.inputs.iter_mut().zip(buffers).enumerate();
         for (index, (PackedInput { input, staging }, ((buffer, shape), unread))) in inputs {

@@ -131,17 +131,8 @@ impl RecordLayout {
         Some(faults)
     }
 
-    /// Reads one record, checking its header again.
-    pub fn read(&mut self, record: u64, into: &mut Record) -> Result<(), Fault> {
-        self.read_all(record, into, false)
-    }
-
-    /// The same, but large inputs are left in the file if they can be.
-    pub fn locate(&mut self, record: u64, into: &mut Record) -> Result<(), Fault> {
-        self.read_all(record, into, true)
-    }
-
-    fn read_all(&mut self, record: u64, into: &mut Record, leave: bool) -> Result<(), Fault> {
+    /// Reads one record, checking its header again. With `leave`, large inputs stay in the file if they can.
+    pub fn read(&mut self, record: u64, into: &mut Record, leave: bool) -> Result<(), Fault> {
         let group = self.open_record(record)?;
         self.check_count(&group).map_err(|(fault, _)| fault)?;
         let raw = self.raw;

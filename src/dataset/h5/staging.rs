@@ -57,7 +57,8 @@ impl Staging {
 
     /// Where a record is that is large and lies in the file as in memory.
     pub fn locate(&self, record: usize) -> Option<Unread> {
-        self.direct.as_ref().filter(|it| it.is_of_large_records())?.locate(record)
+        let direct = self.direct.as_ref().filter(|it| it.is_of_large_records())?;
+        Some(direct.locate(record))
     }
 
     /// Copies a record to `into`, which has its size.
