@@ -1,5 +1,7 @@
 //! Which steps run for a group of records, and how large groups are.
 
+use std::ops::Range;
+
 use super::plan::{Groups, Work};
 
 /// How records are grouped in one plan.
@@ -10,6 +12,9 @@ pub(super) struct Split {
     /// First step of the tail.
     pub(super) tail: usize,
 }
+
+/// Bytes of packed weights that may be read again for every record.
+const FEW_WEIGHTS: usize = 128 << 10;
 
 /// Multiply-adds a nanosecond.
 const MULTIPLY_ADDS: f64 = 55.0;
@@ -98,9 +103,38 @@ pub(super) fn split(
     split
 }
 
+/// Successive steps of the tail that take one record at a time, and hardly any weights. They run for one record after
+/// the other, so that what they hand on is in the cache, and has one place for all records.
+pub(super) fn turns(split: Split, work: &[Work], in_groups: &[bool]) -> Vec<Range<usize>> {
+    let mut turns: Vec<Range<usize>> = Vec::new();
+    let steps = work.iter().zip(in_groups).enumerate().skip(split.tail);
+    for (at, (work, &in_groups)) in steps {
+        if in_groups || work.weights > FEW_WEIGHTS {
+            continue;
+        }
+        match turns.last_mut() {
+            Some(turn) if turn.end == at => turn.end = at + 1,
+            _ => turns.push(at..at + 1),
+        }
+    }
+    turns
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn steps_without_groups_and_weights_take_turns() {
+        let heavy = Work { weights: FEW_WEIGHTS + 1, ..Work::default() };
+        let work = [Work::default(), Work::default(), Work::default(), heavy, Work::default()];
+        let found =
+            |tail, in_groups: [bool; 5]| turns(Split { records: 4, tail }, &work, &in_groups);
+        assert_eq!(found(0, [false; 5]), [0..3, 4..5]);
+        assert_eq!(found(1, [false; 5]), [1..3, 4..5]);
+        assert_eq!(found(0, [false, true, false, false, true]), [0..1, 2..3]);
+        assert_eq!(found(5, [false; 5]), []);
+    }
 
     fn work(multiply_adds: u64, activations: usize, weights: usize) -> Work {
         Work { multiply_adds, activations, weights }

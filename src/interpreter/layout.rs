@@ -100,14 +100,16 @@ impl Builder<'_> {
         let aliases = self.root.clone();
         self.share(&planned, split);
         let mut strips = self.strips(&planned, split.tail);
-        let mut placed = self.place(&mut planned, split, &strips)?;
+        let mut turns = group::turns(split, &work, &in_groups);
+        let mut placed = self.place(&mut planned, split, &strips, &turns)?;
         if placed.arena_len > self.options.memory_limit && split.records > 1 {
             split = group::Split { records: 1, tail: planned.len() };
             self.root = aliases;
             self.columns.fill(None);
             self.share(&planned, split);
             strips = self.strips(&planned, split.tail);
-            placed = self.place(&mut planned, split, &strips)?;
+            turns.clear();
+            placed = self.place(&mut planned, split, &strips, &turns)?;
         }
         let group::Split { records: group, tail } = split;
         let Placed { locations, arena_len, constants } = placed;
@@ -167,6 +169,7 @@ impl Builder<'_> {
             group,
             tail,
             strips,
+            turns,
             constants,
             observations: self.observations,
             tensor_names: tensors.iter().map(|t| t.name.clone()).collect(),

@@ -1,5 +1,7 @@
 //! Where tensors are during a run.
 
+use std::ops::Range;
+
 use super::arena::{self, Lifetime};
 use super::build::{Builder, Planned};
 use super::columns::Columns;
@@ -86,12 +88,14 @@ impl Builder<'_> {
     /// Where each tensor is during a run, the arena's length, and the constants that are read.
     ///
     /// What steps from `tail` on read or write exists once for each record of the group, from the
-    /// start of the head on, which runs for one record after another.
+    /// start of the head on, which runs for one record after another; but once for all records if only steps that take
+    /// turns touch it.
     pub(super) fn place(
         &self,
         planned: &mut [Planned],
         split: group::Split,
         strips: &[Strips],
+        turns: &[Range<usize>],
     ) -> Result<Placed> {
         let group::Split { records: group, tail } = split;
         let root = self.take_places(planned, strips);
@@ -139,7 +143,14 @@ impl Builder<'_> {
         let mut lifetimes: Vec<Lifetime> = lives.iter().flatten().copied().collect();
         let mut areas = Vec::with_capacity(lifetimes.len());
         for life in &mut lifetimes {
-            let in_groups = life.last >= tail;
+            let turn_of = |at: usize| turns.iter().find(|turn| turn.contains(&at));
+            let (first, last) = (turn_of(life.first), turn_of(life.last));
+            let in_groups = life.last >= tail && (first.is_none() || first != last);
+            if in_groups {
+                // The last record's turn is long after that of the first.
+                life.first = first.map_or(life.first, |turn| turn.start);
+                life.last = last.map_or(life.last, |turn| turn.end - 1);
+            }
             let (len, step) = (life.size, life.size);
             areas.push(Area { offset: 0, len, step, pitch: None, in_groups });
             if in_groups {

@@ -239,6 +239,9 @@ pub struct Plan {
     pub(super) tail: usize,
     /// Steps of the head that run strip by strip, in order.
     pub(super) strips: Vec<Strips>,
+    /// Successive steps of the tail that run for one record after the other, in order: what they hand on stays in
+    /// the cache.
+    pub(super) turns: Vec<Range<usize>>,
     pub(super) constants: Vec<Constant>,
     pub(super) observed: Vec<ObservedTensor>,
     /// One a tensor of the subgraph; those of constants are final.

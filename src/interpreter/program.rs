@@ -128,6 +128,7 @@ impl Program {
             group: 1,
             tail: 0,
             strips: Vec::new(),
+            turns: Vec::new(),
             constants: Vec::new(),
             observed,
             observations: Vec::<Observation>::new(),

@@ -355,10 +355,23 @@ impl Group<'_> {
     /// Runs the tail for all records.
     fn tail(&mut self, watch: &mut impl Watch) {
         let (plan, records) = (self.plan, self.failures.len());
-        for (at, step) in plan.steps.iter().enumerate().skip(plan.tail) {
+        let (mut at, mut turns) = (plan.tail, plan.turns.iter().peekable());
+        while let Some(step) = plan.steps.get(at) {
+            if let Some(turn) = turns.next_if(|it| it.start == at) {
+                for record in 0..records {
+                    for at in turn.clone() {
+                        watch.begin();
+                        self.step(&plan.steps[at], record..record + 1);
+                        watch.end(at);
+                    }
+                }
+                at = turn.end;
+                continue;
+            }
             watch.begin();
             self.step(step, 0..records);
             watch.end(at);
+            at += 1;
         }
     }
 
