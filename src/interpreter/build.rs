@@ -67,11 +67,13 @@ pub(super) struct Planned {
     pub(super) chain: Chain,
     /// Tensors that these read besides the values of the chain.
     pub(super) others: Vec<usize>,
+    /// The input in whose place the output is computed, if any.
+    pub(super) replaced: Option<usize>,
 }
 
 impl Planned {
     fn new(node: usize, prepared: Prepared) -> Self {
-        Self { node, prepared, chain: Chain::default(), others: Vec::new() }
+        Self { node, prepared, chain: Chain::default(), others: Vec::new(), replaced: None }
     }
 }
 

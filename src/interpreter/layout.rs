@@ -272,7 +272,7 @@ impl Builder<'_> {
         (scratch, blocks, len): (usize, usize, usize),
         locations: &[Option<Location>],
     ) -> Result<Step> {
-        let Planned { node: i, prepared, chain, others } = planned;
+        let Planned { node: i, prepared, chain, others, replaced } = planned;
         let node = &self.subgraph.nodes[i];
         let missing = || Error::internal(format!("{}: a tensor has no place", self.describe(i)));
         let mut outputs = SmallVec::new();
@@ -301,6 +301,7 @@ impl Builder<'_> {
         let (mut inputs, mut not_copied) = (SmallVec::new(), 0);
         for (i, input) in node.inputs.iter().enumerate() {
             inputs.push(match *input {
+                Some(_) if replaced == Some(i) => Some(Location::Output),
                 Some(input) if is_there((i, input)) => {
                     not_copied += 2 * bytes(input).unwrap_or(0);
                     Some(Location::Output)

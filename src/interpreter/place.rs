@@ -23,8 +23,8 @@ pub(super) struct Placed {
 }
 
 impl Builder<'_> {
-    /// Lets results take the place of a tensor that their chain adds and that is read for the last time,
-    /// where whole tensors are computed in blocks: memory is the slower the more of it is touched.
+    /// Lets results take the place of a tensor that is read for the last time: one that their chain adds, where whole
+    /// tensors are computed in blocks, or an elementwise operator's own. Memory is the slower the more of it is touched.
     /// Returns the tensor whose memory each one has.
     fn take_places(&self, planned: &mut [Planned], strips: &[Strips]) -> Vec<usize> {
         let mut root = self.root.clone();
@@ -53,12 +53,20 @@ impl Builder<'_> {
                 is_written[tensor] && last_read[tensor] == at
             };
             let is_in_strips = strips.iter().any(|strips| strips.range().contains(&at));
-            let is_part = self.touched(step).1.iter().any(|&it| self.columns[it].is_some());
-            let over = if is_in_strips || is_part { None } else { self.given_place(step, is_free) };
-            step.chain.over = over;
-            if let (Some(over), Some(link)) = (over, step.chain.links.last()) {
-                let place = root[step.others[over]];
-                let same = |&it: &usize| self.root[it] == link.tensor;
+            let outputs = self.touched(step).1;
+            let is_part = outputs.iter().any(|&it| self.columns[it].is_some());
+            (step.chain.over, step.replaced) = (None, None);
+            if is_in_strips || is_part {
+                continue;
+            }
+            step.chain.over = self.given_place(step, is_free);
+            step.replaced = self.replaced_input(step, is_free);
+            let inputs = &self.subgraph.nodes[step.node].inputs;
+            let given = step.chain.over.map(|over| step.others[over]);
+            let replaced = step.replaced.and_then(|i| inputs[i]);
+            if let (Some(given), &[output]) = (given.or(replaced), &outputs[..]) {
+                let place = root[given];
+                let same = |&it: &usize| self.root[it] == output;
                 (0..root.len()).filter(same).for_each(|it| root[it] = place);
             }
         }
@@ -74,15 +82,34 @@ impl Builder<'_> {
         let blocks = step.prepared.blocks.as_ref()?;
         let is_whole = step.prepared.observe == Observe::Fused
             && blocks.unit.is_multiple_of(step.chain.unit(len));
-        let reads = |tensor: usize| {
-            let read = node.inputs.iter().flatten().chain(&step.others);
-            read.filter(|&&it| self.root[it] == self.root[tensor]).count()
-        };
         let fits = |&other: &usize| {
             let tensor = step.others[other];
-            step.chain.other_lens[other] == len && is_free(tensor) && reads(tensor) == 1
+            step.chain.other_lens[other] == len && is_free(tensor) && self.reads(step, tensor) == 1
         };
         (0..step.others.len()).find(fits).filter(|_| is_whole)
+    }
+
+    /// Which input of a step can give its place to the output, if `is_free` is true of those that nobody else reads any
+    /// more.
+    fn replaced_input(&self, step: &Planned, is_free: impl Fn(usize) -> bool) -> Option<usize> {
+        if !step.prepared.replaces || self.options.scan_only || self.options.histograms.is_some() {
+            return None;
+        }
+        let node = &self.subgraph.nodes[step.node];
+        let len = |tensor: usize| self.types[tensor].as_ref()?.byte_len();
+        let output = len(*node.outputs.first()?)?;
+        let fits = |input: &Option<usize>| {
+            input.is_some_and(|input| {
+                len(input) == Some(output) && is_free(input) && self.reads(step, input) == 1
+            })
+        };
+        node.inputs.iter().position(fits)
+    }
+
+    /// How often a step and its chain read a tensor's memory.
+    fn reads(&self, step: &Planned, tensor: usize) -> usize {
+        let read = self.subgraph.nodes[step.node].inputs.iter().flatten().chain(&step.others);
+        read.filter(|&&it| self.root[it] == self.root[tensor]).count()
     }
 
     /// Where each tensor is during a run, the arena's length, and the constants that are read.

@@ -240,6 +240,9 @@ pub struct Prepared {
     pub blocks: Option<Blocks>,
     /// The same as a function of elements, if it is one.
     pub pointwise: Option<Pointwise>,
+    /// Whether the only output may take the place of an input of as many elements, which [is there](EvalContext::is_there)
+    /// then.
+    pub replaces: bool,
     /// How rows of the only output, `[1, rows, ...]`, read rows of input 0, `[1, rows, ...]`, if the
     /// closure can compute a [part](EvalContext::part) of them for one record.
     pub rows: Option<Axis>,
@@ -280,6 +283,7 @@ impl Prepared {
             in_groups: None,
             blocks: None,
             pointwise: None,
+            replaces: false,
             rows: None,
             joins: None,
             reads_apart: None,
@@ -318,6 +322,13 @@ impl Prepared {
     #[must_use]
     pub fn pointwise(mut self, function: Pointwise) -> Self {
         self.pointwise = Some(function);
+        self
+    }
+
+    /// States that the closure can compute the output in the place of an input.
+    #[must_use]
+    pub fn replacing(mut self) -> Self {
+        self.replaces = true;
         self
     }
 
@@ -456,7 +467,8 @@ impl<'a> EvalContext<'a> {
         self.output_pitch
     }
 
-    /// Whether input `i` of an operator that [joins](Prepared::joins) its inputs is in its place in the output.
+    /// Whether input `i` of an operator that [joins](Prepared::joins) its inputs is in its place in the output, or that of one
+    /// that [replaces](Prepared::replaces) an input is what the output holds.
     pub fn is_there(&self, i: usize) -> bool {
         self.inputs[i].is_none()
     }

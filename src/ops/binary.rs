@@ -124,6 +124,7 @@ impl Operator for BinaryOperator {
             };
             let prepared = Prepared::eval(Observe::Fused, eval);
             return Ok(Prepared { rows, reads_apart, ..prepared }
+                .replacing()
                 .pointwise(Pointwise::Binary(function, clamp)));
         }
         Ok(Prepared::eval(Observe::Fused, move |context| {
@@ -161,7 +162,15 @@ fn repeated(
     rows: Option<Axis>,
     apart: Option<usize>,
 ) -> Observation {
-    let (isa, a, b) = (context.isa(), context.input::<f32>(0), context.input::<f32>(1));
+    let isa = context.isa();
+    if let Some(i) = (0..2).find(|&i| context.is_there(i)) {
+        let (other, values) = (context.input(1 - i), context.output(0));
+        if values.is_empty() {
+            return Observation::EMPTY;
+        }
+        return cyclic::binary_in_place(isa, function, (other, i == 1), clamp, values);
+    }
+    let (a, b) = (context.input::<f32>(0), context.input::<f32>(1));
     let part = rows.map(|rows| context.part(rows));
     let apart = context.pitch(0).zip(apart);
     let output = context.output::<f32>(0);

@@ -7,7 +7,7 @@ use super::by_type::by_type;
 use super::integer::IntegerUnary;
 use crate::error::{Error, Result};
 use crate::graph::Node;
-use crate::kernel::elementwise::{Unary, unary};
+use crate::kernel::elementwise::{Unary, unary, unary_in_place};
 use crate::kernel::gemm::Clamp;
 use crate::operator::{Inputs, Observe, Operator, Pointwise, PrepareContext, Prepared};
 use crate::schema::BuiltinOptionsT;
@@ -83,11 +83,15 @@ impl Operator for UnaryOperator {
     fn prepare(&self, _: &PrepareContext<'_>) -> Result<Prepared> {
         let function = self.function;
         let prepared = Prepared::eval(Observe::Fused, move |context| {
-            let (isa, input) = (context.isa(), context.input::<f32>(0));
-            let observed = unary(isa, function, input, context.output(0));
+            let isa = context.isa();
+            let observed = if context.is_there(0) {
+                unary_in_place(isa, function, context.output(0))
+            } else {
+                unary(isa, function, context.input(0), context.output(0))
+            };
             context.observe(0, observed);
             Ok(())
         });
-        Ok(prepared.pointwise(Pointwise::Unary(function)))
+        Ok(prepared.replacing().pointwise(Pointwise::Unary(function)))
     }
 }

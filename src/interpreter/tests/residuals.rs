@@ -1,6 +1,7 @@
 //! Results in the place of what is added to them.
 
 use super::*;
+use crate::interpreter::plan::Location;
 
 pub(super) fn dims(shape: &[usize]) -> Vec<Option<usize>> {
     shape.iter().map(|&d| Some(d)).collect()
@@ -74,9 +75,9 @@ pub(super) fn blocks() -> Model {
     model(tensors, nodes)
 }
 
-#[test]
-fn results_take_the_place_of_what_is_read_for_the_last_time() {
-    let model = blocks();
+/// Runs a model as a whole, in groups and record by record: all observations and the output are those of separate
+/// operators. `placed` says which tensors gave their place away.
+fn check(model: &Model, placed: fn(&Plan) -> Vec<usize>, expected_places: &[usize]) {
     let records: Vec<Vec<f32>> = (0..3)
         .map(|r| (0..40 * 40 * 16).map(|i| ((i + r) * 31 % 97) as f32 / 97.0 - 0.3).collect())
         .collect();
@@ -84,11 +85,8 @@ fn results_take_the_place_of_what_is_read_for_the_last_time() {
     for isa in Isa::supported() {
         let run = |scan_only, groups| {
             let options = PlanOptions { isa, scan_only, groups, ..PlanOptions::new() };
-            let plan = Arc::new(Plan::new(&model, &options).unwrap());
-            let over: Vec<_> = plan.steps.iter().filter_map(|step| step.chain.over).collect();
-            // `added` is read again, and gives its place at the end; `negative3` cannot, since its own
-            // convolution reads it.
-            assert_eq!(over, if scan_only { vec![] } else { vec![0, 1, 1] });
+            let plan = Arc::new(Plan::new(model, &options).unwrap());
+            assert_eq!(placed(&plan), if scan_only { &[] } else { expected_places });
             let mut interpreter = Interpreter::new(plan);
             let mut all = Vec::new();
             // Twice: nothing may be left from the group before.
@@ -109,4 +107,50 @@ fn results_take_the_place_of_what_is_read_for_the_last_time() {
             assert!(run(false, groups(tail)) == expected, "{isa}, tail from {tail}");
         }
     }
+}
+
+#[test]
+fn results_take_the_place_of_what_is_read_for_the_last_time() {
+    // `added` is read again, and gives its place at the end; `negative3` cannot, since its own convolution
+    // reads it.
+    let over = |plan: &Plan| plan.steps.iter().filter_map(|step| step.chain.over).collect();
+    check(&blocks(), over, &[0, 1, 1]);
+}
+
+#[test]
+fn elementwise_operators_replace_what_they_read_for_the_last_time() {
+    let image = dims(&[1, 40, 40, 40]);
+    let mut row = constant("row", &(0..40_u8).map(|i| f32::from(i) - 17.5).collect::<Vec<_>>());
+    row.shape = dims(&[40]);
+    let mut tensors = vec![
+        float("x", &dims(&[1, 40, 40, 16])),
+        filter("first", &[40, 1, 1, 16]),
+        filter("reduce", &[8, 1, 1, 40]),
+        row,
+    ];
+    // Each image is read by a convolution, and then by the next operator.
+    for name in ["stem", "scaled", "difference", "negative", "square"] {
+        tensors.push(float(name, &image));
+        tensors.push(float(&format!("{name}_reduced"), &dims(&[1, 40, 40, 8])));
+    }
+    tensors.push(float("out", &image));
+    let nodes = vec![
+        conv(&[0, 1], 4),
+        conv(&[4, 2], 5),
+        node(Code::MUL, &[4, 3], 6),
+        conv(&[6, 2], 7),
+        node(Code::SUB, &[3, 6], 8),
+        conv(&[8, 2], 9),
+        node(Code::NEG, &[8], 10),
+        conv(&[10, 2], 11),
+        // Read twice.
+        node(Code::MUL, &[10, 10], 12),
+        conv(&[12, 2], 13),
+        node(Code::ADD, &[12, 3], 14),
+    ];
+    let replaced = |plan: &Plan| {
+        let is_replaced = |it: &Option<Location>| matches!(it, Some(Location::Output));
+        plan.steps.iter().filter_map(|step| step.inputs.iter().position(is_replaced)).collect()
+    };
+    check(&model(tensors, nodes), replaced, &[0, 1, 0, 0]);
 }
