@@ -193,8 +193,7 @@ impl<'a> Builder<'a> {
 
     fn place_all(self, planned: Vec<Planned>) -> Result<Plan> {
         // What joins operators leaves tensors out of memory.
-        let apart = self.options.scan_only || self.options.histograms.is_some();
-        let planned = if apart { planned } else { self.join(planned) };
+        let planned = if self.options.keeps_tensors() { planned } else { self.join(planned) };
         self.finish(planned)
     }
 

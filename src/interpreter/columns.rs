@@ -73,7 +73,7 @@ impl Users {
 impl Builder<'_> {
     /// Lets tensors be parts of the concatenations that read them, where nobody needs them elsewhere.
     pub(super) fn share(&mut self, planned: &[Planned], split: Split) {
-        if self.options.scan_only || self.options.histograms.is_some() {
+        if self.options.keeps_tensors() {
             return;
         }
         let users = Users::new(self, planned);

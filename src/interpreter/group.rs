@@ -105,9 +105,9 @@ pub(super) fn split(
 
 /// Successive steps of the tail that take one record at a time, and hardly any weights. They run for one record after
 /// the other, so that what they hand on is in the cache, and has one place for all records.
-pub(super) fn turns(split: Split, work: &[Work], in_groups: &[bool]) -> Vec<Range<usize>> {
+pub(super) fn turns(tail: usize, work: &[Work], in_groups: &[bool]) -> Vec<Range<usize>> {
     let mut turns: Vec<Range<usize>> = Vec::new();
-    let steps = work.iter().zip(in_groups).enumerate().skip(split.tail);
+    let steps = work.iter().zip(in_groups).enumerate().skip(tail);
     for (at, (work, &in_groups)) in steps {
         if in_groups || work.weights > FEW_WEIGHTS {
             continue;
@@ -128,8 +128,7 @@ mod tests {
     fn steps_without_groups_and_weights_take_turns() {
         let heavy = Work { weights: FEW_WEIGHTS + 1, ..Work::default() };
         let work = [Work::default(), Work::default(), Work::default(), heavy, Work::default()];
-        let found =
-            |tail, in_groups: [bool; 5]| turns(Split { records: 4, tail }, &work, &in_groups);
+        let found = |tail, in_groups: [bool; 5]| turns(tail, &work, &in_groups);
         assert_eq!(found(0, [false; 5]), [0..3, 4..5]);
         assert_eq!(found(1, [false; 5]), [1..3, 4..5]);
         assert_eq!(found(0, [false, true, false, false, true]), [0..1, 2..3]);

@@ -1,5 +1,6 @@
 //! From planned operators to a plan: what is joined, grouped and placed where.
 
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -19,6 +20,13 @@ use crate::tensor::{DType, TensorType, num_elements};
 
 /// Bytes that the histograms of a group may take: there are several times as many in flight.
 const HISTOGRAMS: usize = 16 << 20;
+
+/// In which order and where steps run.
+struct Arranged {
+    strips: Vec<Strips>,
+    turns: Vec<Range<usize>>,
+    placed: Placed,
+}
 
 /// Makes the closures that are made later, on all cores.
 fn make_all(planned: &mut [Planned]) {
@@ -98,20 +106,15 @@ impl Builder<'_> {
         let groups = self.groups(observed.len());
         let mut split = group::split(groups, &work, &in_groups, input_bytes);
         let aliases = self.root.clone();
-        self.share(&planned, split);
-        let mut strips = self.strips(&planned, split.tail);
-        let mut turns = group::turns(split, &work, &in_groups);
-        let mut placed = self.place(&mut planned, split, &strips, &turns)?;
-        if placed.arena_len > self.options.memory_limit && split.records > 1 {
+        let mut arranged = self.arrange(&mut planned, split, (&work, &in_groups))?;
+        if arranged.placed.arena_len > self.options.memory_limit && split.records > 1 {
             split = group::Split { records: 1, tail: planned.len() };
             self.root = aliases;
             self.columns.fill(None);
-            self.share(&planned, split);
-            strips = self.strips(&planned, split.tail);
-            turns.clear();
-            placed = self.place(&mut planned, split, &strips, &turns)?;
+            arranged = self.arrange(&mut planned, split, (&work, &in_groups))?;
         }
         let group::Split { records: group, tail } = split;
+        let Arranged { strips, turns, placed } = arranged;
         let Placed { locations, arena_len, constants } = placed;
         let mut scratch_len = 0;
         let mut held = 0;
@@ -178,6 +181,20 @@ impl Builder<'_> {
             held,
             outputs: self.results.iter().map(|&i| locations[i]).collect(),
         })
+    }
+
+    /// Finds out what runs strip by strip, what takes turns, and where everything is, for records that are split so.
+    fn arrange(
+        &mut self,
+        planned: &mut [Planned],
+        split: group::Split,
+        (work, in_groups): (&[Work], &[bool]),
+    ) -> Result<Arranged> {
+        self.share(planned, split);
+        let strips = self.strips(planned, split.tail);
+        let turns = group::turns(split.tail, work, in_groups);
+        let placed = self.place(planned, split, &strips, &turns)?;
+        Ok(Arranged { strips, turns, placed })
     }
 
     /// How records are grouped, if the histograms of a group are to fit into memory.

@@ -60,11 +60,13 @@ impl Builder<'_> {
                 continue;
             }
             step.chain.over = self.given_place(step, is_free);
-            step.replaced = self.replaced_input(step, is_free);
-            let inputs = &self.subgraph.nodes[step.node].inputs;
-            let given = step.chain.over.map(|over| step.others[over]);
-            let replaced = step.replaced.and_then(|i| inputs[i]);
-            if let (Some(given), &[output]) = (given.or(replaced), &outputs[..]) {
+            let given = if let Some(over) = step.chain.over {
+                Some(step.others[over])
+            } else {
+                step.replaced = self.replaced_input(step, is_free);
+                step.replaced.and_then(|i| self.subgraph.nodes[step.node].inputs[i])
+            };
+            if let (Some(given), &[output]) = (given, &outputs[..]) {
                 let place = root[given];
                 let same = |&it: &usize| self.root[it] == output;
                 (0..root.len()).filter(same).for_each(|it| root[it] = place);
@@ -92,7 +94,7 @@ impl Builder<'_> {
     /// Which input of a step can give its place to the output, if `is_free` is true of those that nobody else reads any
     /// more.
     fn replaced_input(&self, step: &Planned, is_free: impl Fn(usize) -> bool) -> Option<usize> {
-        if !step.prepared.replaces || self.options.scan_only || self.options.histograms.is_some() {
+        if step.prepared.pointwise.is_none() || self.options.keeps_tensors() {
             return None;
         }
         let node = &self.subgraph.nodes[step.node];

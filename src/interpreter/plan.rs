@@ -59,6 +59,11 @@ impl PlanOptions {
             round_limit: DEFAULT_ROUNDS,
         }
     }
+
+    /// Whether every observed tensor is written to memory of its own.
+    pub(super) fn keeps_tensors(&self) -> bool {
+        self.scan_only || self.histograms.is_some()
+    }
 }
 
 impl Default for PlanOptions {
@@ -127,7 +132,8 @@ pub(super) enum Location {
     Constant(usize),
     /// In the interpreter's arena.
     Arena(Area),
-    /// In its place in the output of the step that reads it: see [`Columns`](super::columns::Columns).
+    /// In its place in the output of the step that reads it: see [`Columns`](super::columns::Columns); or all of it, and
+    /// replaced by the output.
     Output,
 }
 

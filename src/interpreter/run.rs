@@ -337,17 +337,15 @@ impl Group<'_> {
     fn head(&mut self, record: usize, watch: &mut impl Watch) {
         self.begin(record);
         let plan = self.plan;
-        let head = &plan.steps[..plan.tail.min(plan.steps.len())];
+        let head = plan.tail.min(plan.steps.len());
         let (mut at, mut strips) = (0, plan.strips.iter().peekable());
-        while at < head.len() {
+        while at < head {
             if let Some(strips) = strips.next_if(|it| it.first == at) {
                 self.strips(strips, record, watch);
                 at = strips.range().end;
                 continue;
             }
-            watch.begin();
-            self.step(&head[at], record..record + 1);
-            watch.end(at);
+            self.watched(at, record..record + 1, watch);
             at += 1;
         }
     }
@@ -356,23 +354,26 @@ impl Group<'_> {
     fn tail(&mut self, watch: &mut impl Watch) {
         let (plan, records) = (self.plan, self.failures.len());
         let (mut at, mut turns) = (plan.tail, plan.turns.iter().peekable());
-        while let Some(step) = plan.steps.get(at) {
+        while at < plan.steps.len() {
             if let Some(turn) = turns.next_if(|it| it.start == at) {
                 for record in 0..records {
                     for at in turn.clone() {
-                        watch.begin();
-                        self.step(&plan.steps[at], record..record + 1);
-                        watch.end(at);
+                        self.watched(at, record..record + 1, watch);
                     }
                 }
                 at = turn.end;
                 continue;
             }
-            watch.begin();
-            self.step(step, 0..records);
-            watch.end(at);
+            self.watched(at, 0..records, watch);
             at += 1;
         }
+    }
+
+    /// Runs step `at` for successive records.
+    fn watched(&mut self, at: usize, records: Range<usize>, watch: &mut impl Watch) {
+        watch.begin();
+        self.step(&self.plan.steps[at], records);
+        watch.end(at);
     }
 
     /// Checks and observes the inputs of a record.

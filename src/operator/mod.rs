@@ -238,11 +238,9 @@ pub struct Prepared {
     pub in_groups: Option<GroupScratch>,
     /// How the only output can be handed on [block by block](EvalContext::take_after) and never be whole.
     pub blocks: Option<Blocks>,
-    /// The same as a function of elements, if it is one.
+    /// The same as a function of elements, if it is one. The closure can then also compute the output in the place of an
+    /// input of as many elements, which [is there](EvalContext::is_there).
     pub pointwise: Option<Pointwise>,
-    /// Whether the only output may take the place of an input of as many elements, which [is there](EvalContext::is_there)
-    /// then.
-    pub replaces: bool,
     /// How rows of the only output, `[1, rows, ...]`, read rows of input 0, `[1, rows, ...]`, if the
     /// closure can compute a [part](EvalContext::part) of them for one record.
     pub rows: Option<Axis>,
@@ -283,7 +281,6 @@ impl Prepared {
             in_groups: None,
             blocks: None,
             pointwise: None,
-            replaces: false,
             rows: None,
             joins: None,
             reads_apart: None,
@@ -318,17 +315,11 @@ impl Prepared {
         self
     }
 
-    /// States that the closure applies a function to the elements at each position.
+    /// States that the closure applies a function to the elements at each position, and can do so in the place of an
+    /// input.
     #[must_use]
     pub fn pointwise(mut self, function: Pointwise) -> Self {
         self.pointwise = Some(function);
-        self
-    }
-
-    /// States that the closure can compute the output in the place of an input.
-    #[must_use]
-    pub fn replacing(mut self) -> Self {
-        self.replaces = true;
         self
     }
 
@@ -468,7 +459,7 @@ impl<'a> EvalContext<'a> {
     }
 
     /// Whether input `i` of an operator that [joins](Prepared::joins) its inputs is in its place in the output, or that of one
-    /// that [replaces](Prepared::replaces) an input is what the output holds.
+    /// that is [pointwise](Prepared::pointwise) is what the output holds.
     pub fn is_there(&self, i: usize) -> bool {
         self.inputs[i].is_none()
     }

@@ -4,14 +4,13 @@
 
 use smallvec::SmallVec;
 
+use super::binary::repeating;
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::kernel::elementwise::Binary;
 use crate::kernel::gemm::Clamp;
 use crate::kernel::sum::sum;
-use crate::operator::{
-    EvalContext, Inputs, Observe, Operator, Pointwise, PrepareContext, Prepared,
-};
+use crate::operator::{EvalContext, Inputs, Observe, Operator, PrepareContext, Prepared};
 use crate::tensor::{DType, TensorType};
 
 pub(super) struct AddN;
@@ -45,17 +44,15 @@ impl Operator for AddN {
                 Ok(())
             }));
         }
-        let prepared = Prepared::eval(Observe::Fused, move |context| {
+        if count == 2 {
+            return Ok(repeating(Binary::Add, Clamp::NONE, None, None));
+        }
+        Ok(Prepared::eval(Observe::Fused, move |context| {
             let inputs: SmallVec<[&[f32]; 8]> = (0..count).map(|i| context.input(i)).collect();
             let observed = sum(context.isa(), &inputs, context.output(0));
             context.observe(0, observed);
             Ok(())
-        });
-        Ok(if count == 2 {
-            prepared.pointwise(Pointwise::Binary(Binary::Add, Clamp::NONE))
-        } else {
-            prepared
-        })
+        }))
     }
 }
 

@@ -117,15 +117,7 @@ impl Operator for BinaryOperator {
         {
             let rows = rows(a, b, &shape);
             let reads_apart = rows.and_then(|_| row_apart(a, b));
-            let eval = move |context: &mut EvalContext<'_>| {
-                let observed = repeated(context, function, clamp, rows, reads_apart);
-                context.observe(0, observed);
-                Ok(())
-            };
-            let prepared = Prepared::eval(Observe::Fused, eval);
-            return Ok(Prepared { rows, reads_apart, ..prepared }
-                .replacing()
-                .pointwise(Pointwise::Binary(function, clamp)));
+            return Ok(repeating(function, clamp, rows, reads_apart));
         }
         Ok(Prepared::eval(Observe::Fused, move |context| {
             let isa = context.isa();
@@ -154,7 +146,23 @@ fn row_apart(a: &[usize], b: &[usize]) -> Option<usize> {
     (row > 0 && row.is_multiple_of(b.iter().product())).then_some(row * size_of::<f32>())
 }
 
-/// Computes all elements, or the rows that are asked for, from operands that are repeated.
+/// An operator whose operands are repeated as a whole; see [`rows`] and [`row_apart`].
+pub(super) fn repeating(
+    function: Binary,
+    clamp: Clamp,
+    rows: Option<Axis>,
+    reads_apart: Option<usize>,
+) -> Prepared {
+    let prepared = Prepared::eval(Observe::Fused, move |context| {
+        let observed = repeated(context, function, clamp, rows, reads_apart);
+        context.observe(0, observed);
+        Ok(())
+    });
+    Prepared { rows, reads_apart, ..prepared }.pointwise(Pointwise::Binary(function, clamp))
+}
+
+/// Computes all elements, or the rows that are asked for, from operands that are repeated, or one of which the output
+/// holds.
 fn repeated(
     context: &mut EvalContext<'_>,
     function: Binary,
@@ -163,20 +171,17 @@ fn repeated(
     apart: Option<usize>,
 ) -> Observation {
     let isa = context.isa();
+    if context.output::<f32>(0).is_empty() {
+        return Observation::EMPTY;
+    }
     if let Some(i) = (0..2).find(|&i| context.is_there(i)) {
-        let (other, values) = (context.input(1 - i), context.output(0));
-        if values.is_empty() {
-            return Observation::EMPTY;
-        }
-        return cyclic::binary_in_place(isa, function, (other, i == 1), clamp, values);
+        let other = (context.input(1 - i), i == 1);
+        return cyclic::binary_in_place(isa, function, other, clamp, context.output(0));
     }
     let (a, b) = (context.input::<f32>(0), context.input::<f32>(1));
     let part = rows.map(|rows| context.part(rows));
     let apart = context.pitch(0).zip(apart);
     let output = context.output::<f32>(0);
-    if output.is_empty() {
-        return Observation::EMPTY;
-    }
     let Some((Axis { output: rows, .. }, ring)) = part else {
         return cyclic::binary(isa, function, (a, b), clamp, output);
     };

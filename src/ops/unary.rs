@@ -92,6 +92,6 @@ impl Operator for UnaryOperator {
             context.observe(0, observed);
             Ok(())
         });
-        Ok(prepared.replacing().pointwise(Pointwise::Unary(function)))
+        Ok(prepared.pointwise(Pointwise::Unary(function)))
     }
 }

@@ -25,19 +25,21 @@ pub(super) fn conv(inputs: &[usize], output: usize) -> Node {
     Node { options, ..node(Code::CONV_2D, inputs, output) }
 }
 
+fn row() -> Tensor {
+    constant("row", &(0..40_u8).map(|i| f32::from(i) - 17.5).collect::<Vec<_>>())
+}
+
 /// Convolutions with residuals behind: one that is not read again, one that is, one behind a product with
 /// a row, and one that the convolution itself reads.
 pub(super) fn blocks() -> Model {
     let image = dims(&[1, 40, 40, 40]);
-    let mut row = constant("row", &(0..40_u8).map(|i| f32::from(i) - 17.5).collect::<Vec<_>>());
-    row.shape = dims(&[40]);
     let tensors = vec![
         float("x", &dims(&[1, 40, 40, 16])),
         filter("first", &[40, 1, 1, 16]),
         filter("reduce", &[8, 1, 1, 40]),
         filter("expand", &[40, 1, 1, 8]),
         filter("square", &[40, 1, 1, 40]),
-        row,
+        row(),
         float("stem", &image),
         float("reduced", &dims(&[1, 40, 40, 8])),
         float("expanded", &image),
@@ -120,13 +122,11 @@ fn results_take_the_place_of_what_is_read_for_the_last_time() {
 #[test]
 fn elementwise_operators_replace_what_they_read_for_the_last_time() {
     let image = dims(&[1, 40, 40, 40]);
-    let mut row = constant("row", &(0..40_u8).map(|i| f32::from(i) - 17.5).collect::<Vec<_>>());
-    row.shape = dims(&[40]);
     let mut tensors = vec![
         float("x", &dims(&[1, 40, 40, 16])),
         filter("first", &[40, 1, 1, 16]),
         filter("reduce", &[8, 1, 1, 40]),
-        row,
+        row(),
     ];
     // Each image is read by a convolution, and then by the next operator.
     for name in ["stem", "scaled", "difference", "negative", "square"] {
