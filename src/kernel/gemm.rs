@@ -494,12 +494,8 @@ fn fill_pointers<F: Fn((usize, usize), &mut [usize]) -> usize>(
                 (input[offset..].as_ptr(), rows.step)
             };
             // SAFETY: the scratch memory has room for `stride` pointers a segment, as many as the block has rows
-            // or more.
-            let to = unsafe { pointers.add(segment * stride + filled) };
-            for i in 0..count {
-                // SAFETY: so many rows are left; all of them are inside the image, as was just checked.
-                unsafe { to.add(i).write(first.add(i * step)) };
-            }
+            // or more, and so many rows are left.
+            unsafe { write_evenly(pointers.add(segment * stride + filled), first, step, count) };
         }
         (filled, x) = (filled + count, x + count);
         if x == width {
@@ -508,6 +504,20 @@ fn fill_pointers<F: Fn((usize, usize), &mut [usize]) -> usize>(
         if y == lines {
             (y, image) = (0, image + 1);
         }
+    }
+}
+
+/// Writes `count` pointers, each `step` elements behind the one before.
+///
+/// A function of its own, so that the compiler knows `count` and computes several at once.
+///
+/// # Safety
+/// `to` must be valid for writes of `count` pointers.
+#[inline(never)]
+unsafe fn write_evenly(to: *mut *const f32, first: *const f32, step: usize, count: usize) {
+    for i in 0..count {
+        // SAFETY: as for this function.
+        unsafe { to.add(i).write(first.wrapping_add(i * step)) };
     }
 }
 

@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::simd::separate::Separate;
-use super::simd::{self, LANES, Simd};
+use super::simd::tiles::Panels;
+use super::simd::{self, Simd};
 use crate::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
 
@@ -112,18 +113,13 @@ impl Isa {
 
     /// Rows of the GEMM tile of the most vectors, where that is used beside others.
     pub(crate) fn widest_tile_rows(self) -> Option<usize> {
-        let is_used = self.has_one_and_half() || self.has_wide_tiles();
+        let is_used = matches!(self.panels(), Panels::OneAndHalf | Panels::Wide);
         is_used.then_some(of_type!(self, S => S::WIDEST_TILE_ROWS))
     }
 
-    /// Whether there are GEMM tiles of one vector and a half.
-    pub(crate) fn has_one_and_half(self) -> bool {
-        of_type!(self, S => S::BLOCK_TILES.contains(&(LANES + LANES / 2)))
-    }
-
-    /// Whether GEMM tiles of three and four vectors are faster than smaller ones.
-    pub(crate) fn has_wide_tiles(self) -> bool {
-        of_type!(self, S => S::has_wide_tiles())
+    /// The panels whose tiles are fastest.
+    pub(crate) fn panels(self) -> Panels {
+        of_type!(self, S => S::panels())
     }
 
     /// Runs `task`, which sums products, with these instructions.

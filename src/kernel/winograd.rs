@@ -19,6 +19,7 @@ pub use self::filters::Filters;
 use super::gemm::{Clamp, Target, WeightLayout, matrix_rows, multiply};
 use super::isa::{Isa, Task};
 use super::minmax::Fold;
+use super::simd::tiles::Panels;
 use super::simd::{LANES, Simd};
 use super::window::Window;
 use crate::observation::Observation;
@@ -45,7 +46,7 @@ const BLOCK_BYTES: usize = 768 * 1024;
 /// Fewest tiles of a block: what it takes to read the weights no more often than they can be read.
 const FEWEST_TILES: usize = 42;
 
-/// The same where products take wide tiles, and with them half the time.
+/// The same where products take half the time.
 const FEWEST_TILES_WIDE: usize = 84;
 
 /// A convolution with transformed weights.
@@ -106,7 +107,11 @@ impl Geometry {
     /// Tiles of a block at most, when there are `tiles` in all.
     fn most_tiles(&self, isa: Isa, tiles: usize) -> usize {
         let bytes = PAIRS * (self.channels + self.output_channels) * size_of::<f32>();
-        let fewest = if isa.has_wide_tiles() { FEWEST_TILES_WIDE } else { FEWEST_TILES };
+        let fewest = if matches!(isa.panels(), Panels::Wide | Panels::Two) {
+            FEWEST_TILES_WIDE
+        } else {
+            FEWEST_TILES
+        };
         (BLOCK_BYTES / bytes).max(fewest).min(tiles)
     }
 

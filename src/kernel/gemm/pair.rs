@@ -6,11 +6,11 @@
 //! vector has eight, sums of a row of the first tile and of the same row of the second share a register when
 //! they are finished.
 
-use super::strip::{Strip, Tile, add_to, last};
+use super::strip::{Strip, Tile, add_to};
 use super::{Clamp, SUM_BLOCK};
 use crate::kernel::minmax::Fold;
 use crate::kernel::simd::pair::{Fetch, NarrowSums, PAIR_ROWS, PairRun, PairSums, RESULT_TERMS};
-use crate::kernel::simd::tiles::Ending;
+use crate::kernel::simd::tiles::{Ending, last};
 use crate::kernel::simd::{LANES, Simd};
 
 /// Rows of a tile.
@@ -182,7 +182,7 @@ impl Strip<'_> {
     #[inline(always)]
     pub(super) fn narrow_pairs<S: Simd, const NV: usize, const LAST: u8>(&self) -> bool {
         let eight = self.used % LANES == LANES / 2;
-        S::TILE_ROWS == ROWS && if LAST == last::HALF { eight } else { NV == 1 }
+        S::TILE_ROWS == ROWS && if LAST == last::HALF { NV < 3 && eight } else { NV == 1 }
     }
 
     /// By how much the rows of the second of two tiles lie behind those of the first, if that is the same
@@ -206,15 +206,40 @@ impl Strip<'_> {
                 let second =
                     second.add(segment * self.pointer_stride).cast::<[*const f32; ROWS]>().read();
                 let bytes = second[0].addr().wrapping_sub(first[0].addr());
-                let mut same = *apart.get_or_insert(bytes) == bytes;
+                let mut differ = *apart.get_or_insert(bytes) ^ bytes;
                 for r in 1..ROWS {
-                    same &= second[r].addr().wrapping_sub(first[r].addr()) == bytes;
+                    differ |= second[r].addr().wrapping_sub(first[r].addr()) ^ bytes;
                 }
-                if !same {
+                if differ != 0 {
                     return None;
                 }
             }
             apart
+        }
+    }
+
+    /// How many pairs of tiles, `most` at most, have rows that lie [as far apart](Self::apart) as those of the first, and
+    /// by how much that is.
+    ///
+    /// # Safety
+    /// As for [`Strip::run`], for `most` times two whole tiles.
+    #[inline(always)]
+    pub(super) unsafe fn pairs(
+        &self,
+        pointers: *const *const f32,
+        most: usize,
+    ) -> Option<(usize, usize)> {
+        if most == 0 {
+            return None;
+        }
+        // SAFETY: as for this function.
+        unsafe {
+            let apart = self.apart(pointers)?;
+            let mut pairs = 1;
+            while pairs < most && self.apart(pointers.add(2 * ROWS * pairs)) == Some(apart) {
+                pairs += 1;
+            }
+            Some((apart, pairs))
         }
     }
 

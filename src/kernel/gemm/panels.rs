@@ -3,6 +3,7 @@
 use super::WeightLayout;
 use crate::kernel::isa::Isa;
 use crate::kernel::simd::LANES;
+use crate::kernel::simd::tiles::Panels;
 
 /// Columns that are packed, and multiplied, together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,20 +25,28 @@ impl WeightLayout {
     /// The panels of all columns, one after the other.
     pub(super) fn panels(&self, isa: Isa) -> impl Iterator<Item = Panel> {
         let most = isa.tile().1;
-        let (is_wide, has_one_and_half) = (isa.has_wide_tiles(), isa.has_one_and_half());
-        let n = self.n;
+        let (panels, n) = (isa.panels(), self.n);
         let mut column = 0;
         std::iter::from_fn(move || {
             let left = n - column;
-            let vectors = match left.div_ceil(LANES) {
-                _ if is_wide => wide_vectors(left),
-                2 if has_one_and_half && left == LANES + LANES / 2 => 2,
-                vectors => vectors.min(most),
+            let vectors = match panels {
+                Panels::Wide => wide_vectors(left),
+                Panels::Two => two_vectors(left),
+                Panels::OneAndHalf if left == LANES + LANES / 2 => 2,
+                Panels::OneAndHalf | Panels::Tile => left.div_ceil(LANES).min(most),
             };
             let panel = (left > 0).then_some(Panel { column, vectors });
             column = n.min(column + vectors * LANES);
             panel
         })
+    }
+}
+
+/// How many vectors the next panel has of so many columns: two, but three where one and a half or one would be left.
+fn two_vectors(columns: usize) -> usize {
+    match columns {
+        48 | 40 => 3,
+        _ => columns.div_ceil(LANES).min(2),
     }
 }
 
@@ -64,9 +73,20 @@ fn wide_vectors(columns: usize) -> usize {
 mod tests {
     use super::*;
 
+    /// The vectors of all panels.
+    fn all(mut columns: usize, next: fn(usize) -> usize) -> Vec<usize> {
+        let mut all = Vec::new();
+        while columns > 0 {
+            all.push(next(columns));
+            columns = columns.saturating_sub(all.last().unwrap() * LANES);
+        }
+        all
+    }
+
     #[test]
     fn panels_of_one_vector_end_with_one_and_a_half() {
-        for isa in Isa::supported().into_iter().filter(|isa| isa.has_one_and_half()) {
+        let has_one_and_half = |isa: &Isa| isa.panels() == Panels::OneAndHalf;
+        for isa in Isa::supported().into_iter().filter(has_one_and_half) {
             let all = |n: usize| {
                 let layout = WeightLayout::of_rows(n, 1);
                 let panels = layout.panels(isa).map(|panel| (panel.column, panel.vectors));
@@ -82,15 +102,27 @@ mod tests {
     }
 
     #[test]
+    fn panels_of_two_vectors_leave_no_vector_alone() {
+        let all = |columns| all(columns, two_vectors);
+        assert_eq!(all(16), [1]);
+        assert_eq!(all(24), [2]);
+        assert_eq!(all(40), [3]);
+        assert_eq!(all(48), [3]);
+        assert_eq!(all(56), [2, 2]);
+        assert_eq!(all(72), [2, 3]);
+        assert_eq!(all(144), [2, 2, 2, 3]);
+        assert_eq!(all(1000).last(), Some(&3));
+        for columns in 17..2000 {
+            let panels = all(columns);
+            assert_eq!(panels.iter().sum::<usize>(), columns.div_ceil(LANES), "{columns}");
+            let few = if columns % (LANES / 2) == 0 { 2 } else { 1 };
+            assert!(panels.iter().all(|vectors| (few..4).contains(vectors)), "{columns}");
+        }
+    }
+
+    #[test]
     fn wide_panels_have_three_vectors_or_four() {
-        let all = |mut columns: usize| {
-            let mut all = Vec::new();
-            while columns > 0 {
-                all.push(wide_vectors(columns));
-                columns = columns.saturating_sub(all.last().unwrap() * LANES);
-            }
-            all
-        };
+        let all = |columns| all(columns, wide_vectors);
         assert_eq!(all(16), [1]);
         assert_eq!(all(32), [2]);
         assert_eq!(all(64), [4]);

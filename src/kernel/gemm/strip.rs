@@ -8,7 +8,7 @@ use crate::arithmetic::Arithmetic;
 use crate::kernel::isa::{Isa, Task};
 use crate::kernel::minmax::Fold;
 use crate::kernel::simd::pair::RESULT_TERMS;
-use crate::kernel::simd::tiles::{Ending, Piece};
+use crate::kernel::simd::tiles::{Ending, Piece, last};
 use crate::kernel::simd::{LANES, Simd, tile_rows};
 use crate::observation::Observation;
 
@@ -67,16 +67,6 @@ impl Next {
     }
 }
 
-/// How much of a panel's last vector exists.
-pub(super) mod last {
-    /// All of it.
-    pub(in crate::kernel::gemm) const WHOLE: u8 = 0;
-    /// No more than the first half.
-    pub(in crate::kernel::gemm) const HALF: u8 = 1;
-    /// More than half.
-    pub(in crate::kernel::gemm) const PART: u8 = 2;
-}
-
 /// What a tile reads and writes.
 #[derive(Clone, Copy)]
 pub(super) struct Tile {
@@ -87,11 +77,11 @@ pub(super) struct Tile {
 }
 
 /// Where a strip is, and what it has seen of an image.
-struct Place<S: Simd, const NV: usize> {
-    tile: Tile,
+pub(super) struct Place<S: Simd, const NV: usize> {
+    pub(super) tile: Tile,
     row: usize,
-    ending: Ending,
-    folds: [Fold<S>; NV],
+    pub(super) ending: Ending,
+    pub(super) folds: [Fold<S>; NV],
 }
 
 /// A strip whose panel has `NV` vectors, of which `LAST`, one of [`last`], exists of the last one, and whose
@@ -122,7 +112,8 @@ impl Strip<'_> {
     pub(super) unsafe fn run(self, isa: Isa, arithmetic: Arithmetic) {
         match self.used.div_ceil(LANES) {
             4 => self.run_kind::<4, { last::WHOLE }>(isa, arithmetic),
-            3 => self.run_kind::<3, { last::WHOLE }>(isa, arithmetic),
+            3 if self.used == 3 * LANES => self.run_kind::<3, { last::WHOLE }>(isa, arithmetic),
+            3 => self.run_kind::<3, { last::HALF }>(isa, arithmetic),
             2 => self.run_of::<2>(isa, arithmetic),
             _ => self.run_of::<1>(isa, arithmetic),
         }
@@ -155,7 +146,7 @@ impl Strip<'_> {
             let image = row / self.image_rows;
             let end = block.end.min((image + 1) * self.image_rows);
             let (first, start) = (row, tile);
-            let place = Place {
+            let mut place = Place {
                 tile,
                 row,
                 ending: self.ending(self.observed[image]),
@@ -165,14 +156,22 @@ impl Strip<'_> {
             let mut folds;
             // SAFETY: as for this function; all tiles are inside the block.
             unsafe {
-                Place { tile, row, ending, folds } =
-                    self.many_tiles::<S, NV, LAST, MANY>(s, place, (image, end));
                 let tile_rows = tile_rows::<S>(NV);
-                while end - row >= tile_rows {
-                    folds = self.whole_tile::<S, NV, LAST, MANY>(s, tile, ending, folds);
-                    tile = self.advance::<S, NV>(tile, tile_rows);
-                    row += tile_rows;
+                loop {
+                    place = self.many_tiles::<S, NV, LAST, MANY>(s, place, (image, end));
+                    if end - place.row < tile_rows {
+                        break;
+                    }
+                    // Rows of the tiles that come next lie unevenly, as at the end of an image's line.
+                    place.folds = self.whole_tile::<S, NV, LAST, MANY>(
+                        s,
+                        place.tile,
+                        place.ending,
+                        place.folds,
+                    );
+                    self.advance_place(&mut place, 1);
                 }
+                Place { tile, row, ending, folds } = place;
                 let rows = (block.end - row).min(tile_rows);
                 if row < end {
                     if row + rows <= end {
@@ -207,7 +206,7 @@ impl Strip<'_> {
         if self.folds { self.clamp.ending(observed) } else { Ending::Unfolded }
     }
 
-    /// As many of an image's tiles as there is a loop of several for.
+    /// As many of an image's next tiles as there is a loop of several for.
     ///
     /// # Safety
     /// As for [`Strip::run`], for all rows up to `end`.
@@ -221,23 +220,18 @@ impl Strip<'_> {
         // SAFETY: as for this function.
         unsafe {
             if self.has_blocks::<S, NV, LAST>(s) {
-                if at.ending == Ending::Clamped && end - at.row > tile_rows::<S>(NV) {
-                    // Most often the lower bound is known after a tile.
-                    at.folds =
-                        self.whole_tile::<S, NV, LAST, MANY>(s, at.tile, at.ending, at.folds);
-                    self.advance_place(&mut at, 1);
-                    let found = self.bounded(at.ending, self.folded(s, at.folds));
-                    at.ending = self.ending(self.observed[image].union(found));
-                }
+                self.know_bound::<S, NV, LAST, MANY>(s, &mut at, (image, end));
                 let tiles = (end - at.row) / tile_rows::<S>(NV);
                 if tiles > 0 && at.ending != Ending::Clamped {
-                    let folds = [at.folds[0], at.folds[NV - 1]];
-                    let [first, last] =
-                        self.by_blocks::<S, NV>(s, at.tile, (tiles, at.ending), folds);
-                    // They may be one and the same: all is in the first then.
-                    at.folds[NV - 1] = last;
-                    at.folds[0] = first;
-                    self.advance_place(&mut at, tiles);
+                    self.by_blocks::<S, NV, LAST>(s, &mut at, tiles);
+                }
+            }
+            if self.has_narrow_tiles::<S, NV, LAST>() {
+                self.know_bound::<S, NV, LAST, MANY>(s, &mut at, (image, end));
+                while at.ending != Ending::Clamped {
+                    let most = (end - at.row) / (2 * S::TILE_ROWS);
+                    let Some((apart, pairs)) = self.pairs(at.tile.pointers, most) else { break };
+                    self.by_narrow_blocks::<S, NV, LAST>(s, &mut at, (apart, pairs));
                 }
             }
             if self.narrow_pairs::<S, NV, LAST>() {
@@ -269,8 +263,33 @@ impl Strip<'_> {
         }
     }
 
+    /// Where results are clamped, computes a tile: most often the lower bound is known then.
+    ///
+    /// # Safety
+    /// As for [`Strip::many_tiles`].
     #[inline(always)]
-    fn advance_place<S: Simd, const NV: usize>(&self, at: &mut Place<S, NV>, tiles: usize) {
+    unsafe fn know_bound<S: Simd, const NV: usize, const LAST: u8, const MANY: bool>(
+        &self,
+        s: S,
+        at: &mut Place<S, NV>,
+        (image, end): (usize, usize),
+    ) {
+        if at.ending == Ending::Clamped && end - at.row > tile_rows::<S>(NV) {
+            // SAFETY: as for this function.
+            at.folds =
+                unsafe { self.whole_tile::<S, NV, LAST, MANY>(s, at.tile, at.ending, at.folds) };
+            self.advance_place(at, 1);
+            let found = self.bounded(at.ending, self.folded(s, at.folds));
+            at.ending = self.ending(self.observed[image].union(found));
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn advance_place<S: Simd, const NV: usize>(
+        &self,
+        at: &mut Place<S, NV>,
+        tiles: usize,
+    ) {
         at.tile = self.advance::<S, NV>(at.tile, tiles * tile_rows::<S>(NV));
         at.row += tiles * tile_rows::<S>(NV);
     }

@@ -1,10 +1,10 @@
-//! Tiles of whole vectors of columns, all in one loop.
+//! Tiles of whole and half vectors of columns, all in one loop.
 
 use super::pair::wide_pairs;
-use super::strip::{Strip, Tile, last};
+use super::strip::{Place, Strip, Tile};
 use super::{SUM_BLOCK, WeightLayout};
 use crate::kernel::minmax::Fold;
-use crate::kernel::simd::tiles::{Ending, Extremes, Piece, ROWS, Tiles};
+use crate::kernel::simd::tiles::{Ending, Extremes, Piece, ROWS, Tiles, last};
 use crate::kernel::simd::{LANES, Simd};
 
 impl WeightLayout {
@@ -53,6 +53,11 @@ pub(super) fn may_overlap(mut pieces: &[Piece]) -> bool {
     true
 }
 
+/// Columns of a panel of so many vectors, if half of the last or all of it exists.
+const fn columns(vectors: usize, last: u8) -> usize {
+    vectors * LANES - if last == last::HALF { LANES / 2 } else { 0 }
+}
+
 impl Strip<'_> {
     fn is_whole<S: Simd, const NV: usize, const LAST: u8>(&self) -> bool {
         let is_whole = NV == 2 && LAST == last::WHOLE && self.used == 2 * LANES;
@@ -71,10 +76,18 @@ impl Strip<'_> {
     /// Whether [`Strip::by_blocks`] can be asked for, and nothing is better.
     #[inline(always)]
     pub(super) fn has_blocks<S: Simd, const NV: usize, const LAST: u8>(&self, s: S) -> bool {
-        let columns = NV * LANES - if LAST == last::HALF { LANES / 2 } else { 0 };
+        let columns = const { columns(NV, LAST) };
         let has_tiles = self.used == columns && S::BLOCK_TILES.contains(&columns);
         let is_better = columns != 2 * LANES || (self.may_overlap && s.overlaps());
         has_tiles && is_better && !self.pieces.is_empty()
+    }
+
+    /// Whether [`Strip::by_narrow_blocks`] can be asked for, and nothing is better.
+    #[inline(always)]
+    pub(super) fn has_narrow_tiles<S: Simd, const NV: usize, const LAST: u8>(&self) -> bool {
+        let columns = const { columns(NV, LAST) };
+        let is_narrow = S::NARROW_TILES.contains(&columns) && self.used == columns;
+        is_narrow && !self.pieces.is_empty() && S::has_narrow_tiles()
     }
 
     /// So many whole tiles; as [`Strip::tile`].
@@ -102,27 +115,59 @@ impl Strip<'_> {
         unsafe { united(end!(Unfolded, Plain, Clamped, LowKnown, LowKnownOnly)) }
     }
 
-    /// The same of `NV` vectors, block by block, with any ending but [`Ending::Clamped`].
+    /// So many tiles of `NV` vectors, block by block, with any ending but [`Ending::Clamped`].
     ///
     /// # Safety
     /// As for [`Strip::tiles`].
     #[inline(always)]
-    pub(super) unsafe fn by_blocks<S: Simd, const NV: usize>(
+    pub(super) unsafe fn by_blocks<S: Simd, const NV: usize, const LAST: u8>(
         &self,
         s: S,
-        tile: Tile,
-        (count, ending): (usize, Ending),
-        folds: [Fold<S>; 2],
-    ) -> [Fold<S>; 2] {
-        let mut folds = extremes(folds);
-        let (mut tiles, mut pieces, all) = (self.all(tile, count), self.pieces, self.pieces.len());
+        at: &mut Place<S, NV>,
+        count: usize,
+    ) {
+        // SAFETY: as for this function.
+        unsafe { self.blocks::<S, NV, LAST, false>(s, at, self.all(at.tile, count)) };
+        self.advance_place(at, count);
+    }
+
+    /// The same of so many pairs, the second of which has rows that lie `apart` bytes behind those of the first.
+    ///
+    /// # Safety
+    /// As for [`Strip::tiles`].
+    #[inline(always)]
+    pub(super) unsafe fn by_narrow_blocks<S: Simd, const NV: usize, const LAST: u8>(
+        &self,
+        s: S,
+        at: &mut Place<S, NV>,
+        (apart, pairs): (usize, usize),
+    ) {
+        let tiles = Tiles { apart, share: 2 * self.next.share, ..self.all(at.tile, pairs) };
+        // SAFETY: as for this function.
+        unsafe { self.blocks::<S, NV, LAST, true>(s, at, tiles) };
+        self.advance_place(at, 2 * pairs);
+    }
+
+    /// # Safety
+    /// As for [`Strip::tiles`].
+    #[inline(always)]
+    unsafe fn blocks<'a, S: Simd, const NV: usize, const LAST: u8, const NARROW: bool>(
+        &'a self,
+        s: S,
+        at: &mut Place<S, NV>,
+        mut tiles: Tiles<'a>,
+    ) {
+        let mut folds = extremes([at.folds[0], at.folds[NV - 1]]);
+        let (mut pieces, all) = (self.pieces, self.pieces.len());
         let (share, all_terms) = (tiles.share, self.segments * self.segment_len);
         let most = if all_terms <= S::TERMS_AT_ONCE { all_terms } else { SUM_BLOCK };
         macro_rules! end {
             ($ending:expr, $add:expr, $(($name:ident, $is_added:literal)),*) => {
                 match ($ending, $add) {
-                    $((Ending::$name, $is_added) => {
-                        s.block_tiles::<NV, { Ending::$name as u8 }, $is_added>(tiles, folds)
+                    $((Ending::$name, $is_added) => if NARROW {
+                        s.narrow_tiles::<NV, { Ending::$name as u8 }, $is_added>(tiles, folds)
+                    } else {
+                        s.block_tiles::<NV, LAST, { Ending::$name as u8 }, $is_added>(tiles, folds)
                     })*
                     (Ending::Clamped, _) => unreachable!("has another loop"),
                 }
@@ -135,7 +180,7 @@ impl Strip<'_> {
             tiles.pieces = first;
             // Every round fetches its part.
             tiles.share = (share * terms).div_ceil(all_terms);
-            let ending = if behind.is_empty() { ending } else { Ending::Partial };
+            let ending = if behind.is_empty() { at.ending } else { Ending::Partial };
             // SAFETY: as for this function.
             folds = unsafe {
                 end!(
@@ -154,15 +199,19 @@ impl Strip<'_> {
                 )
             };
             tiles.panel = tiles.panel.wrapping_add(terms * NV * LANES);
-            tiles.next = tiles.next.wrapping_add(tiles.share * count);
+            tiles.next = tiles.next.wrapping_add(tiles.share * tiles.count);
             pieces = behind;
         }
-        united(folds)
+        let [first, last] = united(folds);
+        // They may be one and the same: all is in the first then.
+        at.folds[NV - 1] = last;
+        at.folds[0] = first;
     }
 
     fn all(&self, Tile { pointers, next, to }: Tile, count: usize) -> Tiles<'_> {
         Tiles {
             pointers,
+            apart: 0,
             pieces: self.pieces,
             block: SUM_BLOCK,
             panel: self.panel,

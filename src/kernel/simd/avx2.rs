@@ -10,7 +10,7 @@ use std::arch::x86_64::{
     _mm256_sub_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
 };
 
-use super::tiles::{Extremes, Tiles};
+use super::tiles::{Extremes, Panels, Tiles};
 use super::{LANES, Simd, avx2_tiles};
 
 /// The CPU has AVX2 and FMA.
@@ -113,7 +113,16 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
-    unsafe fn block_tiles<const VECTORS: usize, const ENDING: u8, const ADD: bool>(
+    fn panels() -> Panels {
+        Panels::OneAndHalf
+    }
+    #[inline(always)]
+    unsafe fn block_tiles<
+        const VECTORS: usize,
+        const LAST: u8,
+        const ENDING: u8,
+        const ADD: bool,
+    >(
         self,
         tiles: Tiles<'_>,
         folds: Extremes<Self::V>,

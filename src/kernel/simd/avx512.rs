@@ -12,8 +12,10 @@ use std::arch::x86_64::{
 };
 
 use super::pair::{NarrowSums, PairRun, PairSums};
-use super::tiles::{Extremes, Tiles};
-use super::{LANES, Simd, avx2, avx512_overlap, avx512_pair, avx512_tiles, avx512_wide, chip};
+use super::tiles::{Extremes, Panels, Tiles, last};
+use super::{
+    LANES, Simd, avx2, avx512_narrow, avx512_overlap, avx512_pair, avx512_tiles, avx512_wide, chip,
+};
 
 /// The CPU has AVX-512 F, VL, BW and DQ, AVX2 and FMA.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +59,8 @@ impl Simd for Avx512 {
     const WIDEST_TILE_ROWS: usize = 6;
     const PAIRS: bool = true;
     const TILES: bool = true;
-    const BLOCK_TILES: &'static [usize] = &[32, 48, 64];
+    const BLOCK_TILES: &'static [usize] = &[32, 40, 48, 64];
+    const NARROW_TILES: &'static [usize] = &[16, 24];
     const REGISTERS: usize = 32;
     const REGISTER_LANES: usize = LANES;
 
@@ -128,15 +131,24 @@ impl Simd for Avx512 {
         unsafe { avx512_tiles::tiles::<ENDING>(tiles, folds) }
     }
     #[inline(always)]
-    fn has_wide_tiles() -> bool {
-        chip::is_intel()
+    fn panels() -> Panels {
+        match () {
+            () if chip::is_intel() => Panels::Wide,
+            () if chip::is_zen_4() => Panels::Tile,
+            () => Panels::Two,
+        }
     }
     #[inline(always)]
     fn overlaps(self) -> bool {
         chip::is_zen_4()
     }
     #[inline(always)]
-    unsafe fn block_tiles<const VECTORS: usize, const ENDING: u8, const ADD: bool>(
+    unsafe fn block_tiles<
+        const VECTORS: usize,
+        const LAST: u8,
+        const ENDING: u8,
+        const ADD: bool,
+    >(
         self,
         tiles: Tiles<'_>,
         folds: Extremes<Self::V>,
@@ -145,10 +157,25 @@ impl Simd for Avx512 {
         unsafe {
             if VECTORS == 2 {
                 avx512_overlap::tiles::<ENDING, ADD>(tiles, folds)
+            } else if LAST == last::HALF {
+                avx512_narrow::tiles::<3, ENDING, ADD>(tiles, folds)
             } else {
                 avx512_wide::tiles::<VECTORS, ENDING, ADD>(tiles, folds)
             }
         }
+    }
+    #[inline(always)]
+    fn has_narrow_tiles() -> bool {
+        Self::panels() == Panels::Two
+    }
+    #[inline(always)]
+    unsafe fn narrow_tiles<const VECTORS: usize, const ENDING: u8, const ADD: bool>(
+        self,
+        tiles: Tiles<'_>,
+        folds: Extremes<Self::V>,
+    ) -> Extremes<Self::V> {
+        // SAFETY: the caller's promise is the same; AVX-512 was detected.
+        unsafe { avx512_narrow::tiles::<VECTORS, ENDING, ADD>(tiles, folds) }
     }
     #[inline(always)]
     unsafe fn store_upper_half(self, v: Self::V, to: *mut f32) {

@@ -5,7 +5,7 @@
 //! second operand when either is NaN or both are zeros (as x86 does).
 
 use self::pair::{NarrowSums, PairRun, PairSums};
-use self::tiles::{Extremes, Tiles};
+use self::tiles::{Extremes, Panels, Tiles};
 use super::transpose::turn_plainly;
 
 #[cfg(target_arch = "x86_64")]
@@ -14,6 +14,8 @@ pub(crate) mod avx2;
 mod avx2_tiles;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx512_narrow;
 #[cfg(target_arch = "x86_64")]
 mod avx512_overlap;
 #[cfg(target_arch = "x86_64")]
@@ -77,6 +79,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     const TILES: bool = false;
     /// Of how many columns there is [`Simd::block_tiles`].
     const BLOCK_TILES: &'static [usize] = &[];
+    /// Of how many columns there is [`Simd::narrow_tiles`].
+    const NARROW_TILES: &'static [usize] = &[];
     /// So many terms can be given to [`Simd::block_tiles`] at once, though they are several blocks.
     const TERMS_AT_ONCE: usize = 0;
     /// Number of registers.
@@ -84,10 +88,10 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Lanes of a register; they divide 16.
     const REGISTER_LANES: usize;
 
-    /// Whether tiles of more than [`Simd::TILE_VECTORS`] are faster.
+    /// The panels whose tiles are fastest.
     #[inline(always)]
-    fn has_wide_tiles() -> bool {
-        false
+    fn panels() -> Panels {
+        Panels::Tile
     }
 
     /// All lanes `x`.
@@ -163,8 +167,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
         false
     }
 
-    /// [`Simd::tiles`], where [`Simd::BLOCK_TILES`] says so, of so many `VECTORS`, the last of which is whole or half there,
-    /// with any `ENDING` but `Clamped`. With `ADD`, sums are added to what is in their place first. The terms are one
+    /// [`Simd::tiles`], where [`Simd::BLOCK_TILES`] says so, of so many `VECTORS`, of which `LAST`, one of [`tiles::last`], is
+    /// there of the last one, with any `ENDING` but `Clamped`. With `ADD`, sums are added to what is in their place first. The terms are one
     /// block, or no more than [`Simd::TERMS_AT_ONCE`]; of two whole vectors, the first piece has at least [`tiles::ROWS`].
     /// Which column is folded into which extremes is not said; with one vector, all are in the first.
     ///
@@ -172,7 +176,34 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// As for [`Simd::tiles`], with [`tile_rows`] pointers, so many vectors of the panel and the bias, and as many columns
     /// of the results as are there.
     #[inline(always)]
-    unsafe fn block_tiles<const VECTORS: usize, const ENDING: u8, const ADD: bool>(
+    unsafe fn block_tiles<
+        const VECTORS: usize,
+        const LAST: u8,
+        const ENDING: u8,
+        const ADD: bool,
+    >(
+        self,
+        tiles: Tiles<'_>,
+        folds: Extremes<Self::V>,
+    ) -> Extremes<Self::V> {
+        let _ = (tiles, folds);
+        unreachable!("asked for where there is none")
+    }
+
+    /// Whether [`Simd::narrow_tiles`] are faster than anything else.
+    #[inline(always)]
+    fn has_narrow_tiles() -> bool {
+        false
+    }
+
+    /// The same, where [`Simd::NARROW_TILES`] says so, of 16 or, with two `VECTORS`, 24 columns, two tiles at once, of one
+    /// block. All columns are folded into the first extremes.
+    ///
+    /// # Safety
+    /// As for [`Simd::tiles`], with `tiles.pointers` for every other tile; what is `tiles.apart` bytes behind the rows of
+    /// these must be as readable as they are.
+    #[inline(always)]
+    unsafe fn narrow_tiles<const VECTORS: usize, const ENDING: u8, const ADD: bool>(
         self,
         tiles: Tiles<'_>,
         folds: Extremes<Self::V>,

@@ -1,9 +1,32 @@
-//! GEMM tiles of whole vectors of columns, many in one loop.
+//! GEMM tiles, many in one loop.
 
 use bytemuck::{Pod, Zeroable};
 
 /// Rows of a tile of two vectors.
 pub(crate) const ROWS: usize = 7;
+
+/// How many columns are packed, and multiplied, together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Panels {
+    /// As many vectors as a tile has.
+    Tile,
+    /// The same, and a vector and a half at the end.
+    OneAndHalf,
+    /// Two vectors, and at the end one, three, one and a half, or two and a half.
+    Two,
+    /// Three or four.
+    Wide,
+}
+
+/// How much of a panel's last vector exists.
+pub(crate) mod last {
+    /// All of it.
+    pub(crate) const WHOLE: u8 = 0;
+    /// No more than the first half.
+    pub(crate) const HALF: u8 = 1;
+    /// More than half.
+    pub(crate) const PART: u8 = 2;
+}
 
 /// Terms that lie side by side in every row of a tile.
 #[repr(C)]
@@ -44,6 +67,8 @@ impl Piece {
 pub(crate) struct Tiles<'a> {
     /// The first elements of the rows' first segments.
     pub(crate) pointers: *const *const f32,
+    /// Of two tiles at once, by how many bytes the rows of the second lie behind those of the first.
+    pub(crate) apart: usize,
     /// The terms, at least one piece.
     pub(crate) pieces: &'a [Piece],
     /// Terms that are summed from zero; a block ends with a piece.

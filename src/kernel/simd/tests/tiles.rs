@@ -1,10 +1,10 @@
 //! Loops over GEMM tiles, compared with sums as the formula has them.
 
 use super::super::super::isa::{Isa, Task};
-use super::super::tiles::{Ending, Extremes, Piece, Tiles};
+use super::super::tiles::{Ending, Extremes, Piece, Tiles, last};
 use super::super::{LANES, Simd, tile_rows};
 
-const TILES: usize = 3;
+const TILES: usize = 4;
 /// Terms of the two segments of a row; the second begins a block of sums.
 const LENS: [usize; 2] = [14, 11];
 const TERMS: usize = LENS[0] + LENS[1];
@@ -13,7 +13,10 @@ const STRIDE: usize = 77;
 /// Folds that have seen nothing.
 const NOTHING: [f32; 2] = [f32::INFINITY, f32::NEG_INFINITY];
 const BOUNDS: [f32; 2] = [-40.0, 55.0];
-const ROWS: usize = 7 * TILES;
+/// Rows of a tile, at most.
+const TILE_ROWS: usize = 7;
+const ROWS: usize = TILE_ROWS * TILES;
+const PARTIAL: u8 = Ending::Partial as u8;
 /// What results are before they are written.
 const UNTOUCHED: f32 = 7.0;
 
@@ -28,6 +31,10 @@ enum Way {
     TwoBlocks,
     /// The same, both at once.
     BlocksAtOnce,
+    /// [`Simd::narrow_tiles`] of all terms.
+    NarrowTiles,
+    /// The same, segment by segment.
+    NarrowBlocks,
 }
 
 /// Elements of rows, and a panel with the bias behind its last row. All are whole numbers of eighths: the order of
@@ -40,7 +47,7 @@ struct Numbers {
 impl Numbers {
     fn new() -> Self {
         Self {
-            elements: (0..380).map(|i| (i * 37 % 101) as f32 - 50.0).collect(),
+            elements: (0..500).map(|i| (i * 37 % 101) as f32 - 50.0).collect(),
             panel: (0..64 * (TERMS + 1)).map(|i| (i * 53 % 97) as f32 / 8.0 - 6.0).collect(),
         }
     }
@@ -68,9 +75,11 @@ impl Numbers {
 type Found = (usize, Vec<f32>, [f32; 2]);
 
 /// `ENDING` of tiles of so many columns.
-struct All<'a, const VECTORS: usize, const ENDING: u8>(usize, Way, &'a Numbers);
+struct All<'a, const VECTORS: usize, const LAST: u8, const ENDING: u8>(usize, Way, &'a Numbers);
 
-impl<const VECTORS: usize, const ENDING: u8> Task for All<'_, VECTORS, ENDING> {
+impl<const VECTORS: usize, const LAST: u8, const ENDING: u8> Task
+    for All<'_, VECTORS, LAST, ENDING>
+{
     type Output = Option<Found>;
 
     #[inline(always)]
@@ -80,6 +89,7 @@ impl<const VECTORS: usize, const ENDING: u8> Task for All<'_, VECTORS, ENDING> {
             Way::AllTerms => S::TILES && columns == 2 * LANES,
             Way::OneBlock | Way::TwoBlocks => S::BLOCK_TILES.contains(&columns),
             Way::BlocksAtOnce => S::BLOCK_TILES.contains(&columns) && TERMS <= S::TERMS_AT_ONCE,
+            Way::NarrowTiles | Way::NarrowBlocks => S::NARROW_TILES.contains(&columns),
         };
         if !is_there {
             return None;
@@ -94,6 +104,7 @@ impl<const VECTORS: usize, const ENDING: u8> Task for All<'_, VECTORS, ENDING> {
         let mut to = vec![UNTOUCHED; ROWS * STRIDE];
         let all = Tiles {
             pointers: pointers.as_ptr(),
+            apart: size_of::<f32>() * Numbers::segment(TILE_ROWS, 0),
             pieces: &pieces,
             block: if way == Way::BlocksAtOnce { LENS[0] } else { TERMS },
             panel: panel.as_ptr(),
@@ -105,6 +116,9 @@ impl<const VECTORS: usize, const ENDING: u8> Task for All<'_, VECTORS, ENDING> {
             next: panel.as_ptr(),
             share: 100,
         };
+        let first = Tiles { pieces: &pieces[..1], ..all };
+        let panel = all.panel.wrapping_add(VECTORS * LANES * LENS[0]);
+        let second = Tiles { pieces: &pieces[1..], panel, ..all };
         let (least, most) = (s.splat(f32::INFINITY), s.splat(f32::NEG_INFINITY));
         let folds = Extremes { min: [least; 2], max: [most; 2] };
         // SAFETY: as many elements and weights were just found, and there is room for the results.
@@ -112,15 +126,21 @@ impl<const VECTORS: usize, const ENDING: u8> Task for All<'_, VECTORS, ENDING> {
             match way {
                 Way::AllTerms => s.tiles::<ENDING>(all, folds),
                 Way::OneBlock | Way::BlocksAtOnce => {
-                    s.block_tiles::<VECTORS, ENDING, false>(all, folds)
+                    s.block_tiles::<VECTORS, LAST, ENDING, false>(all, folds)
                 }
                 Way::TwoBlocks => {
-                    let first = Tiles { pieces: &pieces[..1], ..all };
-                    let panel = all.panel.add(VECTORS * LANES * LENS[0]);
-                    let second = Tiles { pieces: &pieces[1..], panel, ..all };
-                    let folds =
-                        s.block_tiles::<VECTORS, { Ending::Partial as u8 }, false>(first, folds);
-                    s.block_tiles::<VECTORS, ENDING, true>(second, folds)
+                    let folds = s.block_tiles::<VECTORS, LAST, PARTIAL, false>(first, folds);
+                    s.block_tiles::<VECTORS, LAST, ENDING, true>(second, folds)
+                }
+                Way::NarrowTiles => {
+                    let pairs = Tiles { count: TILES / 2, ..all };
+                    s.narrow_tiles::<VECTORS, ENDING, false>(pairs, folds)
+                }
+                Way::NarrowBlocks => {
+                    let count = TILES / 2;
+                    let (first, second) = (Tiles { count, ..first }, Tiles { count, ..second });
+                    let folds = s.narrow_tiles::<VECTORS, PARTIAL, false>(first, folds);
+                    s.narrow_tiles::<VECTORS, ENDING, true>(second, folds)
                 }
             }
         };
@@ -130,13 +150,13 @@ impl<const VECTORS: usize, const ENDING: u8> Task for All<'_, VECTORS, ENDING> {
     }
 }
 
-fn check<const VECTORS: usize, const ENDING: u8>(
+fn check<const VECTORS: usize, const LAST: u8, const ENDING: u8>(
     isa: Isa,
     columns: usize,
     (way, ending): (Way, Ending),
 ) {
     let numbers = Numbers::new();
-    let all = All::<VECTORS, ENDING>(columns, way, &numbers);
+    let all = All::<VECTORS, LAST, ENDING>(columns, way, &numbers);
     let Some((rows, results, folds)) = isa.dispatch(all) else { return };
     let name = format!("{isa} {columns} {way:?} {ending:?}");
     let [low, high] = BOUNDS;
@@ -164,25 +184,37 @@ fn check<const VECTORS: usize, const ENDING: u8>(
     }
 }
 
-fn check_all<const VECTORS: usize>(isa: Isa, columns: usize) {
-    for way in [Way::AllTerms, Way::OneBlock, Way::TwoBlocks, Way::BlocksAtOnce] {
-        check::<VECTORS, { Ending::Unfolded as u8 }>(isa, columns, (way, Ending::Unfolded));
-        check::<VECTORS, { Ending::Plain as u8 }>(isa, columns, (way, Ending::Plain));
-        check::<VECTORS, { Ending::LowKnown as u8 }>(isa, columns, (way, Ending::LowKnown));
-        check::<VECTORS, { Ending::LowKnownOnly as u8 }>(isa, columns, (way, Ending::LowKnownOnly));
+fn check_all<const VECTORS: usize, const LAST: u8>(isa: Isa, columns: usize) {
+    for way in [
+        Way::AllTerms,
+        Way::OneBlock,
+        Way::TwoBlocks,
+        Way::BlocksAtOnce,
+        Way::NarrowTiles,
+        Way::NarrowBlocks,
+    ] {
+        check::<VECTORS, LAST, { Ending::Unfolded as u8 }>(isa, columns, (way, Ending::Unfolded));
+        check::<VECTORS, LAST, { Ending::Plain as u8 }>(isa, columns, (way, Ending::Plain));
+        check::<VECTORS, LAST, { Ending::LowKnown as u8 }>(isa, columns, (way, Ending::LowKnown));
+        check::<VECTORS, LAST, { Ending::LowKnownOnly as u8 }>(
+            isa,
+            columns,
+            (way, Ending::LowKnownOnly),
+        );
     }
     // Only the loop of all terms has this one.
     let clamped = (Way::AllTerms, Ending::Clamped);
-    check::<VECTORS, { Ending::Clamped as u8 }>(isa, columns, clamped);
+    check::<VECTORS, LAST, { Ending::Clamped as u8 }>(isa, columns, clamped);
 }
 
 #[test]
 fn tiles_are_sums_that_are_clamped_and_folded() {
     for isa in Isa::supported() {
-        check_all::<1>(isa, 16);
-        check_all::<2>(isa, 24);
-        check_all::<2>(isa, 32);
-        check_all::<3>(isa, 48);
-        check_all::<4>(isa, 64);
+        check_all::<1, { last::WHOLE }>(isa, 16);
+        check_all::<2, { last::HALF }>(isa, 24);
+        check_all::<2, { last::WHOLE }>(isa, 32);
+        check_all::<3, { last::HALF }>(isa, 40);
+        check_all::<3, { last::WHOLE }>(isa, 48);
+        check_all::<4, { last::WHOLE }>(isa, 64);
     }
 }
