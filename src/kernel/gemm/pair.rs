@@ -140,8 +140,8 @@ impl Strip<'_> {
                 let len = self.segment_len;
                 return s.add_pair(sums, PairRun { rows, apart, len, panel, results, next });
             }
-            let mut totals: PairSums<S::V> = [[s.splat(-0.0); 2]; 2 * ROWS];
-            let mut left_in_block = SUM_BLOCK;
+            let mut totals = sums;
+            let (mut has_totals, mut left_in_block) = (false, SUM_BLOCK);
             for segment in 0..self.segments {
                 let mut rows =
                     pointers.add(segment * self.pointer_stride).cast::<[*const f32; ROWS]>().read();
@@ -160,7 +160,11 @@ impl Strip<'_> {
                     if MANY {
                         left_in_block -= len;
                         if left_in_block == 0 {
-                            add_to(s, &mut totals, &sums);
+                            if has_totals {
+                                add_to(s, &mut totals, &sums);
+                            } else {
+                                (totals, has_totals) = (sums, true);
+                            }
                             sums = [[s.splat(0.0); 2]; 2 * ROWS];
                             left_in_block = SUM_BLOCK;
                             for row in &mut rows {
@@ -170,9 +174,12 @@ impl Strip<'_> {
                     }
                 }
             }
-            if MANY {
-                add_to(s, &mut totals, &sums);
-                return totals;
+            if has_totals {
+                for (sums, totals) in sums.iter_mut().zip(&totals) {
+                    for (sum, &total) in sums.iter_mut().zip(totals) {
+                        *sum = s.add(total, *sum);
+                    }
+                }
             }
             sums
         }

@@ -84,6 +84,24 @@ pub(super) struct Place<S: Simd, const NV: usize> {
     pub(super) folds: [Fold<S>; NV],
 }
 
+/// Whether a tile of so many rows has too few sums to keep the units busy: of each of two, four in a row wait for each other.
+const fn is_slow<S: Simd>(vectors: usize, rows: usize) -> bool {
+    rows * vectors * (LANES / S::REGISTER_LANES) < 8
+}
+
+/// Rows of the next tile, of so many that are left: all that a tile has, but half of them where what is left then would
+/// be slow.
+const fn next_rows<S: Simd>(vectors: usize, left: usize) -> usize {
+    let most = tile_rows::<S>(vectors);
+    if left <= most {
+        left
+    } else if left < 2 * most && is_slow::<S>(vectors, left - most) {
+        left.div_ceil(2)
+    } else {
+        most
+    }
+}
+
 /// A strip whose panel has `NV` vectors, of which `LAST`, one of [`last`], exists of the last one, and whose
 /// results are of many terms, which are summed block by block, or of few.
 ///
@@ -153,39 +171,32 @@ impl Strip<'_> {
                 folds: [Fold::new(s); NV],
             };
             let ending;
-            let mut folds;
+            let folds;
             // SAFETY: as for this function; all tiles are inside the block.
             unsafe {
-                let tile_rows = tile_rows::<S>(NV);
                 loop {
                     place = self.many_tiles::<S, NV, LAST, MANY>(s, place, (image, end));
-                    if end - place.row < tile_rows {
+                    let rows = next_rows::<S>(NV, block.end - place.row);
+                    if place.row == end || place.row + rows > end {
                         break;
                     }
-                    // Rows of the tiles that come next lie unevenly, as at the end of an image's line.
-                    place.folds = self.whole_tile::<S, NV, LAST, MANY>(
-                        s,
-                        place.tile,
-                        place.ending,
-                        place.folds,
-                    );
-                    self.advance_place(&mut place, 1);
+                    // Rows of the tiles that come next lie unevenly, as at the end of an image's line, or these are the
+                    // last.
+                    let Place { tile, ending, folds, .. } = place;
+                    place.folds = self.any_tile::<S, NV, LAST, MANY>(s, rows, tile, ending, folds);
+                    self.advance_place(&mut place, rows);
                 }
                 Place { tile, row, ending, folds } = place;
-                let rows = (block.end - row).min(tile_rows);
                 if row < end {
-                    if row + rows <= end {
-                        folds = self.any_tile::<S, NV, LAST, MANY>(s, rows, tile, ending, folds);
-                    } else {
-                        // Rows of several images, of some of which nothing is known: each is looked at again.
-                        let ending = self.ending(Observation::EMPTY);
-                        self.any_tile::<S, NV, LAST, MANY>(s, rows, tile, ending, folds);
-                        for r in 0..rows {
-                            let image = (row + r) / self.image_rows;
-                            let to = tile.to.add(r * self.row_stride);
-                            self.observed[image] =
-                                self.observed[image].union(self.look::<S, NV>(s, to));
-                        }
+                    let rows = next_rows::<S>(NV, block.end - row);
+                    // Rows of several images, of some of which nothing is known: each is looked at again.
+                    let ending = self.ending(Observation::EMPTY);
+                    self.any_tile::<S, NV, LAST, MANY>(s, rows, tile, ending, folds);
+                    for r in 0..rows {
+                        let image = (row + r) / self.image_rows;
+                        let to = tile.to.add(r * self.row_stride);
+                        self.observed[image] =
+                            self.observed[image].union(self.look::<S, NV>(s, to));
                     }
                     tile = self.advance::<S, NV>(tile, rows);
                     row += rows;
@@ -239,7 +250,7 @@ impl Strip<'_> {
                 while end - at.row >= 2 * S::TILE_ROWS {
                     let Some(apart) = self.apart(at.tile.pointers) else { break };
                     pairs = self.pair::<S, NV, LAST, MANY>(s, at.tile, apart, pairs);
-                    self.advance_place(&mut at, 2);
+                    self.advance_place(&mut at, 2 * S::TILE_ROWS);
                 }
                 pairs.unite(s, &mut at.folds);
             } else if self.few_terms::<S, NV, LAST, MANY>() {
@@ -248,7 +259,7 @@ impl Strip<'_> {
                     let folds = [at.folds[0], at.folds[NV - 1]];
                     [at.folds[0], at.folds[NV - 1]] =
                         self.tiles(s, at.tile, (tiles, at.ending), folds);
-                    self.advance_place(&mut at, tiles);
+                    self.advance_place(&mut at, tiles * S::TILE_ROWS);
                 }
             } else if LAST != last::HALF && wide_pairs::<S>(NV, self.segments * self.segment_len) {
                 while end - at.row >= 2 * S::TILE_ROWS {
@@ -256,7 +267,7 @@ impl Strip<'_> {
                     let (how, folds) = ((apart, at.ending), [at.folds[0], at.folds[NV - 1]]);
                     [at.folds[0], at.folds[NV - 1]] =
                         self.wide_pair::<S, LAST, MANY>(s, at.tile, how, folds);
-                    self.advance_place(&mut at, 2);
+                    self.advance_place(&mut at, 2 * S::TILE_ROWS);
                 }
             }
             at
@@ -278,7 +289,7 @@ impl Strip<'_> {
             // SAFETY: as for this function.
             at.folds =
                 unsafe { self.whole_tile::<S, NV, LAST, MANY>(s, at.tile, at.ending, at.folds) };
-            self.advance_place(at, 1);
+            self.advance_place(at, tile_rows::<S>(NV));
             let found = self.bounded(at.ending, self.folded(s, at.folds));
             at.ending = self.ending(self.observed[image].union(found));
         }
@@ -288,10 +299,10 @@ impl Strip<'_> {
     pub(super) fn advance_place<S: Simd, const NV: usize>(
         &self,
         at: &mut Place<S, NV>,
-        tiles: usize,
+        rows: usize,
     ) {
-        at.tile = self.advance::<S, NV>(at.tile, tiles * tile_rows::<S>(NV));
-        at.row += tiles * tile_rows::<S>(NV);
+        at.tile = self.advance::<S, NV>(at.tile, rows);
+        at.row += rows;
     }
 
     /// The tile behind one of `rows` rows.
@@ -715,6 +726,54 @@ pub(super) fn add_to<S: Simd, const MR: usize, const NV: usize>(
     for r in 0..MR {
         for j in 0..NV {
             totals[r][j] = s.add(totals[r][j], sums[r][j]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Rows(usize);
+
+    impl Task for Rows {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<S: Simd>(self, _: S) {
+            let Self(all) = self;
+            for vectors in 1..=S::MOST_VECTORS {
+                let (most, mut left, mut tiles) = (tile_rows::<S>(vectors), all, 0);
+                while left > 0 {
+                    let rows = next_rows::<S>(vectors, left);
+                    assert!((1..=most).contains(&rows) && rows <= left, "{all}: {rows} of {left}");
+                    let is_whole = all.is_multiple_of(most) || all < most;
+                    assert!(!is_whole || rows == most.min(all), "{all} of {most}");
+                    (left, tiles) = (left - rows, tiles + 1);
+                }
+                assert_eq!(tiles, all.div_ceil(most), "no more tiles than without");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_that_are_left_share_with_the_tile_before() {
+        for isa in Isa::supported() {
+            for all in 1..40 {
+                isa.dispatch(Rows(all));
+            }
+        }
+        if let Some(isa) = Isa::supported().into_iter().find(|isa| isa.tile() == (7, 2)) {
+            struct Eight;
+            impl Task for Eight {
+                type Output = [usize; 4];
+
+                #[inline(always)]
+                fn run<S: Simd>(self, _: S) -> [usize; 4] {
+                    [8, 10, 11, 15].map(|left| next_rows::<S>(2, left))
+                }
+            }
+            assert_eq!(isa.dispatch(Eight), [4, 5, 7, 7]);
         }
     }
 }

@@ -5,7 +5,7 @@ use super::strip::{Place, Strip, Tile};
 use super::{SUM_BLOCK, WeightLayout};
 use crate::kernel::minmax::Fold;
 use crate::kernel::simd::tiles::{Ending, Extremes, Piece, ROWS, Tiles, last};
-use crate::kernel::simd::{LANES, Simd};
+use crate::kernel::simd::{LANES, Simd, tile_rows};
 
 impl WeightLayout {
     /// The terms of a row, cut where a segment ends or a block of [`SUM_BLOCK`]; see [`Piece::new`].
@@ -128,7 +128,7 @@ impl Strip<'_> {
     ) {
         // SAFETY: as for this function.
         unsafe { self.blocks::<S, NV, LAST, false>(s, at, self.all(at.tile, count)) };
-        self.advance_place(at, count);
+        self.advance_place(at, count * tile_rows::<S>(NV));
     }
 
     /// The same of so many pairs, the second of which has rows that lie `apart` bytes behind those of the first.
@@ -145,7 +145,7 @@ impl Strip<'_> {
         let tiles = Tiles { apart, share: 2 * self.next.share, ..self.all(at.tile, pairs) };
         // SAFETY: as for this function.
         unsafe { self.blocks::<S, NV, LAST, true>(s, at, tiles) };
-        self.advance_place(at, 2 * pairs);
+        self.advance_place(at, 2 * pairs * ROWS);
     }
 
     /// # Safety
