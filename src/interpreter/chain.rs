@@ -144,9 +144,13 @@ impl Chain {
         self.other_lens.iter().copied().filter(|&it| it < len).max().unwrap_or(1)
     }
 
-    /// Whether elements whose extremes are not known are folded on the way: that takes nothing where the chain waits
-    /// for memory.
-    pub(super) fn folds(&self) -> bool {
+    /// Whether elements whose extremes are not known are folded on the way: that takes less than before, unless it takes
+    /// nothing there.
+    pub(super) fn folds(&self, isa: Isa) -> bool {
+        self.is_hard_swish() && !isa.folds_freely()
+    }
+
+    fn is_hard_swish(&self) -> bool {
         let [link] = &self.links[..] else { return false };
         link.function == Pointwise::Unary(Unary::HardSwish) && self.over.is_none()
     }
@@ -169,7 +173,7 @@ impl Chain {
             observed[1] = observed[1].union(minmax::settle(isa, products, values));
             return extremes;
         }
-        if self.folds() && extremes == Observation::ANY {
+        if self.is_hard_swish() && extremes == Observation::ANY {
             let [elements, results] = hard_swish_in_place(isa, observed[0], values);
             observed[0] = observed[0].union(minmax::settle(isa, results, values));
             return elements;

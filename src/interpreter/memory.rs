@@ -183,7 +183,7 @@ impl Memory<'_> {
         };
         let has_chain = !chain.links.is_empty();
         let after = has_chain.then(|| Following {
-            after: After::new(chain.folds(), &mut run),
+            after: After::new(chain.folds(self.isa), &mut run),
             unit: chain.unit(len),
         });
         // Other lists, since the lifetime in a list cannot shrink.

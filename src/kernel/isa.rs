@@ -117,6 +117,11 @@ impl Isa {
         is_used.then_some(of_type!(self, S => S::WIDEST_TILE_ROWS))
     }
 
+    /// Whether folds take no time beside multiply-adds.
+    pub(crate) fn folds_freely(self) -> bool {
+        of_type!(self, S => S::folds_freely())
+    }
+
     /// The panels whose tiles are fastest.
     pub(crate) fn panels(self) -> Panels {
         of_type!(self, S => S::panels())

@@ -134,8 +134,8 @@ impl Simd for Avx512 {
     fn panels() -> Panels {
         match () {
             () if chip::is_intel() => Panels::Wide,
-            () if chip::is_zen_4() => Panels::Tile,
-            () => Panels::Two,
+            () if chip::computes_beside() => Panels::Two,
+            () => Panels::Tile,
         }
     }
     #[inline(always)]
@@ -166,7 +166,11 @@ impl Simd for Avx512 {
     }
     #[inline(always)]
     fn has_narrow_tiles() -> bool {
-        Self::panels() == Panels::Two
+        chip::computes_beside()
+    }
+    #[inline(always)]
+    fn folds_freely() -> bool {
+        chip::computes_beside()
     }
     #[inline(always)]
     unsafe fn narrow_tiles<const VECTORS: usize, const ENDING: u8, const ADD: bool>(

@@ -31,6 +31,11 @@ pub(super) fn is_zen_4() -> bool {
     Chip::get().is_zen_4
 }
 
+/// Two loads and two other operations a cycle, beside two multiply-adds: Zen 5, and whatever is newer.
+pub(super) fn computes_beside() -> bool {
+    !Chip::get().is_zen_4 && !Chip::get().is_intel
+}
+
 /// Little more than one load of 512 bits a cycle, beside two multiply-adds.
 pub(super) fn is_intel() -> bool {
     Chip::get().is_intel

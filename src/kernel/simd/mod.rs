@@ -94,6 +94,12 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
         Panels::Tile
     }
 
+    /// Whether folds take no time beside multiply-adds.
+    #[inline(always)]
+    fn folds_freely() -> bool {
+        false
+    }
+
     /// All lanes `x`.
     fn splat(self, x: f32) -> Self::V;
     /// Lanes from memory.
