@@ -337,7 +337,7 @@ macro_rules! tiles {
     };
 }
 
-/// [`Simd::overlapped`](super::Simd::overlapped).
+/// [`Simd::block_tiles`](super::Simd::block_tiles) of 32 columns.
 ///
 /// # Safety
 /// As for that.

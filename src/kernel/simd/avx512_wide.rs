@@ -286,7 +286,7 @@ macro_rules! tiles {
     };
 }
 
-/// [`Simd::wide`](super::Simd::wide).
+/// [`Simd::block_tiles`](super::Simd::block_tiles) of 48 and 64 columns.
 ///
 /// # Safety
 /// As for that.

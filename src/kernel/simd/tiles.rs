@@ -6,6 +6,10 @@ use bytemuck::{Pod, Zeroable};
 pub(crate) const ROWS: usize = 7;
 
 /// How many columns are packed, and multiplied, together.
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(dead_code, reason = "others are only fastest on x86-64")
+)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Panels {
     /// As many vectors as a tile has.
