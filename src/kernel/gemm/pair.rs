@@ -175,11 +175,8 @@ impl Strip<'_> {
                 }
             }
             if has_totals {
-                for (sums, totals) in sums.iter_mut().zip(&totals) {
-                    for (sum, &total) in sums.iter_mut().zip(totals) {
-                        *sum = s.add(total, *sum);
-                    }
-                }
+                add_to(s, &mut totals, &sums);
+                return totals;
             }
             sums
         }

@@ -4,7 +4,7 @@ use super::pair::wide_pairs;
 use super::strip::{Place, Strip, Tile};
 use super::{SUM_BLOCK, WeightLayout};
 use crate::kernel::minmax::Fold;
-use crate::kernel::simd::tiles::{Ending, Extremes, Piece, ROWS, Tiles, last};
+use crate::kernel::simd::tiles::{Ending, Extremes, Panels, Piece, ROWS, Tiles, last};
 use crate::kernel::simd::{LANES, Simd, tile_rows};
 
 impl WeightLayout {
@@ -87,7 +87,7 @@ impl Strip<'_> {
     pub(super) fn has_narrow_tiles<S: Simd, const NV: usize, const LAST: u8>(&self) -> bool {
         let columns = const { columns(NV, LAST) };
         let is_narrow = S::NARROW_TILES.contains(&columns) && self.used == columns;
-        is_narrow && !self.pieces.is_empty() && S::has_narrow_tiles()
+        is_narrow && !self.pieces.is_empty() && S::panels() == Panels::Two
     }
 
     /// So many whole tiles; as [`Strip::tile`].

@@ -165,10 +165,6 @@ impl Simd for Avx512 {
         }
     }
     #[inline(always)]
-    fn has_narrow_tiles() -> bool {
-        chip::computes_beside()
-    }
-    #[inline(always)]
     fn folds_freely() -> bool {
         chip::computes_beside()
     }

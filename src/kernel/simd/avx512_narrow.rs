@@ -13,7 +13,7 @@ use std::mem::offset_of;
 
 use super::LANES;
 use super::avx512_walk::{
-    Walk, bytes, first_piece, fold, fold_max, fold_min, next_tile, piece, walk, zero,
+    Walk, by_ending, bytes, first_piece, fold, fold_max, fold_min, next_tile, piece, walk, zero,
 };
 use super::rounds::rounds;
 use super::tiles::{Ending, Extremes, ROWS, Tiles};
@@ -60,96 +60,78 @@ macro_rules! round {
 macro_rules! term {
     // With one of four elements that were loaded of rows 0, 3, 7 and 10.
     (sixteen, $at:literal, $index:literal, $which:literal) => {
-        concat!(
-            weights!(64, $at, 0),
+        sixteen_rows!(
+            $at,
+            $index,
             spread!($which, 18, 1, 4),
-            product!(@first "{r1}", $at, $index, 5),
-            product!(@first "{r2}", $at, $index, 6),
             spread!($which, 19, 2, 7),
-            product!(@first "{r4}", $at, $index, 8),
-            product!(@first "{r5}", $at, $index, 9),
-            product!(@first "{r6}", $at, $index, 10),
             spread!($which, 20, 3, 11),
-            product!(@second "{r1}", $at, 12),
-            product!(@second "{r2}", $at, 13),
-            spread!($which, 21, 1, 14),
-            product!(@second "{r4}", $at, 15),
-            product!(@second "{r5}", $at, 16),
-            product!(@second "{r6}", $at, 17),
+            spread!($which, 21, 1, 14)
         )
     };
     (sixteen, $at:literal, $index:literal) => {
-        concat!(
-            weights!(64, $at, 0),
-            product!(@first "{r0}", $at, $index, 4),
-            product!(@first "{r1}", $at, $index, 5),
-            product!(@first "{r2}", $at, $index, 6),
-            product!(@first "{r3}", $at, $index, 7),
-            product!(@first "{r4}", $at, $index, 8),
-            product!(@first "{r5}", $at, $index, 9),
-            product!(@first "{r6}", $at, $index, 10),
-            product!(@second "{r0}", $at, 11),
-            product!(@second "{r1}", $at, 12),
-            product!(@second "{r2}", $at, 13),
-            product!(@second "{r3}", $at, 14),
-            product!(@second "{r4}", $at, 15),
-            product!(@second "{r5}", $at, 16),
-            product!(@second "{r6}", $at, 17),
+        sixteen_rows!(
+            $at,
+            $index,
+            product!(first!("{r0}", $at, $index), 4),
+            product!(first!("{r3}", $at, $index), 7),
+            product!(second!("{r0}", $at), 11),
+            product!(second!("{r3}", $at), 14)
         )
     };
     (twenty_four, $at:literal, $index:literal) => {
         concat!(
-            weights!(128, $at, 0),
-            weights!(@half 128, $at, 1),
+            weights!("vmovups", 128, $at, 0),
+            weights!("vbroadcastf32x8", 128, $at, 1),
             rows!(
-                element!(@first "{r0}", $at, $index, 23), element!(@first "{r1}", $at, $index, 24),
+                element!(first!("{r0}", $at, $index), 23), element!(first!("{r1}", $at, $index), 24),
                 23 24, 1 16, [0: 2, 3]
             ),
             rows!(
-                element!(@first "{r2}", $at, $index, 25), element!(@first "{r3}", $at, $index, 26),
+                element!(first!("{r2}", $at, $index), 25), element!(first!("{r3}", $at, $index), 26),
                 25 26, 1 17, [0: 4, 5]
             ),
             rows!(
-                element!(@first "{r4}", $at, $index, 27), element!(@first "{r5}", $at, $index, 28),
+                element!(first!("{r4}", $at, $index), 27), element!(first!("{r5}", $at, $index), 28),
                 27 28, 1 18, [0: 6, 7]
             ),
             rows!(
-                element!(@first "{r6}", $at, $index, 23), element!(@second "{r0}", $at, 24),
+                element!(first!("{r6}", $at, $index), 23), element!(second!("{r0}", $at), 24),
                 23 24, 1 19, [0: 8, 9]
             ),
             rows!(
-                element!(@second "{r1}", $at, 25), element!(@second "{r2}", $at, 26),
+                element!(second!("{r1}", $at), 25), element!(second!("{r2}", $at), 26),
                 25 26, 1 20, [0: 10, 11]
             ),
             rows!(
-                element!(@second "{r3}", $at, 27), element!(@second "{r4}", $at, 28),
+                element!(second!("{r3}", $at), 27), element!(second!("{r4}", $at), 28),
                 27 28, 1 21, [0: 12, 13]
             ),
             rows!(
-                element!(@second "{r5}", $at, 23), element!(@second "{r6}", $at, 24),
+                element!(second!("{r5}", $at), 23), element!(second!("{r6}", $at), 24),
                 23 24, 1 22, [0: 14, 15]
             ),
         )
     };
     (forty, $at:literal, $index:literal) => {
         concat!(
-            weights!(192, $at, 0),
-            weights!(192, $at, 1),
-            weights!(@half 192, $at, 2),
+            weights!("vmovups", 192, $at, 0),
+            weights!("vmovups", 192, $at, 1),
+            weights!("vbroadcastf32x8", 192, $at, 2),
             rows!(
-                element!(@first "{r0}", $at, $index, 22), element!(@first "{r1}", $at, $index, 23),
+                element!(first!("{r0}", $at, $index), 22), element!(first!("{r1}", $at, $index), 23),
                 22 23, 2 18, [0: 4, 6][1: 5, 7]
             ),
             rows!(
-                element!(@first "{r2}", $at, $index, 24), element!(@first "{r3}", $at, $index, 25),
+                element!(first!("{r2}", $at, $index), 24), element!(first!("{r3}", $at, $index), 25),
                 24 25, 2 19, [0: 8, 10][1: 9, 11]
             ),
             rows!(
-                element!(@first "{r4}", $at, $index, 26), element!(@first "{r5}", $at, $index, 27),
+                element!(first!("{r4}", $at, $index), 26), element!(first!("{r5}", $at, $index), 27),
                 26 27, 2 20, [0: 12, 14][1: 13, 15]
             ),
             // The last row has a register for itself, and is in both halves of it.
-            element!(@first "{r6}", $at, $index, 28),
+            element!(first!("{r6}", $at, $index), 28),
             multiply!(16, 28, 0),
             multiply!(17, 28, 1),
             multiply!(21, 28, 2),
@@ -157,68 +139,63 @@ macro_rules! term {
     };
 }
 
-/// The vector of weights with the register's number, or eight columns, twice.
-macro_rules! weights {
-    ($bytes:literal, $at:literal, $vector:literal) => {
+/// A term of 16 columns, and what becomes of rows 0, 3, 7 and 10.
+macro_rules! sixteen_rows {
+    ($at:literal, $index:literal, $row0:expr, $row3:expr, $row7:expr, $row10:expr) => {
         concat!(
-            "vmovups zmm",
-            $vector,
-            ", [{panel} + ",
-            $bytes,
-            " * ",
-            $at,
-            " + 64 * ",
-            $vector,
-            "]\n"
-        )
-    };
-    (@half $bytes:literal, $at:literal, $vector:literal) => {
-        concat!(
-            "vbroadcastf32x8 zmm",
-            $vector,
-            ", [{panel} + ",
-            $bytes,
-            " * ",
-            $at,
-            " + 64 * ",
-            $vector,
-            "]\n"
+            weights!("vmovups", 64, $at, 0),
+            $row0,
+            product!(first!("{r1}", $at, $index), 5),
+            product!(first!("{r2}", $at, $index), 6),
+            $row3,
+            product!(first!("{r4}", $at, $index), 8),
+            product!(first!("{r5}", $at, $index), 9),
+            product!(first!("{r6}", $at, $index), 10),
+            $row7,
+            product!(second!("{r1}", $at), 12),
+            product!(second!("{r2}", $at), 13),
+            $row10,
+            product!(second!("{r4}", $at), 15),
+            product!(second!("{r5}", $at), 16),
+            product!(second!("{r6}", $at), 17),
         )
     };
 }
 
-/// Where the element of a row of the first or the second tile is.
-macro_rules! place_of {
-    (@first $row:literal, $at:literal, $index:literal) => {
+/// Loads the vector of weights with the register's number, `$bytes` a term.
+macro_rules! weights {
+    ($load:literal, $bytes:literal, $at:literal, $vector:literal) => {
+        concat!(
+            concat!($load, " zmm", $vector),
+            concat!(", [{panel} + ", $bytes, " * ", $at, " + 64 * ", $vector, "]\n"),
+        )
+    };
+}
+
+/// Where the element of a row of the first tile is.
+macro_rules! first {
+    ($row:literal, $at:literal, $index:literal) => {
         concat!("[", $row, " + {index} + 4 * ", $at, " - ", $index, "]")
     };
-    (@second $row:literal, $at:literal) => {
+}
+/// The same of the second.
+macro_rules! second {
+    ($row:literal, $at:literal) => {
         concat!("[", $row, " + {second} + 4 * ", $at, "]")
     };
 }
 
-/// A row's element in all lanes.
+/// An element in all lanes.
 macro_rules! element {
-    (@first $row:literal, $at:literal, $index:literal, $to:literal) => {
-        concat!("vbroadcastss zmm", $to, ", ", place_of!(@first $row, $at, $index), "\n")
-    };
-    (@second $row:literal, $at:literal, $to:literal) => {
-        concat!("vbroadcastss zmm", $to, ", ", place_of!(@second $row, $at), "\n")
+    ($place:expr, $to:literal) => {
+        concat!("vbroadcastss zmm", $to, ", ", $place, "\n")
     };
 }
 
-/// Adds a row's element and the only weights.
+/// Adds an element and the only weights.
 macro_rules! product {
-    (@first $row:literal, $at:literal, $index:literal, $sum:literal) => {
-        concat!(
-            "vfmadd231ps zmm", $sum, ", zmm0, dword ptr ",
-            place_of!(@first $row, $at, $index), "{{1to16}}\n"
-        )
-    };
-    (@second $row:literal, $at:literal, $sum:literal) => {
-        concat!(
-            "vfmadd231ps zmm", $sum, ", zmm0, dword ptr ", place_of!(@second $row, $at), "{{1to16}}\n"
-        )
+    ($place:expr, $sum:literal) => {
+        concat!("vfmadd231ps zmm", $sum, ", zmm0, dword ptr ", $place, "{{1to16}}\n")
     };
 }
 
@@ -539,7 +516,13 @@ pub(super) unsafe fn tiles<const VECTORS: usize, const ENDING: u8, const ADD: bo
             memory.bias.copy_within(half..half + LANES / 2, half + LANES / 2);
         }
         macro_rules! ending {
-            ($place:ident $end:ident, $second:tt) => {
+            ($place:ident $end:ident, folded) => {
+                ending!(@ $place $end, (inout("zmm30") min))
+            };
+            ($place:ident $end:ident, known) => {
+                ending!(@ $place $end, (in("zmm30") low))
+            };
+            (@ $place:ident $end:ident, $second:tt) => {
                 match VECTORS {
                     1 => tiles!(sixteen, $place $end, tiles, memory, max, $second, high),
                     2 => tiles!(twenty_four, $place $end, tiles, memory, max, $second, high),
@@ -547,28 +530,7 @@ pub(super) unsafe fn tiles<const VECTORS: usize, const ENDING: u8, const ADD: bo
                 }
             };
         }
-        let is = |ending: Ending| ENDING == ending as u8;
-        if is(Ending::Partial) && ADD {
-            ending!(added partial, (inout("zmm30") min));
-        } else if is(Ending::Partial) {
-            ending!(alone partial, (inout("zmm30") min));
-        } else if is(Ending::Unfolded) && ADD {
-            ending!(added unfolded, (inout("zmm30") min));
-        } else if is(Ending::Unfolded) {
-            ending!(alone unfolded, (inout("zmm30") min));
-        } else if is(Ending::Plain) && ADD {
-            ending!(added plain, (inout("zmm30") min));
-        } else if is(Ending::Plain) {
-            ending!(alone plain, (inout("zmm30") min));
-        } else if is(Ending::LowKnown) && ADD {
-            ending!(added low_known, (in("zmm30") low));
-        } else if is(Ending::LowKnown) {
-            ending!(alone low_known, (in("zmm30") low));
-        } else if ADD {
-            ending!(added low_known_only, (in("zmm30") low));
-        } else {
-            ending!(alone low_known_only, (in("zmm30") low));
-        }
+        by_ending!(ending);
     }
     (folds.min[0], folds.max[0]) = (min, max);
     folds

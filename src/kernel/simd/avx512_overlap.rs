@@ -10,7 +10,7 @@ use std::arch::x86_64::{__m512, _mm512_set1_ps};
 use std::mem::offset_of;
 
 use super::avx512_walk::{
-    Walk, bytes, first_piece, fold, fold_max, fold_min, next_tile, piece, walk, zero,
+    Walk, by_ending, bytes, first_piece, fold, fold_max, fold_min, next_tile, piece, walk, zero,
 };
 use super::rounds::rounds;
 use super::tiles::{Ending, Extremes, ROWS, Tiles};
@@ -359,32 +359,19 @@ pub(super) unsafe fn tiles<const ENDING: u8, const ADD: bool>(
     };
     let [low, high] = tiles.bounds.map(|bound| _mm512_set1_ps(bound));
     let (mut min, mut max) = (folds.min[0], folds.max[0]);
-    let is = |ending: Ending| ENDING == ending as u8;
     // SAFETY: reads the elements of all pieces of all rows and as many times two vectors of the panel, and writes
     // two vectors of results a row, for all of which the caller vouches; fetching is a hint, and no address
     // faults. `memory` is only used here.
     unsafe {
-        if is(Ending::Partial) && ADD {
-            tiles!(added partial, tiles, memory, max, (inout("zmm2") min), high);
-        } else if is(Ending::Partial) {
-            tiles!(alone partial, tiles, memory, max, (inout("zmm2") min), high);
-        } else if is(Ending::Unfolded) && ADD {
-            tiles!(added unfolded, tiles, memory, max, (inout("zmm2") min), high);
-        } else if is(Ending::Unfolded) {
-            tiles!(alone unfolded, tiles, memory, max, (inout("zmm2") min), high);
-        } else if is(Ending::Plain) && ADD {
-            tiles!(added plain, tiles, memory, max, (inout("zmm2") min), high);
-        } else if is(Ending::Plain) {
-            tiles!(alone plain, tiles, memory, max, (inout("zmm2") min), high);
-        } else if is(Ending::LowKnown) && ADD {
-            tiles!(added low_known, tiles, memory, max, (in("zmm2") low), high);
-        } else if is(Ending::LowKnown) {
-            tiles!(alone low_known, tiles, memory, max, (in("zmm2") low), high);
-        } else if ADD {
-            tiles!(added low_known_only, tiles, memory, max, (in("zmm2") low), high);
-        } else {
-            tiles!(alone low_known_only, tiles, memory, max, (in("zmm2") low), high);
+        macro_rules! ending {
+            ($place:ident $end:ident, folded) => {
+                tiles!($place $end, tiles, memory, max, (inout("zmm2") min), high)
+            };
+            ($place:ident $end:ident, known) => {
+                tiles!($place $end, tiles, memory, max, (in("zmm2") low), high)
+            };
         }
+        by_ending!(ending);
     }
     (folds.min[0], folds.max[0]) = (min, max);
     folds

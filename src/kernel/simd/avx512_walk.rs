@@ -158,4 +158,33 @@ macro_rules! fold {
     };
 }
 
-pub(super) use {first_piece, fold, fold_max, fold_min, next_tile, piece, walk, zero};
+/// Assembly for the `ENDING`, with `ADD` or without: `$tiles` hears what becomes of sums in their places and of results, and
+/// whether minima are `folded` there or the lower bound is `known` to be one.
+macro_rules! by_ending {
+    ($tiles:ident) => {{
+        let is = |ending: Ending| ENDING == ending as u8;
+        if is(Ending::Partial) && ADD {
+            $tiles!(added partial, folded);
+        } else if is(Ending::Partial) {
+            $tiles!(alone partial, folded);
+        } else if is(Ending::Unfolded) && ADD {
+            $tiles!(added unfolded, folded);
+        } else if is(Ending::Unfolded) {
+            $tiles!(alone unfolded, folded);
+        } else if is(Ending::Plain) && ADD {
+            $tiles!(added plain, folded);
+        } else if is(Ending::Plain) {
+            $tiles!(alone plain, folded);
+        } else if is(Ending::LowKnown) && ADD {
+            $tiles!(added low_known, known);
+        } else if is(Ending::LowKnown) {
+            $tiles!(alone low_known, known);
+        } else if ADD {
+            $tiles!(added low_known_only, known);
+        } else {
+            $tiles!(alone low_known_only, known);
+        }
+    }};
+}
+
+pub(super) use {by_ending, first_piece, fold, fold_max, fold_min, next_tile, piece, walk, zero};

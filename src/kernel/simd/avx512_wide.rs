@@ -10,7 +10,7 @@ use std::mem::offset_of;
 
 use super::LANES;
 use super::avx512_walk::{
-    Walk, bytes, first_piece, fold, fold_max, fold_min, next_tile, piece, walk, zero,
+    Walk, by_ending, bytes, first_piece, fold, fold_max, fold_min, next_tile, piece, walk, zero,
 };
 use super::rounds::rounds;
 use super::tiles::{Ending, Extremes, Tiles};
@@ -312,7 +312,7 @@ pub(super) unsafe fn tiles<const VECTORS: usize, const ENDING: u8, const ADD: bo
         tiles.bias.copy_to_nonoverlapping(memory.bias.as_mut_ptr(), VECTORS * LANES);
         _mm512_storeu_ps(memory.min.as_mut_ptr(), folds.min[1]);
         macro_rules! ending {
-            ($place:ident $end:ident) => {
+            ($place:ident $end:ident, $bound:ident) => {
                 if VECTORS == 3 {
                     tiles!(three, $place $end, tiles, memory, folds)
                 } else {
@@ -320,28 +320,7 @@ pub(super) unsafe fn tiles<const VECTORS: usize, const ENDING: u8, const ADD: bo
                 }
             };
         }
-        let is = |ending: Ending| ENDING == ending as u8;
-        if is(Ending::Partial) && ADD {
-            ending!(added partial);
-        } else if is(Ending::Partial) {
-            ending!(alone partial);
-        } else if is(Ending::Unfolded) && ADD {
-            ending!(added unfolded);
-        } else if is(Ending::Unfolded) {
-            ending!(alone unfolded);
-        } else if is(Ending::Plain) && ADD {
-            ending!(added plain);
-        } else if is(Ending::Plain) {
-            ending!(alone plain);
-        } else if is(Ending::LowKnown) && ADD {
-            ending!(added low_known);
-        } else if is(Ending::LowKnown) {
-            ending!(alone low_known);
-        } else if ADD {
-            ending!(added low_known_only);
-        } else {
-            ending!(alone low_known_only);
-        }
+        by_ending!(ending);
         folds.min[1] = _mm512_loadu_ps(memory.min.as_ptr());
     }
     folds

@@ -79,7 +79,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     const TILES: bool = false;
     /// Of how many columns there is [`Simd::block_tiles`].
     const BLOCK_TILES: &'static [usize] = &[];
-    /// Of how many columns there is [`Simd::narrow_tiles`].
+    /// Of how many columns there is [`Simd::narrow_tiles`], which is faster than anything else where panels have
+    /// [two vectors](Panels::Two).
     const NARROW_TILES: &'static [usize] = &[];
     /// So many terms can be given to [`Simd::block_tiles`] at once, though they are several blocks.
     const TERMS_AT_ONCE: usize = 0;
@@ -194,12 +195,6 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     ) -> Extremes<Self::V> {
         let _ = (tiles, folds);
         unreachable!("asked for where there is none")
-    }
-
-    /// Whether [`Simd::narrow_tiles`] are faster than anything else.
-    #[inline(always)]
-    fn has_narrow_tiles() -> bool {
-        false
     }
 
     /// The same, where [`Simd::NARROW_TILES`] says so, of 16 or, with two `VECTORS`, 24 columns, two tiles at once, of one
