@@ -15,6 +15,10 @@ use super::odometer::Odometer;
 use super::simd::{LANES, Simd};
 use crate::observation::Observation;
 
+/// Vectors of a round, each with a fold of its own, where a vector is one register and values are replaced: those are mostly in
+/// the cache, and come faster than a fold that waits for the one before. Memory is not the faster for it.
+const ROUND: usize = 4;
+
 /// Applies `function` to every element and folds the extremes of the results.
 ///
 /// # Panics
@@ -53,13 +57,30 @@ impl<const MIN: bool, const MAX: bool> Elements for UnaryWalk<'_, MIN, MAX> {
     // the instructions.
     #[inline(always)]
     fn walk<S: Simd>(self, s: S, function: impl OfOne) -> Observation {
-        let mut fold = Fold::new(s);
+        let mut folds = [Fold::new(s); ROUND];
         let (whole, few) = (self.len / LANES * LANES, self.len % LANES);
+        let in_rounds = if S::REGISTER_LANES == LANES && self.from.addr() == self.to.addr() {
+            whole - whole % (ROUND * LANES)
+        } else {
+            0
+        };
         // SAFETY: `unary` and `unary_in_place` have borrowed `len` elements at `from`, and at `to` mutably,
         // for as long as this lives. Where both are the same, each vector is read before it is written,
         // and no slice of the one is there while the other is used.
         unsafe {
-            for at in (0..whole).step_by(LANES) {
+            for at in (0..in_rounds).step_by(ROUND * LANES) {
+                for (i, fold) in folds.iter_mut().enumerate() {
+                    let at = at + i * LANES;
+                    let y = function.apply(s, s.load_ptr(self.from.add(at)));
+                    fold.push_for::<MIN, MAX>(s, y);
+                    s.store_ptr(y, self.to.add(at));
+                }
+            }
+            let [mut fold, others @ ..] = folds;
+            for other in others {
+                fold.join(s, other);
+            }
+            for at in (in_rounds..whole).step_by(LANES) {
                 let y = function.apply(s, s.load_ptr(self.from.add(at)));
                 fold.push_for::<MIN, MAX>(s, y);
                 s.store_ptr(y, self.to.add(at));
@@ -70,8 +91,8 @@ impl<const MIN: bool, const MAX: bool> Elements for UnaryWalk<'_, MIN, MAX> {
                 fold.push_first(s, y, few);
                 s.store_partial(y, std::slice::from_raw_parts_mut(self.to.add(whole), few));
             }
+            fold.finish(s)
         }
-        fold.finish(s)
     }
 }
 

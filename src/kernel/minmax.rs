@@ -148,6 +148,12 @@ impl<S: Simd> RegisterFold<S> {
         }
     }
 
+    /// What both have seen.
+    #[inline(always)]
+    pub(crate) fn united(self, s: S, other: Self) -> Self {
+        Self { min: s.register_min(other.min, self.min), max: s.register_max(other.max, self.max) }
+    }
+
     /// Whether some lane has seen a value that is no greater than `bound`'s.
     #[inline(always)]
     pub(crate) fn reaches_down_to(&self, s: S, bound: S::R) -> bool {

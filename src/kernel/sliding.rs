@@ -97,7 +97,7 @@ pub(super) fn slide<S: Simd, T: Taps<S>, const TAPS: usize, const STRIDE: usize>
         }
         return bounds.bounded(fold.finish(s));
     }
-    let mut fold = RegisterFold::new(s);
+    let mut folds = [RegisterFold::new(s); 2];
     // Rows before this one may have outputs above the upper bound.
     let mut too_high = rows.start;
     let chunk = chunk_channels(window, channels);
@@ -145,24 +145,26 @@ pub(super) fn slide<S: Simd, T: Taps<S>, const TAPS: usize, const STRIDE: usize>
                     let c = c.min(channels - S::REGISTER_LANES);
                     // SAFETY: the lengths were checked; there is a register of channels from `c` on;
                     // rows and border are those of this window.
-                    fold = unsafe {
+                    folds = unsafe {
                         if const { TAPS == 5 } && high == 2 {
-                            block.run::<TAPS, STRIDE, 2>(s, c, together, fold)
+                            block.run::<TAPS, STRIDE, 2>(s, c, together, folds)
                         } else {
-                            block.run::<TAPS, STRIDE, 1>(s, c, together, fold)
+                            block.run::<TAPS, STRIDE, 1>(s, c, together, folds)
                         }
                     };
                 }
                 ox = from + together;
             }
             oy += high;
-            if bounds.learn(s, &fold) {
+            let [upper, lower] = folds;
+            if bounds.learn(s, &upper.united(s, lower)) {
                 too_high = if first == 0 { oy } else { rows.end };
             }
         }
     }
     bounds.lower(s, &mut output[rows.start * row..too_high * row]);
-    bounds.bounded(fold.finish(s))
+    let [upper, lower] = folds;
+    bounds.bounded(upper.united(s, lower).finish(s))
 }
 
 /// Columns under the windows of some neighbouring outputs that are padding.

@@ -112,7 +112,9 @@ macro_rules! of_one {
 of_one! {
     HardSwish: |s, x| {
         let six = Clamp { low: 0.0, high: 6.0 };
-        let gate = Clamp::apply(six, s, s.add(x, s.splat(3.0)));
+        // As a sum, but on units that are not those of bounds and folds where sums and products have units of their own.
+        let shifted = s.fma(x, s.splat(1.0), s.splat(3.0));
+        let gate = Clamp::apply(six, s, shifted);
         s.mul(s.mul(x, gate), s.splat(1.0 / 6.0))
     };
     Logistic: |s, x| math::logistic(s, x);

@@ -259,7 +259,7 @@ proptest! {
     }
 
     #[test]
-    fn unary_instruction_sets_agree(values in prop::collection::vec(any_value(), 0..70)) {
+    fn unary_instruction_sets_agree(values in prop::collection::vec(any_value(), 0..150)) {
         let relu = Unary::Clamp(Clamp { low: 0.0, high: f32::INFINITY });
         let all = [
             relu, Unary::LeakyRelu { slope: 0.1 }, Unary::HardSwish, Unary::Logistic, Unary::Tanh,
@@ -275,6 +275,10 @@ proptest! {
                 if !observed.needs_rescan() {
                     prop_assert!(observed.same_bits(Observation::scan(&out)));
                 }
+                let mut replaced = values.clone();
+                let in_place = unary_in_place(isa, f, &mut replaced);
+                assert_same_bits(&replaced, &out, isa.name());
+                prop_assert!(in_place.same_bits(observed), "{} {:?}", isa, f);
                 let reference = reference.get_or_insert_with(|| out.clone());
                 for (x, y) in out.iter().zip(reference.iter()) {
                     prop_assert!(x.to_bits() == y.to_bits() || (x.is_nan() && y.is_nan()));

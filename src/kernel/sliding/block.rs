@@ -39,7 +39,7 @@ pub(super) struct Block<'a, S: Simd, T> {
 
 impl<S: Simd, T: Taps<S>> Block<'_, S, T> {
     /// Computes `together` outputs, 1 or [`TOGETHER`], of each of `HIGH` rows, 1 or 2, for a register of channels from
-    /// `c` on.
+    /// `c` on. Each row has a fold of its own: outputs of one would wait for those of the other.
     ///
     /// # Safety
     /// From `c` on there must be a register of channels; `input` must be valid for them in the rows `under` and
@@ -50,18 +50,18 @@ impl<S: Simd, T: Taps<S>> Block<'_, S, T> {
         s: S,
         c: usize,
         together: usize,
-        fold: RegisterFold<S>,
-    ) -> RegisterFold<S> {
+        folds: [RegisterFold<S>; 2],
+    ) -> [RegisterFold<S>; 2] {
         // SAFETY: the caller's promise.
         unsafe {
             if together == 1 {
-                self.outputs::<TAPS, STRIDE, TAPS, HIGH, 1>(s, c, fold)
+                self.outputs::<TAPS, STRIDE, TAPS, HIGH, 1>(s, c, folds)
             } else if self.row.border.width() == 0 {
-                self.outputs::<TAPS, STRIDE, 0, HIGH, TOGETHER>(s, c, fold)
+                self.outputs::<TAPS, STRIDE, 0, HIGH, TOGETHER>(s, c, folds)
             } else if const { TAPS == 5 } {
-                self.outputs::<TAPS, STRIDE, 2, HIGH, TOGETHER>(s, c, fold)
+                self.outputs::<TAPS, STRIDE, 2, HIGH, TOGETHER>(s, c, folds)
             } else {
-                self.outputs::<TAPS, STRIDE, 1, HIGH, TOGETHER>(s, c, fold)
+                self.outputs::<TAPS, STRIDE, 1, HIGH, TOGETHER>(s, c, folds)
             }
         }
     }
@@ -81,8 +81,8 @@ impl<S: Simd, T: Taps<S>> Block<'_, S, T> {
         &self,
         s: S,
         c: usize,
-        mut fold: RegisterFold<S>,
-    ) -> RegisterFold<S> {
+        mut folds: [RegisterFold<S>; 2],
+    ) -> [RegisterFold<S>; 2] {
         let taps = self.row.taps;
         macro_rules! join {
             ($input:expr, $sums:expr, $($row:expr),+) => {{
@@ -115,10 +115,11 @@ impl<S: Simd, T: Taps<S>> Block<'_, S, T> {
             let rows = if T::COUNTS { self.y.valid_taps(self.oy + i).len() } else { 0 };
             let to = output.wrapping_add(i * self.result_step);
             // SAFETY: the caller's promise.
-            fold = unsafe {
+            folds[i] = unsafe {
+                let fold = folds[i];
                 self.row.finish::<S, TAPS, STRIDE, BORDER, N>(s, self.bounds, rows, sums, to, fold)
             };
         }
-        fold
+        folds
     }
 }
