@@ -76,10 +76,7 @@ impl<const MIN: bool, const MAX: bool> Elements for UnaryWalk<'_, MIN, MAX> {
                     s.store_ptr(y, self.to.add(at));
                 }
             }
-            let [mut fold, others @ ..] = folds;
-            for other in others {
-                fold.join(s, other);
-            }
+            let mut fold = Fold::united(s, folds);
             for at in (in_rounds..whole).step_by(LANES) {
                 let y = function.apply(s, s.load_ptr(self.from.add(at)));
                 fold.push_for::<MIN, MAX>(s, y);

@@ -46,6 +46,16 @@ impl<S: Simd> Fold<S> {
         self.max = s.max(other.max, self.max);
     }
 
+    /// What all have seen.
+    #[inline(always)]
+    pub(crate) fn united<const N: usize>(s: S, folds: [Self; N]) -> Self {
+        let mut all = folds[0];
+        for other in folds.into_iter().skip(1) {
+            all.join(s, other);
+        }
+        all
+    }
+
     /// The least and the largest value of each lane.
     #[inline(always)]
     pub(crate) fn extremes(self) -> [S::V; 2] {
@@ -150,8 +160,8 @@ impl<S: Simd> RegisterFold<S> {
 
     /// What both have seen.
     #[inline(always)]
-    pub(crate) fn united(self, s: S, other: Self) -> Self {
-        Self { min: s.register_min(other.min, self.min), max: s.register_max(other.max, self.max) }
+    pub(crate) fn united(s: S, [a, b]: [Self; 2]) -> Self {
+        Self { min: s.register_min(b.min, a.min), max: s.register_max(b.max, a.max) }
     }
 
     /// Whether some lane has seen a value that is no greater than `bound`'s.

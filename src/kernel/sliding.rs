@@ -156,15 +156,13 @@ pub(super) fn slide<S: Simd, T: Taps<S>, const TAPS: usize, const STRIDE: usize>
                 ox = from + together;
             }
             oy += high;
-            let [upper, lower] = folds;
-            if bounds.learn(s, &upper.united(s, lower)) {
+            if bounds.learn(s, &RegisterFold::united(s, folds)) {
                 too_high = if first == 0 { oy } else { rows.end };
             }
         }
     }
     bounds.lower(s, &mut output[rows.start * row..too_high * row]);
-    let [upper, lower] = folds;
-    bounds.bounded(upper.united(s, lower).finish(s))
+    bounds.bounded(RegisterFold::united(s, folds).finish(s))
 }
 
 /// Columns under the windows of some neighbouring outputs that are padding.

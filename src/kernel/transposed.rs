@@ -349,8 +349,7 @@ impl Task for Finish<'_> {
                 s.store_up_to(v, values);
             }
         }
-        folds[0].join(s, folds[1]);
-        folds[0].finish(s)
+        Fold::united(s, folds).finish(s)
     }
 }
 

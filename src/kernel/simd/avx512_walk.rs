@@ -161,28 +161,25 @@ macro_rules! fold {
 /// Assembly for the `ENDING`, with `ADD` or without: `$tiles` hears what becomes of sums in their places and of results, and
 /// whether minima are `folded` there or the lower bound is `known` to be one.
 macro_rules! by_ending {
-    ($tiles:ident) => {{
-        let is = |ending: Ending| ENDING == ending as u8;
-        if is(Ending::Partial) && ADD {
-            $tiles!(added partial, folded);
-        } else if is(Ending::Partial) {
-            $tiles!(alone partial, folded);
-        } else if is(Ending::Unfolded) && ADD {
-            $tiles!(added unfolded, folded);
-        } else if is(Ending::Unfolded) {
-            $tiles!(alone unfolded, folded);
-        } else if is(Ending::Plain) && ADD {
-            $tiles!(added plain, folded);
-        } else if is(Ending::Plain) {
-            $tiles!(alone plain, folded);
-        } else if is(Ending::LowKnown) && ADD {
-            $tiles!(added low_known, known);
-        } else if is(Ending::LowKnown) {
-            $tiles!(alone low_known, known);
-        } else if ADD {
-            $tiles!(added low_known_only, known);
+    ($tiles:ident) => {
+        if ADD {
+            by_ending!(@ $tiles added)
         } else {
-            $tiles!(alone low_known_only, known);
+            by_ending!(@ $tiles alone)
+        }
+    };
+    (@ $tiles:ident $place:ident) => {{
+        let is = |ending: Ending| ENDING == ending as u8;
+        if is(Ending::Partial) {
+            $tiles!($place partial, folded);
+        } else if is(Ending::Unfolded) {
+            $tiles!($place unfolded, folded);
+        } else if is(Ending::Plain) {
+            $tiles!($place plain, folded);
+        } else if is(Ending::LowKnown) {
+            $tiles!($place low_known, known);
+        } else {
+            $tiles!($place low_known_only, known);
         }
     }};
 }
