@@ -76,7 +76,10 @@ impl<const MIN: bool, const MAX: bool> Elements for UnaryWalk<'_, MIN, MAX> {
                     s.store_ptr(y, self.to.add(at));
                 }
             }
-            let mut fold = Fold::united(s, folds);
+            let [mut fold, others @ ..] = folds;
+            for other in others {
+                fold.join(s, other);
+            }
             for at in (in_rounds..whole).step_by(LANES) {
                 let y = function.apply(s, s.load_ptr(self.from.add(at)));
                 fold.push_for::<MIN, MAX>(s, y);

@@ -46,16 +46,6 @@ impl<S: Simd> Fold<S> {
         self.max = s.max(other.max, self.max);
     }
 
-    /// What all have seen.
-    #[inline(always)]
-    pub(crate) fn united<const N: usize>(s: S, folds: [Self; N]) -> Self {
-        let mut all = folds[0];
-        for other in folds.into_iter().skip(1) {
-            all.join(s, other);
-        }
-        all
-    }
-
     /// The least and the largest value of each lane.
     #[inline(always)]
     pub(crate) fn extremes(self) -> [S::V; 2] {

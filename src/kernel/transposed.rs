@@ -349,7 +349,8 @@ impl Task for Finish<'_> {
                 s.store_up_to(v, values);
             }
         }
-        Fold::united(s, folds).finish(s)
+        folds[0].join(s, folds[1]);
+        folds[0].finish(s)
     }
 }
 

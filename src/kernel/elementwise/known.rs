@@ -1,7 +1,7 @@
 //! Extremes of results that follow from those of the elements.
 
 use super::functions::{HardSwish, Logistic, OfOne, One};
-use super::{ROUND, Unary, UnaryWalk, unary_in_place};
+use super::{Unary, UnaryWalk, unary_in_place};
 use crate::kernel::isa::{Isa, Task};
 use crate::kernel::minmax::{self, Fold};
 use crate::kernel::simd::{LANES, Simd};
@@ -80,7 +80,7 @@ impl<const MATTERS: bool> Task for Unknown<'_, MATTERS> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> Self::Output {
-        if S::REGISTER_LANES == LANES { self.run::<S, ROUND>(s) } else { self.run::<S, 1>(s) }
+        if S::REGISTER_LANES == LANES { self.run::<S, 4>(s) } else { self.run::<S, 1>(s) }
     }
 }
 
@@ -109,7 +109,12 @@ impl<const MATTERS: bool> Unknown<'_, MATTERS> {
             results[0].push_first(s, y, few.len());
             s.store_up_to(y, few);
         }
-        [Fold::united(s, elements).finish(s), Fold::united(s, results).finish(s)]
+        for i in 1..N {
+            let (element, result) = (elements[i], results[i]);
+            elements[0].join(s, element);
+            results[0].join(s, result);
+        }
+        [elements[0].finish(s), results[0].finish(s)]
     }
 }
 
